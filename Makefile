@@ -1,0 +1,90 @@
+# Two commands for a newcomer: `make book` and `make test`. Each sets up what it needs in .venv/.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+JOBS ?= 8
+BOOK ?= book
+# PyPI's Linux wheels of torch bring CUDA along (3 GB); this index has the CPU builds. Elsewhere it changes nothing.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH := torch==2.13.0
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
+
+.DEFAULT_GOAL := help
+.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled dag clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "error: no python3 found. Install Python 3.11 and run make again."; exit 3; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' || { \
+	  echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1); Python 3.11 or 3.12 is needed. Name one: make PYTHON=python3.11"; \
+	  exit 3; }
+	@echo "creating $(VENV) (a few minutes and about 1.5 GB, once)"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) --no-deps --retries 1 --extra-index-url $(TORCH_INDEX) $(TORCH)
+	$(PIP) --no-deps --require-hashes --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
+	$(PIP) --no-deps --require-hashes --requirement requirements-test.lock
+	@touch $@
+
+env: $(VENV)/run.stamp ## create .venv with what a build needs
+test-env: $(VENV)/test.stamp ## add what the tests need
+
+book: env ## build results/book.wav (BOOK=name for inputs/name.txt or .md, JOBS=8)
+	$(BIN)/snakemake --jobs $(JOBS) results/$(BOOK).wav
+
+unlock: env ## after a crash or kill -9 of snakemake: let the next build go on from what is there
+	$(BIN)/snakemake --unlock
+
+lint: test-env ## ruff, snakefmt, snakemake --lint and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+	$(BIN)/mypy
+
+test: lint ## the whole default test suite
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: test-env ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+format: test-env ## rewrite the sources in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+# torch is left out of both files: its builds differ by platform, so it has a version but no hash.
+LOCK = $(BIN)/pip-compile --quiet --allow-unsafe --strip-extras --generate-hashes --no-header \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+WITHOUT_TORCH = awk '/^[a-z]/ {keep = !/^torch==/} keep'
+
+lock: test-env ## compile both lock files and the conda environment from pyproject.toml
+	$(PIP) pip-tools
+	$(LOCK) --output-file $(VENV)/run.lock pyproject.toml
+	$(LOCK) --extra test --constraint $(VENV)/run.lock --output-file $(VENV)/test.lock pyproject.toml
+	$(WITHOUT_TORCH) $(VENV)/run.lock > requirements.lock
+	$(WITHOUT_TORCH) $(VENV)/test.lock > requirements-test.lock
+	$(BIN)/python scripts/pin_env.py
+
+manifest: env ## write models/manifest.json from the installed pocket-tts
+	$(BIN)/python -m pockettts.models manifest
+
+bundled: env ## make the bundled model and voice again from their seed
+	$(BIN)/python scripts/make_bundled.py inputs/book.txt
+	$(BIN)/python scripts/download_model.py bundled --out results/models/bundled/download.json
+	$(BIN)/python scripts/lock_model.py bundled --commit --out results/models/bundled/lock.json
+
+dag: env ## draw the rule graph into docs/dag.svg (needs graphviz)
+	$(BIN)/snakemake --forceall --rulegraph results/$(BOOK).wav | dot -Tsvg > docs/dag.svg
+
+clean: ## remove what a build made
+	rm -rf results

@@ -1,0 +1,28 @@
+"""Spoken books with Pocket TTS: inputs/{book}.txt or .md becomes results/{book}.wav.
+
+    download_model -> lock_model -> export_voice -+
+    plan_book ------------------------------------+-> synth (one job a chunk) -> join_takes -> master_book -> publish
+
+Purpose, inputs and outputs of each stage stand at the head of its file in rules/.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/model.smk"
+include: "rules/voices.smk"
+include: "rules/text.smk"
+include: "rules/synth.smk"
+include: "rules/audio.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        published,

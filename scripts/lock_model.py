@@ -1,0 +1,24 @@
+"""Prove the bytes of a model and write its lock: rule lock_model."""
+
+import argparse
+from pathlib import Path
+
+from pockettts import book, models
+from pockettts.errors import exit_with_sentence
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", help="an id of models/manifest.json")
+    parser.add_argument("--commit", action="store_true", help="write what was found into models/lock.json, too")
+    parser.add_argument("--out", type=Path, required=True, help="lock.json; the download lies beside it")
+    args = parser.parse_args()
+    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model)
+    lock = models.lock_model(entry, args.out.parent, book.MODEL_LOCK, commit=args.commit)
+    for role, file in lock.files.items():
+        print(f"{lock.model} {role}: {file['bytes']:,} bytes, sha256 {file['sha256']}")
+
+
+if __name__ == "__main__":
+    exit_with_sentence(main)

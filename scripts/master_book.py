@@ -1,0 +1,28 @@
+"""Run the book chain over the joined takes: rule master_book."""
+
+import argparse
+import json
+from pathlib import Path
+
+from pockettts import config, files
+from pockettts.audio.master import master_book
+from pockettts.errors import exit_with_sentence
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("joined", type=Path)
+    parser.add_argument("--settings", default="{}", help="JSON of what differs from the default configuration")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--figures", type=Path, required=True, help="what each step decided")
+    args = parser.parse_args()
+    audio = config.parse(json.loads(args.settings), "--settings").audio
+    figures = master_book(args.joined, args.out, audio)
+    files.write_json(args.figures, figures)
+    for step in figures["steps"]:
+        print(" ".join(f"{name}={value}" for name, value in step.items()))
+
+
+if __name__ == "__main__":
+    exit_with_sentence(main)

@@ -1,0 +1,35 @@
+"""Read, normalise and chunk one text: rule plan_book."""
+
+import argparse
+import json
+from pathlib import Path
+
+from pockettts import book, config, files
+from pockettts.errors import exit_with_sentence
+from pockettts.text.manuscript import read_manuscript
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("book", help="the name of a text in inputs/")
+    parser.add_argument("--settings", default="{}", help="JSON of what differs from the default configuration")
+    parser.add_argument("--manuscript", type=Path, required=True)
+    parser.add_argument("--chunks", type=Path, required=True)
+    parser.add_argument("--plan", type=Path, required=True, help="a digest of the chunks")
+    args = parser.parse_args()
+    setup = book.open_setup(config.parse(json.loads(args.settings), "--settings"))
+    opened = book.open_book(args.book, setup)
+    manuscript = read_manuscript(opened.source, setup.config.text.encoding)
+    files.write_json(args.manuscript, manuscript.as_json())
+    files.write_json(args.chunks, book.chunks_document(opened, setup))
+    files.write_json(args.plan, book.plan_document(opened, setup))
+    characters = sum(len(chunk.text) for chunk in opened.plan.chunks)
+    print(
+        f"{args.book}: {len(opened.plan.chapters)} chapters, {len(opened.keys):,} chunks, {characters:,} characters, "
+        f"{len(opened.batches):,} jobs"
+    )
+
+
+if __name__ == "__main__":
+    exit_with_sentence(main)

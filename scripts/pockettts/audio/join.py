@@ -1,0 +1,131 @@
+"""Takes become one recording: each is cleaned by the take chain, then put in its place with the pause that follows.
+
+Above `takes`, below `master`: it writes results/{book}/joined.wav and the timeline that says where each chunk sounds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pockettts.audio.dsp import Float, dc_block, fade, seconds_to_samples, to_float, to_int16, trim_bounds
+from pockettts.audio.wav import RATE, Int16, WavWriter, decode_wav, remove_parts
+from pockettts.config import AudioConfig
+from pockettts.errors import AudioError
+from pockettts.files import sha256_file
+
+
+@dataclass(frozen=True, slots=True)
+class JoinEntry:
+    """One take in the book: its file, the sha256 that the file must have, and the seconds of silence after it."""
+
+    key: str
+    wav: Path
+    sha256: str
+    pause: float
+    text: str
+    chapter: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where one take sounds: samples [start, end) of the joined file, its pause not included."""
+
+    key: str
+    start: int
+    end: int
+    chapter: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Exact place of every take in joined.wav, whose length in samples and sha256 it carries."""
+
+    rate: int
+    samples: int
+    sha256: str
+    entries: tuple[Span, ...]
+
+    def to_json(self) -> str:
+        """JSON text, the same for the same timeline."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Timeline:
+        """Read what `to_json` wrote. Raises `AudioError` when the text is no timeline."""
+        try:
+            values = json.loads(text)
+            return cls(**(values | {"entries": tuple(Span(**entry) for entry in values["entries"])}))
+        except (ValueError, TypeError, KeyError):
+            raise AudioError("The timeline is not one that was written here; delete it to have it made anew.") from None
+
+
+def prepare_take(samples: Int16, config: AudioConfig) -> Int16:
+    """Run the take chain of `config` over one take, int16, shape (n,); trimming may make it shorter, never empty."""
+    values = to_float(samples)
+    for step in config.take_chain:
+        values = _STEPS[step](values, config)
+    return to_int16(values)
+
+
+def _block_dc(values: Float, config: AudioConfig) -> Float:
+    return next(dc_block([values], offset=float(values.mean())))
+
+
+def _trim(values: Float, config: AudioConfig) -> Float:
+    start, end = trim_bounds(values, config.trim.threshold_dbfs, config.trim.keep_ms)
+    return values[start:end]
+
+
+def _fade(values: Float, config: AudioConfig) -> Float:
+    return next(fade([values], len(values), config.take_fade.in_ms, config.take_fade.out_ms))
+
+
+_STEPS: dict[str, Callable[[Float, AudioConfig], Float]] = {"dc_block": _block_dc, "trim": _trim, "fade": _fade}
+
+
+def _load(entry: JoinEntry) -> Int16:
+    where = f'Take {entry.key} ("{_shorten(entry.text)}")'
+    try:
+        data = entry.wav.read_bytes()
+    except OSError as error:
+        raise AudioError(f"{where} cannot be read from {entry.wav}: {error.strerror}; build it again.") from None
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise AudioError(f"{where} in {entry.wav} is not what was accepted; delete the file and build it again.")
+    samples = decode_wav(data, f"{where} in {entry.wav}")
+    if not len(samples):
+        raise AudioError(f"{where} in {entry.wav} holds no audio; delete the file and build it again.")
+    return samples
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def join_takes(
+    entries: Sequence[JoinEntry], out: Path, config: AudioConfig, progress: Callable[[float], None] | None = None
+) -> Timeline:
+    """Write the takes, in order, with head silence, each one's pause and tail silence, to `out`, streamed.
+
+    The length is exactly head + each (prepared take + pause) + tail, every duration rounded to a sample by itself.
+    `progress` is called with the share done, 0 to 1. Raises `AudioError`, naming the take, when one is missing, empty
+    or not the bytes that its sha256 says; `out` is then as it was before.
+    """
+    if not entries:
+        raise AudioError(f"There is nothing to join into {out}: the text gave no chunk to speak.")
+    remove_parts(out)
+    spans = []
+    with WavWriter(out) as writer:
+        writer.silence(seconds_to_samples(config.head_seconds))
+        for number, entry in enumerate(entries, 1):
+            start = writer.samples
+            writer.write(prepare_take(_load(entry), config))
+            spans.append(Span(entry.key, start, writer.samples, entry.chapter))
+            writer.silence(seconds_to_samples(entry.pause))
+            if progress:
+                progress(number / len(entries))
+        writer.silence(seconds_to_samples(config.tail_seconds))
+    return Timeline(RATE, writer.samples, sha256_file(out), tuple(spans))

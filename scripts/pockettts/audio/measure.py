@@ -1,0 +1,316 @@
+"""What a listener or a publisher would measure of a recording: loudness, peaks, RMS, noise floor, and its outline.
+
+One pass over the file in constant memory; `master` uses the loudness meter, `report` draws and judges the figures.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import signal
+
+from pockettts.audio.dsp import FULL_SCALE, SILENCE, Float, TruePeak, gain_to_db, to_float
+from pockettts.audio.wav import RATE, Int16, read_blocks, wav_length
+
+# 100 ms: the hop of BS.1770's 400 ms blocks with 75 % overlap, and the unit of all windows here.
+_HOP = RATE // 10
+_NOISE_HOPS = 5
+_SHORT_TERM_HOPS = 30
+
+COLUMNS = 1200
+
+ACX_RMS_DB = (-23.0, -18.0)
+ACX_PEAK_DB = -3.0
+ACX_NOISE_DB = -60.0
+
+
+def k_weighting(rate: int = RATE) -> Float:
+    """BS.1770-4's two filters at any rate, as second-order sections, shape (2, 6).
+
+    The standard tabulates them at 48 kHz only; the analogue shelf (1681.97 Hz, 4.0 dB) and high-pass (38.14 Hz) behind
+    the table are those of B. De Man, "Evaluation of implementations of the EBU R128 loudness measurement" (2018).
+    """
+
+    def shelf() -> list[float]:
+        k = math.tan(math.pi * 1681.9744509555319 / rate)
+        q, high = 0.7071752369554193, 10 ** (3.99984385397 / 20)
+        band = high**0.499666774155
+        a0 = 1 + k / q + k * k
+        b = [(high + band * k / q + k * k) / a0, 2 * (k * k - high) / a0, (high - band * k / q + k * k) / a0]
+        return [*b, 1.0, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0]
+
+    def high_pass() -> list[float]:
+        q = 0.5003270373253953
+
+        def norm(at: int) -> float:
+            k = math.tan(math.pi * 38.13547087613982 / at)
+            return 1 + k / q + k * k
+
+        k = math.tan(math.pi * 38.13547087613982 / rate)
+        a0 = norm(rate)
+        # The table's numerator is 1, -2, 1, which leaves a pass-band gain of 0.04 dB: the same is wanted at every rate.
+        scale = norm(48_000) / a0
+        return [scale, -2 * scale, scale, 1.0, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0]
+
+    return np.array([shelf(), high_pass()])
+
+
+class LoudnessMeter:
+    """Integrated loudness of a stream (BS.1770-4, mono), in constant memory.
+
+    The gate needs all blocks' powers twice. They are summed into bins of 0.01 LU instead of kept, each bin with its
+    exact power, so that only a block within 0.01 LU of the relative gate can be judged differently.
+    """
+
+    _LOWEST, _HIGHEST, _PER_LU = -70.0, 10.0, 100
+
+    def __init__(self) -> None:
+        self._sections = k_weighting()
+        self._state = np.zeros((len(self._sections), 2))
+        self._rest = np.zeros(0)
+        self._hops = np.zeros(0)
+        bins = round((self._HIGHEST - self._LOWEST) * self._PER_LU)
+        self._counts = np.zeros(bins, np.int64)
+        self._powers = np.zeros(bins)
+        self._samples = 0
+        self._gated_out = 0.0
+
+    def push(self, block: Float) -> Float:
+        """Take the next samples, float in [-1, 1), shape (n,).
+
+        Returns the K-weighted energy of each 100 ms that they complete.
+        """
+        weighted, self._state = signal.sosfilt(self._sections, block, zi=self._state)
+        self._samples += len(block)
+        weighted = np.concatenate([self._rest, weighted])
+        whole = len(weighted) - len(weighted) % _HOP
+        self._rest = weighted[whole:]
+        fresh: Float = np.square(weighted[:whole]).reshape(-1, _HOP).sum(axis=1)
+        hops = np.concatenate([self._hops, fresh])
+        if len(hops) >= 4:
+            self._add((hops[:-3] + hops[1:-2] + hops[2:-1] + hops[3:]) / (4 * _HOP))
+        self._hops = hops[-3:]
+        return fresh
+
+    def _add(self, powers: Float) -> None:
+        loudness = _lufs(powers)
+        powers, loudness = powers[loudness >= self._LOWEST], loudness[loudness >= self._LOWEST]
+        bins = np.minimum(((loudness - self._LOWEST) * self._PER_LU).astype(np.int64), len(self._counts) - 1)
+        np.add.at(self._counts, bins, 1)
+        np.add.at(self._powers, bins, powers)
+
+    def integrated(self) -> float:
+        """Give the LUFS of all samples so far; -inf for silence.
+
+        What is shorter than a block of 400 ms counts as one block.
+        """
+        if 0 < self._samples < 4 * _HOP:
+            energy = float(self._hops.sum() + np.square(self._rest).sum())
+            return float(_lufs(np.array([energy / self._samples]))[0])
+        count, power = int(self._counts.sum()), float(self._powers.sum())
+        if not count:
+            return SILENCE
+        gate = float(_lufs(np.array([power / count]))[0]) - 10.0
+        first = max(0, math.ceil((gate - self._LOWEST) * self._PER_LU))
+        kept = float(self._powers[first:].sum()) / int(self._counts[first:].sum())
+        return float(_lufs(np.array([kept]))[0])
+
+
+def _lufs(powers: Float) -> Float:
+    with np.errstate(divide="ignore"):
+        return np.asarray(-0.691 + 10.0 * np.log10(powers))
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A recording reduced to at most `COLUMNS` columns for drawing; each array has one value a column.
+
+    `seconds` is its middle, `low`, `high` and `rms` are of its samples in [-1, 1), `loudness` is the highest short-term
+    loudness (3 s) in LUFS.
+    """
+
+    seconds: Float
+    low: Float
+    high: Float
+    rms: Float
+    loudness: Float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One line of ACX's audio requirements, judged."""
+
+    name: str
+    value: float
+    limit: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Figures of a recording; levels in dB relative to full scale (a full-scale square wave is 0 dB RMS).
+
+    `noise_floor_db` is the RMS of the quietest half second, stepped by 100 ms: -inf where pauses are digital silence.
+    `quietest_sound_db` is the same over half seconds without any 100 ms of digital silence; None if there are none.
+    """
+
+    samples: int
+    duration: float
+    lufs: float
+    true_peak_dbtp: float
+    sample_peak_dbfs: float
+    rms_db: float
+    noise_floor_db: float
+    quietest_sound_db: float | None
+    outline: Outline
+
+    def acx(self) -> tuple[Verdict, ...]:
+        """Judge the three levels that ACX asks for.
+
+        The peak judged is the true peak, which is never below the sample peak. ACX measures the MP3; these are the
+        figures of what is encoded to it. A recording that is all silence fails.
+        """
+        low, high = ACX_RMS_DB
+        heard = self.rms_db > SILENCE
+        return (
+            Verdict("RMS level", self.rms_db, f"{low:.0f} to {high:.0f} dB", low <= self.rms_db <= high),
+            Verdict("Peak", self.true_peak_dbtp, f"at most {ACX_PEAK_DB:.0f} dB", self.true_peak_dbtp <= ACX_PEAK_DB),
+            Verdict(
+                "Noise floor",
+                self.noise_floor_db,
+                f"at most {ACX_NOISE_DB:.0f} dB RMS",
+                heard and self.noise_floor_db <= ACX_NOISE_DB,
+            ),
+        )
+
+    def figures(self) -> dict[str, float | int | bool | None]:
+        """Give the figures for JSON, rounded to 0.01; minus infinity, which JSON does not have, is None."""
+
+        def level(value: float | None) -> float | None:
+            return None if value is None or not math.isfinite(value) else round(value, 2)
+
+        return {
+            "samples": self.samples,
+            "seconds": round(self.duration, 3),
+            "lufs": level(self.lufs),
+            "true_peak_dbtp": level(self.true_peak_dbtp),
+            "sample_peak_dbfs": level(self.sample_peak_dbfs),
+            "rms_db": level(self.rms_db),
+            "noise_floor_db": level(self.noise_floor_db),
+            "quietest_sound_db": level(self.quietest_sound_db),
+            "acx": all(verdict.passed for verdict in self.acx()),
+        }
+
+
+class _Levels:
+    """RMS, sample peak and noise floor, in exact integers."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.peak = 0
+        self.quietest: int | None = None
+        self.quietest_sound: int | None = None
+        self._rest = np.zeros(0, np.int64)
+        self._hops = np.zeros(0, np.int64)
+
+    def push(self, block: Int16) -> None:
+        wide = block.astype(np.int64)
+        squares = wide * wide
+        self.total += int(squares.sum())
+        self.peak = max(self.peak, int(np.abs(wide).max(initial=0)))
+        squares = np.concatenate([self._rest, squares])
+        whole = len(squares) - len(squares) % _HOP
+        self._rest = squares[whole:]
+        hops = np.concatenate([self._hops, squares[:whole].reshape(-1, _HOP).sum(axis=1)])
+        self._hops = hops[-(_NOISE_HOPS - 1) :]
+        if len(hops) < _NOISE_HOPS:
+            return
+        windows = np.lib.stride_tricks.sliding_window_view(hops, _NOISE_HOPS)
+        sums = windows.sum(axis=1)
+        self.quietest = _lower(self.quietest, sums)
+        self.quietest_sound = _lower(self.quietest_sound, sums[(windows > 0).all(axis=1)])
+
+
+def _lower(known: int | None, values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int | None:
+    if not len(values):
+        return known
+    lowest = int(values.min())
+    return lowest if known is None else min(known, lowest)
+
+
+class _Sketch:
+    """The outline of a recording whose length is known."""
+
+    def __init__(self, samples: int) -> None:
+        self.total = max(samples, 1)
+        self.columns = max(1, min(COLUMNS, samples))
+        self.low = np.zeros(self.columns)
+        self.high = np.zeros(self.columns)
+        self.power = np.zeros(self.columns)
+        hops = samples // _HOP
+        self.levels = np.full(max(1, min(COLUMNS, hops)), SILENCE)
+        self._all_hops = max(hops, 1)
+        self._position = 0
+        self._hop = 0
+        self._window = np.zeros(_SHORT_TERM_HOPS - 1)
+
+    def push(self, block: Int16, hops: Float) -> None:
+        place = np.arange(self._position, self._position + len(block), dtype=np.int64) * self.columns // self.total
+        starts = np.flatnonzero(np.diff(place, prepend=-1))
+        columns = place[starts]
+        values = block / FULL_SCALE
+        self.low[columns] = np.minimum(self.low[columns], np.minimum.reduceat(values, starts))
+        self.high[columns] = np.maximum(self.high[columns], np.maximum.reduceat(values, starts))
+        self.power[columns] += np.add.reduceat(np.square(values), starts)
+        self._position += len(block)
+        if not len(hops):
+            return
+        energies = np.concatenate([self._window, hops])
+        self._window = energies[-(_SHORT_TERM_HOPS - 1) :]
+        windows = np.lib.stride_tricks.sliding_window_view(energies, _SHORT_TERM_HOPS)
+        loudness = _lufs(windows.mean(axis=1) / _HOP)
+        # A window of 3 s is drawn at its middle, not at its end.
+        middle = np.maximum(np.arange(self._hop, self._hop + len(hops)) - _SHORT_TERM_HOPS // 2, 0)
+        np.maximum.at(self.levels, middle * len(self.levels) // self._all_hops, loudness)
+        self._hop += len(hops)
+
+    def outline(self) -> Outline:
+        places = (np.arange(self.columns) + 0.5) * self.total / self.columns
+        loudness = self.levels[np.arange(self.columns) * len(self.levels) // self.columns]
+        rms = np.sqrt(self.power * self.columns / self.total)
+        return Outline(places / RATE, self.low, self.high, rms, loudness)
+
+
+def measure(path: Path) -> Measurement:
+    """Measure a 24 kHz mono 16-bit WAV or RF64 file, streamed.
+
+    Loudness after ITU-R BS.1770-4, true peak by four times oversampling (its annex 2), noise floor as `Measurement`
+    says. Raises `AudioError` when the file cannot be read.
+    """
+    samples = wav_length(path)
+    loudness, true_peak, levels, sketch = LoudnessMeter(), TruePeak(), _Levels(), _Sketch(samples)
+    for block in read_blocks(path):
+        values = to_float(block)
+        true_peak.push(values)
+        levels.push(block)
+        sketch.push(block, loudness.push(values))
+
+    def rms(energy: int | None, count: int) -> float:
+        return gain_to_db(math.sqrt(energy / count) / FULL_SCALE) if energy and count else SILENCE
+
+    window = _NOISE_HOPS * _HOP
+    mean = rms(levels.total, samples)
+    return Measurement(
+        samples=samples,
+        duration=samples / RATE,
+        lufs=loudness.integrated(),
+        true_peak_dbtp=gain_to_db(true_peak.value()),
+        sample_peak_dbfs=gain_to_db(levels.peak / FULL_SCALE),
+        rms_db=mean,
+        noise_floor_db=mean if levels.quietest is None else rms(levels.quietest, window),
+        quietest_sound_db=None if levels.quietest_sound is None else rms(levels.quietest_sound, window),
+        outline=sketch.outline(),
+    )

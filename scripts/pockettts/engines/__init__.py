@@ -1,0 +1,60 @@
+"""What speaks a chunk: one small protocol, and an engine behind it for each way to run Pocket TTS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from pockettts.config import SynthConfig
+from pockettts.errors import UsageError
+
+ENGINES = ("cli", "torch")
+
+
+class Engine(Protocol):
+    """Turns text into sound. A context manager; what it holds is released by `close`."""
+
+    @property
+    def name(self) -> str:
+        """The engine's id in config.yaml."""
+
+    @property
+    def seeded(self) -> bool:
+        """Whether the same text and seed give the same samples."""
+
+    def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> npt.NDArray[np.int16]:
+        """Return the samples of `text`, mono at 24 kHz, shape (samples,), without pocket-tts's 200 ms of silence.
+
+        Raises subclasses of `EngineError`: `NoEndOfSpeech` where the model ran to its maximum length (with
+        `accept_runaway` that audio is returned), `EngineTimeout`, `EngineFailed`, `ExecutableNotFound`.
+        """
+
+    def close(self) -> None:
+        """Release what the engine holds."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_engine(name: str, runtime_yaml: Path, voice: Path, synth: SynthConfig) -> Engine:
+    """Open the engine `name` on a model's configuration and an exported voice (.safetensors).
+
+    Cheap: what is costly is loaded by the first `synthesize`. Raises `UsageError` for an unknown name, `ConfigError`
+    for impossible `tts_args`, `ExecutableNotFound` when there is no pocket-tts.
+    """
+    if name == "cli":
+        from pockettts.engines.cli import CliEngine
+
+        return CliEngine(runtime_yaml, voice, synth)
+    if name == "torch":
+        from pockettts.engines.warm import TorchEngine
+
+        return TorchEngine(runtime_yaml, voice, synth)
+    raise UsageError(f"There is no engine {name!r}; choose one of {', '.join(ENGINES)}.")

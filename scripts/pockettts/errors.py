@@ -1,0 +1,126 @@
+"""Typed errors: known by every other module.
+
+Each error is one sentence for the user (what is wrong, where, what to do) and carries the exit code that
+the scripts and the command line end with: 1 a job failed, 2 misuse, 3 the environment is not ready.
+"""
+
+import sys
+from collections.abc import Callable
+
+from pockettts import log
+
+
+class PocketTTSError(Exception):
+    """Any failure that a user can cause or must hear of; `str(error)` is the sentence."""
+
+    exit_code = 1
+
+
+class UsageError(PocketTTSError):
+    """The request itself is wrong: a bad option, an unknown name, an input that cannot be used."""
+
+    exit_code = 2
+
+
+class EnvironmentNotReady(PocketTTSError):
+    """Something that must be installed or reachable is not."""
+
+    exit_code = 3
+
+
+class ConfigError(UsageError):
+    """The configuration holds an unknown key or an impossible value."""
+
+
+class ManuscriptError(UsageError):
+    """The input text cannot be read: missing, empty, binary or without a word to speak."""
+
+
+class DictionaryError(UsageError):
+    """The pronunciation dictionary cannot be read."""
+
+
+class ModelError(PocketTTSError):
+    """A model is unknown, cannot be fetched or is not what the manifest or the lock says."""
+
+
+class GatedModelError(ModelError):
+    """The hub wants terms accepted, or a token, before it hands out a file."""
+
+    exit_code = 3
+
+
+class HubUnreachable(ModelError):
+    """The hub cannot be reached, or broke off, or answered with a server error."""
+
+    exit_code = 3
+
+
+class ChecksumError(ModelError):
+    """A file's bytes differ from the lock; they were kept aside for inspection."""
+
+
+class VoiceError(PocketTTSError):
+    """A voice is unknown, unusable with the model, or its licence forbids the use."""
+
+
+class AudioError(PocketTTSError):
+    """Audio bytes are not what they should be: format, length or level."""
+
+
+class EngineError(PocketTTSError):
+    """The engine did not deliver a take."""
+
+
+class ExecutableNotFound(EngineError, EnvironmentNotReady):
+    """The `pocket-tts` executable is not there."""
+
+    exit_code = 3
+
+
+class EngineTimeout(EngineError):
+    """The engine ran longer than allowed; `stderr` holds what it had said."""
+
+    def __init__(self, message: str, stderr: str = "") -> None:
+        super().__init__(message)
+        self.stderr = stderr
+
+
+class EngineFailed(EngineError):
+    """The engine exited non-zero; `code` is its exit code, `last_line` the last error line it printed."""
+
+    def __init__(self, message: str, code: int, last_line: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.last_line = last_line
+
+
+class NoEndOfSpeech(EngineError):
+    """Generation ran to its maximum length without an end-of-speech signal."""
+
+
+class TakeRejected(EngineError):
+    """Every attempt at a chunk was refused by the acceptance checks."""
+
+
+def exit_with_sentence(main: Callable[[], int | None]) -> None:
+    """Run `main` as a program, with messages on stderr: a `PocketTTSError` becomes one line and its exit code.
+
+    An interrupt exits 130, and a reader that closed our standard output is no error. Anything else is a defect of
+    ours and keeps its traceback.
+    """
+    log.to_stderr()
+    try:
+        sys.exit(main() or 0)
+    except PocketTTSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        print(f"error: {error.strerror or error}{place}.", file=sys.stderr)
+        sys.exit(1)

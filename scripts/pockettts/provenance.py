@@ -1,0 +1,95 @@
+"""What a recording was made of: enough to make the same bytes again, and to see why two differ."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from pockettts.book import Setup
+from pockettts.models import Lock
+from pockettts.voices import licence_notice
+
+# The packages whose version can change a sample or a chunk.
+PACKAGES = (
+    "charset-normalizer",
+    "huggingface-hub",
+    "markdown-it-py",
+    "num2words",
+    "numpy",
+    "pocket-tts",
+    "pockettts-book",
+    "safetensors",
+    "scipy",
+    "sentencepiece",
+    "snakemake",
+    "tokenizers",
+    "torch",
+)
+
+
+def package_versions() -> dict[str, str]:
+    """Return the installed versions of `PACKAGES`; one that is not installed is left out."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def cpu_name() -> str:
+    """Return the processor's name where it can be read: floating point differs between families."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as stream:
+            return next((line.split(":", 1)[1].strip() for line in stream if line.startswith("model name")), "")
+    except OSError:
+        return platform.processor()
+
+
+def make_provenance(
+    setup: Setup,
+    lock: Lock,
+    chunks: Mapping[str, Any],
+    receipts: Mapping[str, Mapping[str, Any]],
+    mastering: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return results/{book}.provenance.json.
+
+    `chunks` is chunks.json, `receipts` the takes by key, `mastering` what the last step decided. Holds no time and no
+    path of this machine, so that the same build on the same machine gives the same file.
+    """
+    voice, model = setup.voice, setup.model
+    refused = [chunk for chunk in chunks["chunks"] if not receipts[chunk["key"]]["accepted"]]
+    notices = [
+        *([f"model {model.id}: {model.notice}"] if model.notice else []),
+        *([notice] if (notice := licence_notice(voice)) else []),
+        *([f"{len(refused)} refused takes are in this recording; the report names them."] if refused else []),
+    ]
+    return {
+        "book": chunks["book"],
+        "audio": {"sha256": mastering["sha256"], "samples": mastering["samples"], "rate": 24_000},
+        "input": chunks["source"],
+        "settings": setup.config.model_dump(mode="json"),
+        "model": {"id": model.id, "licence": model.licence, "lock": lock.as_dict(), "lock_digest": lock.digest},
+        "voice": {
+            "id": voice.id,
+            "licence": voice.licence,
+            "commercial": voice.commercial,
+            "attribution": voice.attribution,
+            "right": voice.right,
+        },
+        "recipe": chunks["recipe"],
+        "takes": [
+            {"key": chunk["key"], **{name: receipts[chunk["key"]][name] for name in ("sha256", "seed", "attempt")}}
+            for chunk in chunks["chunks"]
+        ],
+        "mastering": mastering["steps"],
+        "versions": {"python": platform.python_version(), **package_versions()},
+        "machine": {"system": platform.system(), "architecture": platform.machine(), "cpu": cpu_name()},
+        "byte_order": sys.byteorder,
+        "notices": notices,
+    }

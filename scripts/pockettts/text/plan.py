@@ -1,0 +1,118 @@
+"""The plan of a book, kept by content: what the Snakefile asks for every time it is parsed.
+
+A plan in the cache is one file, named by the hash of all that decides it: the book's bytes, the text configuration, the
+dictionary's bytes, the language, and the code and libraries that made it. Its first line is the sha256 of the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from functools import cache as once
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pockettts.config import TextConfig
+from pockettts.files import write_bytes
+from pockettts.text.chunks import Chunk, chunk_manuscript
+from pockettts.text.dictionary import read_dictionary
+from pockettts.text.manuscript import manuscript_from_bytes, read_source
+
+
+@dataclass(frozen=True, slots=True)
+class BookPlan:
+    """What will be spoken: title, chapter titles, chunks.
+
+    `source_sha256` is of the book's file; `digest` is of the plan's own content, the same for any way of making it.
+    """
+
+    title: str
+    chapters: tuple[str, ...]
+    chunks: tuple[Chunk, ...]
+    source_sha256: str
+    digest: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as JSON types; chunks are lists of the fields of `Chunk`, in order."""
+        return {
+            "title": self.title,
+            "chapters": list(self.chapters),
+            "source_sha256": self.source_sha256,
+            "digest": self.digest,
+            "chunks": [[c.text, c.pause, c.border, c.chapter, c.start, c.end] for c in self.chunks],
+        }
+
+
+def _digest(title: str, chapters: tuple[str, ...], chunks: tuple[Chunk, ...]) -> str:
+    rows = [[c.text, c.pause, c.border, c.chapter, c.start, c.end] for c in chunks]
+    content = json.dumps([title, list(chapters), rows], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+@once
+def _code_version() -> str:
+    """Changes whenever this package's text code, or a library that it uses, may answer differently."""
+    digest = hashlib.sha256(repr(sys.version_info).encode())
+    for library in ("num2words", "markdown-it-py", "charset-normalizer"):
+        digest.update(f"{library} {version(library)}\n".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _key(data: bytes, path: Path, config: TextConfig, language: str) -> str:
+    dictionary = b"" if config.dictionary is None else read_dictionary(config.dictionary)
+    decided = {
+        "source": hashlib.sha256(data).hexdigest(),
+        "name": path.name,
+        "config": config.model_dump(mode="json", exclude={"dictionary"}),
+        "dictionary": hashlib.sha256(dictionary).hexdigest(),
+        "language": language,
+        "code": _code_version(),
+    }
+    return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
+
+
+def _load(file: Path) -> BookPlan | None:
+    try:
+        checksum, _, body = file.read_bytes().partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != checksum:
+            return None
+        content = json.loads(body)
+        return BookPlan(
+            content["title"],
+            tuple(content["chapters"]),
+            tuple(Chunk(*row) for row in content["chunks"]),
+            content["source_sha256"],
+            content["digest"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def plan_book(path: Path, config: TextConfig, language: str, cache: Path | None = None) -> BookPlan:
+    """Read, normalise and chunk the book at `path`, or take the kept plan from the folder `cache`.
+
+    A cache that is damaged or cannot be written is no error: the plan is made anew. Raises `ManuscriptError` and
+    `DictionaryError`.
+    """
+    data = read_source(path)
+    file = None if cache is None else cache / f"{_key(data, path, config, language)}.json"
+    kept = None if file is None else _load(file)
+    if kept is not None:
+        return kept
+    manuscript = manuscript_from_bytes(data, path, config.encoding)
+    chunks = chunk_manuscript(manuscript, config, language)
+    titles = tuple(chapter.title for chapter in manuscript.chapters)
+    plan = BookPlan(
+        manuscript.title, titles, chunks, hashlib.sha256(data).hexdigest(), _digest(manuscript.title, titles, chunks)
+    )
+    if file is not None:
+        body = json.dumps(plan.as_json(), ensure_ascii=False, separators=(",", ":")).encode()
+        with contextlib.suppress(OSError):
+            write_bytes(file, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    return plan

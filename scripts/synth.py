@@ -1,0 +1,47 @@
+"""Speak the chunks of one batch, as far as the store has no good take of them: rule synth."""
+
+import argparse
+import time
+from pathlib import Path
+
+from pockettts import files, models, takes, voices
+from pockettts.config import SynthConfig
+from pockettts.engines import open_engine
+from pockettts.errors import exit_with_sentence
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("batch", help="a batch of chunks.json")
+    parser.add_argument("--chunks", type=Path, required=True)
+    parser.add_argument("--lock", type=Path, required=True)
+    parser.add_argument("--runtime", type=Path, required=True)
+    parser.add_argument("--voice", type=Path, required=True, help="the exported voice")
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="the receipt")
+    args = parser.parse_args()
+    document = files.read_json(args.chunks)
+    synth = SynthConfig(**document["synth"])
+    keys = document["batches"][args.batch]
+    texts = {chunk["key"]: chunk["text"] for chunk in document["chunks"]}
+    voices.check_voice(args.voice, models.read_lock(args.lock), models.read_runtime(args.runtime))
+    store = takes.TakeStore(args.store)
+    with open_engine(document["engine"], args.runtime, args.voice, synth) as engine:
+        made = takes.make_takes([(key, texts[key]) for key in keys], engine, store, synth, document["recipe"])
+    files.write_json(args.out, takes.receipt(made))
+    done = sum(1 for batch in document["batches"] if (args.out.parent / f"{batch}.json").exists())
+    print(progress(args.out.parent, args.chunks, done, len(document["batches"])))
+
+
+def progress(receipts: Path, chunks: Path, done: int, total: int) -> str:
+    """Return how far the book is, and how long it will take at the pace since `chunks` was written."""
+    began = chunks.stat().st_mtime
+    fresh = [path for path in receipts.glob("*.json") if path.stat().st_mtime > began]
+    left = (total - done) * (time.time() - began) / max(1, len(fresh))
+    remaining = f", about {left / 60:.0f} min left" if done < total else ""
+    return f"{receipts.parent.name}: {done} of {total} jobs spoken{remaining}"
+
+
+if __name__ == "__main__":
+    exit_with_sentence(main)

@@ -1,0 +1,21 @@
+"""Write the configuration that `pocket-tts --config` reads without a network: rule write_runtime."""
+
+import argparse
+from pathlib import Path
+
+from pockettts import book, models
+from pockettts.errors import exit_with_sentence
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", help="an id of models/manifest.json")
+    parser.add_argument("--out", type=Path, required=True, help="runtime.yaml; the download lies beside it")
+    args = parser.parse_args()
+    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model)
+    models.write_runtime(entry, models.read_download(entry, args.out.parent), args.out)
+
+
+if __name__ == "__main__":
+    exit_with_sentence(main)

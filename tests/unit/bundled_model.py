@@ -1,0 +1,41 @@
+"""The bundled model as pocket-tts takes it: a configuration with absolute paths, and a voice made from noise."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+BUNDLED = Path(__file__).parents[2] / "models" / "bundled"
+
+
+def runtime_config() -> dict:
+    config = yaml.safe_load((BUNDLED / "config.yaml").read_text())
+    config["weights_path"] = str(BUNDLED / "model.safetensors")
+    config["flow_lm"]["lookup_table"]["tokenizer_path"] = str(BUNDLED / "tokenizer.model")
+    return config
+
+
+def write_runtime(folder: Path) -> Path:
+    path = folder / "runtime.yaml"
+    path.write_text(yaml.safe_dump(runtime_config(), allow_unicode=True))
+    return path
+
+
+def write_voice(folder: Path, runtime: Path) -> Path:
+    import torch
+    from pocket_tts import TTSModel, export_model_state
+
+    noise = np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32)
+    state = TTSModel.load_model(config=runtime).get_state_for_audio_prompt(torch.from_numpy(noise)[None])
+    path = folder / "voice.safetensors"
+    export_model_state(state, path)
+    return path
+
+
+@cache
+def upstream_tokenizer():
+    from pocket_tts.modules.text_conditioner import build_tokenizer
+
+    table = runtime_config()["flow_lm"]["lookup_table"]
+    return build_tokenizer(table["n_bins"], table["tokenizer_path"])

@@ -1,0 +1,523 @@
+import errno
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pockettts import files, takes
+from pockettts.config import CheckConfig, SynthConfig
+from pockettts.errors import AudioError, ConfigError, EngineFailed, NoEndOfSpeech, TakeRejected
+from pockettts.takes import (
+    Recipe,
+    Take,
+    TakeStore,
+    content_key,
+    drop_stale_receipts,
+    judge,
+    make_recipe,
+    make_take,
+    make_takes,
+    measure_take,
+    read_receipts,
+    receipt,
+    seed_for,
+)
+
+RATE = 24_000
+TEXT = "The quick brown fox jumps over the lazy dog, and then it rests a while."
+KEY = "ab" + "0" * 30
+
+
+def speech(seconds: float, seed: int = 0, level: float = 3000.0) -> np.ndarray:
+    """Noise in syllables of 125 ms with 40 ms of near silence between them, quiet at the end."""
+    count = round(seconds * RATE)
+    envelope = (np.arange(count) % 3960) < 3000
+    envelope[max(0, count - 2400) :] = False
+    noise = np.random.default_rng(seed).normal(0, 1, count)
+    return np.clip(noise * (envelope * level + 2), -32000, 32000).astype(np.int16)
+
+
+GOOD = speech(len(TEXT) / 14)
+
+
+class Script:
+    """An engine that answers with what it is given, in turn."""
+
+    name = "script"
+    seeded = True
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = iter(answers)
+        self.calls: list[tuple[str, int, bool]] = []
+
+    def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> np.ndarray:
+        self.calls.append((text, seed, accept_runaway))
+        answer = next(self.answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TakeStore:
+    return TakeStore(tmp_path / "takes")
+
+
+def stored(store: TakeStore, key: str = KEY, samples: np.ndarray = GOOD) -> Take:
+    return make_take(key, TEXT, Script(samples), store, SynthConfig())
+
+
+# --- keys
+
+
+RECIPE = Recipe({"model": {"revision": "a" * 40}, "decode": {"temperature": 0.3}, "seed": 0})
+
+
+def test_a_key_never_changes_by_accident() -> None:
+    """If this fails, every take of every user is spoken anew: change it only on purpose."""
+    assert content_key("Hello — “world”.", RECIPE) == "461e14f34d1bc9f8c88a1e8ed7a409e7"
+    assert seed_for("0" * 32, 0) == 1800962509
+    assert seed_for("0" * 32, 1) == 1256319420
+
+
+def test_a_recipe_of_the_default_settings_never_changes_by_accident(monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = {"pocket-tts": "4.0.1", "torch": "2.13.0"}
+    monkeypatch.setattr("pockettts.engines.cli._versions", lambda interpreter: identity)
+    recipe = make_recipe("cli", SynthConfig(), model={"id": "m"}, voice={"id": "v"})
+    assert content_key("Hello.", recipe) == "66dd8a460d020d353112e95ec6dcce64"
+
+
+DECIDING: dict[str, Any] = {
+    "temperature": 0.5,
+    "decode_steps": 2,
+    "noise_clamp": 1.0,
+    "eos_threshold": -3.0,
+    "frames_after_eos": 2,
+    "quantize": True,
+    "seed": 1,
+    "tts_args": {"max-tokens": 25},
+    "executable": Path(__file__).parent / "fakes" / "pocket-tts",
+}
+INDIFFERENT: dict[str, Any] = {
+    "attempts": 5,
+    "allow_failed": True,
+    "timeout_seconds": 5,
+    "batch_chunks": 3,
+    "checks": CheckConfig(max_clipped=None),
+}
+
+
+def key_of(synth: SynthConfig, engine: str = "cli", **pins: Any) -> str:
+    return content_key("Hello.", make_recipe(engine, synth, **{"model": {"id": "m"}, "voice": {"id": "v"}, **pins}))
+
+
+def test_every_setting_is_known_to_matter_or_not() -> None:
+    assert DECIDING.keys() | INDIFFERENT.keys() == SynthConfig.model_fields.keys()
+    keys = [key_of(SynthConfig()), *(key_of(SynthConfig(**{name: value})) for name, value in DECIDING.items())]
+    assert len(set(keys)) == len(keys)
+    for name, value in INDIFFERENT.items():
+        assert key_of(SynthConfig(**{name: value})) == keys[0]
+
+
+def test_model_voice_text_and_versions_matter_and_the_engine_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = key_of(SynthConfig())
+    assert key_of(SynthConfig(), "torch") == base
+    others = {key_of(SynthConfig(), model={"id": "n"}), key_of(SynthConfig(), voice={"id": "w"})}
+    others.add(content_key("Hello!", make_recipe("cli", SynthConfig(), model={"id": "m"}, voice={"id": "v"})))
+    for versions in ({"pocket-tts": "4.0.2", "torch": "2.13.0"}, {"pocket-tts": "4.0.1", "torch": "2.14.0"}):
+        monkeypatch.setattr("pockettts.engines.cli._versions", lambda interpreter, versions=versions: versions)
+        others.add(key_of(SynthConfig()))
+    monkeypatch.setattr(takes, "PIECES_VERSION", 99)
+    others.add(key_of(SynthConfig()))
+    assert len(others - {base}) == 6
+
+
+def test_spelling_of_a_setting_does_not_matter() -> None:
+    assert key_of(SynthConfig(temperature=1)) == key_of(SynthConfig(temperature=1.0))
+    assert key_of(SynthConfig(tts_args={"max_tokens": 25, "x": False})) == key_of(
+        SynthConfig(tts_args={"max-tokens": 25})
+    )
+
+
+def test_impossible_settings_are_refused_before_anything_is_spoken() -> None:
+    with pytest.raises(ConfigError, match="set voice"):
+        key_of(SynthConfig(tts_args={"voice": "x"}))
+    with pytest.raises(ConfigError, match="engine"):
+        key_of(SynthConfig(tts_args={"device": "cuda"}), "torch")
+
+
+@given(st.text(), st.text(), st.dictionaries(st.text(), st.integers() | st.text(), max_size=4))
+def test_keys_depend_on_content_only(first: str, second: str, pins: dict) -> None:
+    shuffled = dict(reversed(pins.items()))
+    key = content_key(first, Recipe({"model": pins}))
+    assert len(key) == 32
+    assert int(key, 16) >= 0
+    assert key == content_key(first, Recipe({"model": shuffled}))
+    assert (key == content_key(second, Recipe({"model": pins}))) == (first == second)
+
+
+@given(st.text("0123456789abcdef", min_size=32, max_size=32), st.integers(0, 19))
+def test_seeds_fit_and_differ_by_attempt(key: str, attempt: int) -> None:
+    assert 0 <= seed_for(key, attempt) < 2**31
+    assert seed_for(key, attempt) != seed_for(key, attempt + 1)
+
+
+# --- acceptance
+
+
+def clipped(samples: np.ndarray) -> np.ndarray:
+    return np.clip(samples.astype(np.int32) * 100, -32768, 32767).astype(np.int16)
+
+
+def gap(samples: np.ndarray, seconds: float) -> np.ndarray:
+    half = len(samples) // 2
+    return np.concatenate([samples[:half], np.zeros(round(seconds * RATE), np.int16), samples[half:]])
+
+
+@pytest.mark.parametrize(
+    ("samples", "told"),
+    [
+        (GOOD, None),
+        (speech(len(TEXT) / 21), None),
+        (speech(len(TEXT) / 8), None),
+        (gap(GOOD, 2.0), None),
+        (GOOD[: len(GOOD) // 3], "need 2.3 at least"),
+        (speech(16), "should take 10.7 at most"),
+        (gap(GOOD, 3.0), "falls silent for 3."),
+        (clipped(GOOD), "clipped"),
+        (np.full(RATE * 5, 20, np.int16), "its level is -64.3 dBFS, below -50.0"),
+        (np.zeros(RATE * 5, np.int16), "no sound"),
+        (np.zeros(0, np.int16), "no sound"),
+        (np.ones(5, np.int16), "no sound"),
+        (np.concatenate([GOOD, speech(1)[:3000]]), "cut off"),
+        (np.concatenate([GOOD[:24_000], np.zeros(5 * RATE, np.int16)]), "at least"),
+    ],
+)
+def test_takes_are_accepted_or_refused_with_figures(samples: np.ndarray, told: str | None) -> None:
+    reasons = judge(measure_take(samples), TEXT, CheckConfig())
+    if told is None:
+        assert reasons == []
+    else:
+        assert any(told in reason for reason in reasons), reasons
+
+
+def test_a_single_word_passes() -> None:
+    assert judge(measure_take(speech(0.5)), "I.", CheckConfig()) == []
+    assert judge(measure_take(speech(1.5)), "I.", CheckConfig()) == []
+
+
+def test_every_check_can_be_switched_off() -> None:
+    off = CheckConfig(**dict.fromkeys(set(CheckConfig.model_fields) - {"slack_seconds"}))
+    for samples in (GOOD[:12_000], clipped(GOOD), gap(GOOD, 9)):
+        assert judge(measure_take(samples), TEXT, CheckConfig())
+        assert judge(measure_take(samples), TEXT, off) == []
+
+
+# --- the store
+
+
+def test_a_take_comes_back_as_it_was_stored(store: TakeStore) -> None:
+    take = stored(store)
+    assert store.get(KEY) == take
+    np.testing.assert_array_equal(store.load(take), GOOD)
+    assert store.path(KEY) == store.root / "ab" / f"{KEY}.wav"
+    assert take.sha256 == files.sha256_file(store.path(KEY))
+    assert take.samples == len(GOOD)
+    assert take.bytes == store.path(KEY).stat().st_size
+    sidecar = json.loads(store.path(KEY).with_suffix(".json").read_text())
+    assert sidecar["text"] == TEXT
+    assert (sidecar["engine"], sidecar["seeded"]) == ("script", True)
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGE: dict[str, Callable[[Path, Path], Any]] = {
+    "truncated": lambda wav, sidecar: os.truncate(wav, 1000),
+    "empty": lambda wav, sidecar: os.truncate(wav, 0),
+    "corrupt": lambda wav, sidecar: flip(wav),
+    "wav gone": lambda wav, sidecar: wav.unlink(),
+    "sidecar gone": lambda wav, sidecar: sidecar.unlink(),
+    "sidecar empty": lambda wav, sidecar: sidecar.write_text(""),
+    "sidecar a list": lambda wav, sidecar: sidecar.write_text("[]"),
+    "sidecar of another version": lambda wav, sidecar: sidecar.write_text(
+        json.dumps({**json.loads(sidecar.read_text()), "format": 0})
+    ),
+    "sidecar of another take": lambda wav, sidecar: sidecar.write_text(
+        sidecar.read_text().replace(KEY, "cd" + KEY[2:])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_take_is_kept_aside_and_made_again(
+    store: TakeStore, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    wav = store.path(KEY)
+    good = stored(store)
+    DAMAGE[name](wav, wav.with_suffix(".json"))
+    assert store.get(KEY) is None
+    assert not wav.exists()
+    assert not wav.with_suffix(".json").exists()
+    assert any((store.root.parent / "damaged").iterdir())
+    assert KEY in caplog.text
+    again = stored(store)
+    assert replace(again, seconds=0) == replace(good, seconds=0)
+    assert store.get(KEY) == again
+
+
+def test_a_take_that_was_never_made_is_no_warning(store: TakeStore, caplog: pytest.LogCaptureFixture) -> None:
+    assert store.get(KEY) is None
+    assert not caplog.records
+    assert not store.root.exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_disk_is_a_sentence_and_leaves_no_half_take(
+    store: TakeStore, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "write_json", full)
+        with pytest.raises(AudioError, match="disk is full" if number == errno.ENOSPC else "Read-only"):
+            stored(store)
+    assert store.get(KEY) is None
+    assert stored(store).accepted
+
+
+def test_what_a_killed_writer_left_is_removed(store: TakeStore) -> None:
+    left = store.path(KEY).with_name(f".{KEY}.wav.x.part")
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    stored(store)
+    assert not left.exists()
+
+
+def hammer(root: Path, number: int, errors: Any) -> None:
+    store = TakeStore(root)
+    for turn in range(25):
+        take = stored(store, KEY, GOOD)
+        if store.get(KEY) is None:
+            errors.put(f"{number}: lost at {turn}")
+        if turn % 5 == 4:
+            store.put(GOOD, take)
+
+
+def test_processes_may_share_a_store(store: TakeStore) -> None:
+    context = multiprocessing.get_context("fork")
+    errors = context.Queue()
+    workers = [context.Process(target=hammer, args=(store.root, number, errors)) for number in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    assert errors.empty()
+    assert not (store.root.parent / "damaged").exists()
+
+
+def test_a_reader_waits_for_the_sidecar(store: TakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the two files of a take, its audio is not damage."""
+    write = files.write_json
+    context = multiprocessing.get_context("fork")
+    found = context.Queue()
+
+    def slowly(path: Path, value: Any) -> None:
+        reader = context.Process(target=lambda: found.put(store.get(KEY) is not None))
+        reader.start()
+        time.sleep(0.3)
+        write(path, value)
+
+    monkeypatch.setattr(files, "write_json", slowly)
+    stored(store)
+    assert found.get(timeout=20)
+
+
+# --- making
+
+
+def test_a_stored_take_is_not_spoken_again(store: TakeStore) -> None:
+    first = stored(store)
+    engine = Script()
+    assert make_take(KEY, TEXT, engine, store, SynthConfig()) == first
+    assert engine.calls == []
+
+
+def test_refused_attempts_are_followed_by_other_seeds_and_remembered(store: TakeStore) -> None:
+    engine = Script(GOOD[:12_000], NoEndOfSpeech("it never stopped"), GOOD)
+    take = make_take(KEY, TEXT, engine, store, SynthConfig(), {"a": 1})
+    assert [seed for _, seed, _ in engine.calls] == [seed_for(KEY, attempt) for attempt in range(3)]
+    assert take.accepted
+    assert (take.attempt, take.seed) == (2, seed_for(KEY, 2))
+    assert [bool(refused.quality) for refused in take.refused] == [True, False]
+    assert "at least" in take.refused[0].reasons[0]
+    assert take.refused[1].reasons == ("it never stopped",)
+    assert take.recipe == {"a": 1}
+    assert store.get(KEY) == take
+
+
+def test_what_never_passes_stops_with_text_and_reasons(store: TakeStore) -> None:
+    engine = Script(GOOD[:12_000], clipped(GOOD))
+    with pytest.raises(TakeRejected) as caught:
+        make_take(KEY, TEXT, engine, store, SynthConfig(attempts=2))
+    for part in (TEXT, "attempt 1: it lasts 0.", "attempt 2: ", "clipped", "synth.allow_failed"):
+        assert part in str(caught.value)
+    assert store.get(KEY) is None
+
+
+ALLOWING = SynthConfig(attempts=3, allow_failed=True)
+
+
+def test_the_best_refused_attempt_is_used_if_that_is_allowed(
+    store: TakeStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, better = GOOD[:12_000], clipped(GOOD)
+    worst = clipped(bad)
+    take = make_take(KEY, TEXT, Script(worst, better, bad), store, ALLOWING)
+    assert not take.accepted
+    assert take.attempt == 1
+    assert len(take.refused) == 3
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    np.testing.assert_array_equal(store.load(take), better)
+    assert make_take(KEY, TEXT, Script(), store, ALLOWING) == take
+    with pytest.raises(TakeRejected):
+        make_take(KEY, TEXT, Script(bad, bad, bad), store, SynthConfig())
+    assert make_take(KEY, TEXT, Script(GOOD), store, SynthConfig()).accepted
+
+
+def test_a_runaway_is_used_only_if_that_is_allowed_and_nothing_else_is_there(store: TakeStore) -> None:
+    endless = NoEndOfSpeech("it never stopped")
+    engine = Script(endless, endless, endless, GOOD)
+    take = make_take(KEY, TEXT, engine, store, ALLOWING)
+    assert engine.calls[-1] == (TEXT, seed_for(KEY, 0), True)
+    assert take.reasons == ("it never stopped",)
+    assert make_take(KEY, TEXT, Script(), store, ALLOWING) == take
+    with pytest.raises(TakeRejected):
+        make_take("cd" + KEY[2:], TEXT, Script(endless, endless, endless), store, SynthConfig())
+
+
+def test_other_limits_choose_what_a_clean_build_would_choose(store: TakeStore) -> None:
+    quiet = speech(len(TEXT) / 14, level=60.0)
+    strict = SynthConfig(checks=CheckConfig(min_level_dbfs=-45.0))
+    first = make_take(KEY, TEXT, Script(quiet, GOOD), store, strict)
+    assert first.attempt == 1
+    loose = make_take(KEY, TEXT, Script(quiet), store, SynthConfig(checks=CheckConfig(min_level_dbfs=-70.0)))
+    assert loose.attempt == 0
+    assert make_take(KEY, TEXT, Script(quiet, GOOD), store, strict).sha256 == first.sha256
+
+
+def batch(count: int) -> list[tuple[str, str]]:
+    return [(f"{number:02x}" + "0" * 30, TEXT) for number in range(count)]
+
+
+def test_a_failure_does_not_lose_the_rest_of_a_batch(store: TakeStore) -> None:
+    synth = SynthConfig(attempts=1)
+    heard = []
+    engine = Script(GOOD, clipped(GOOD), EngineFailed("broke", 1, "x"), GOOD, clipped(GOOD))
+    with pytest.raises(TakeRejected, match=r"3 of 5 chunks failed.*clipped.*broke"):
+        make_takes(batch(5), engine, store, synth, None, lambda *told: heard.append(told))
+    assert [store.get(key) is not None for key, _ in batch(5)] == [True, False, False, True, False]
+    assert [told[:2] for told in heard] == [(number, 5) for number in range(1, 6)]
+    assert heard[-1][2] == 0
+    with pytest.raises(EngineFailed, match="broke"):
+        make_takes(batch(3)[1:], Script(GOOD, EngineFailed("broke", 1, "x")), store, synth)
+
+
+def test_an_engine_that_fails_the_same_way_twice_is_not_asked_again(store: TakeStore) -> None:
+    engine = Script(*[EngineFailed("no voice", 1, "FileNotFoundError: voice")] * 5)
+    with pytest.raises(EngineFailed, match="no voice"):
+        make_takes(batch(5), engine, store, SynthConfig())
+    assert len(engine.calls) == 2
+
+
+# --- receipts
+
+
+@pytest.fixture
+def built(store: TakeStore, tmp_path: Path) -> Iterator[tuple[Path, dict[str, tuple[str, ...]]]]:
+    folder = tmp_path / "receipts"
+    batches = {"a": tuple(key for key, _ in batch(4)[:2]), "b": tuple(key for key, _ in batch(4)[2:])}
+    for name, keys in batches.items():
+        made = make_takes([(key, TEXT) for key in keys], Script(GOOD, GOOD), store, SynthConfig())
+        files.write_json(folder / f"{name}.json", receipt(made))
+    return folder, batches
+
+
+def test_receipts_hold_nothing_that_varies(store: TakeStore) -> None:
+    take = stored(store)
+    assert receipt({KEY: take}) == receipt({KEY: replace(take, seconds=take.seconds + 1)})
+    assert receipt({KEY: take})[KEY].keys() >= {"sha256", "bytes", "seed", "attempt", "accepted", "reasons", "refused"}
+
+
+def test_receipts_are_read_by_key(built: tuple[Path, dict[str, tuple[str, ...]]]) -> None:
+    folder, batches = built
+    assert read_receipts(folder, batches).keys() == {key for key, _ in batch(4)}
+    (folder / "b.json").unlink()
+    with pytest.raises(AudioError, match=r"b\.json does not exist"):
+        read_receipts(folder, batches)
+
+
+def test_good_takes_are_not_read_again(
+    store: TakeStore, built: tuple[Path, dict[str, tuple[str, ...]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert drop_stale_receipts(*built, store) == []
+    for path in store.root.rglob("*.wav"):
+        os.utime(path)
+    assert drop_stale_receipts(*built, store) == []
+
+    def read(path: Path) -> str:
+        raise AssertionError(path)
+
+    monkeypatch.setattr(files, "sha256_file", read)
+    assert drop_stale_receipts(*built, store) == []
+
+
+@pytest.mark.parametrize("name", ["truncated", "empty", "corrupt", "wav gone", "sidecar gone"])
+def test_receipts_of_damaged_takes_are_dropped(
+    store: TakeStore, built: tuple[Path, dict[str, tuple[str, ...]]], name: str
+) -> None:
+    folder, batches = built
+    wav = store.path(batches["b"][1])
+    os.utime(wav.with_suffix(".json"), ns=(0, wav.stat().st_mtime_ns))
+    DAMAGE[name](wav, wav.with_suffix(".json"))
+    assert drop_stale_receipts(folder, batches, store) == ["b"]
+    assert [path.name for path in folder.iterdir()] == ["a.json"]
+    assert drop_stale_receipts(folder, batches, store) == []
+
+
+def test_broken_receipts_are_dropped(store: TakeStore, built: tuple[Path, dict[str, tuple[str, ...]]]) -> None:
+    folder, batches = built
+    (folder / "a.json").write_text("{}")
+    (folder / "b.json").write_text("half")
+    assert drop_stale_receipts(folder, batches, store) == ["a", "b"]
+
+
+def test_a_report_is_told_every_refusal(store: TakeStore) -> None:
+    take = make_take(KEY, TEXT, Script(clipped(GOOD), GOOD), store, SynthConfig())
+    told = takes.told(take.summary())
+    assert told["accepted"]
+    assert told["attempt"] == 1
+    assert told["reasons"][0].startswith("attempt 1: ")

@@ -1,0 +1,133 @@
+"""What an edit costs: exactly the chunks that it changed are spoken again, in real builds."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import PARAGRAPHS, Project
+
+AFTER_TEXT = {"plan_book", "join_takes", "master_book", "write_report", "write_provenance", "publish"}
+
+
+def _new_takes(project: Project, *arguments: str) -> int:
+    before = project.takes()
+    project.build("results/book.wav", *arguments)
+    after = project.takes()
+    assert before.items() <= after.items(), "an existing take was made again"
+    return len(after) - len(before)
+
+
+def test_a_build_delivers_what_it_says(built: Project) -> None:
+    audio, rate = soundfile.read(built.root / "results/book.wav", dtype="int16")
+    assert rate == 24_000
+    assert audio.ndim == 1
+    provenance = json.loads((built.root / "results/book.provenance.json").read_text())
+    assert provenance["audio"] == {"rate": 24_000, "samples": len(audio), "sha256": built.audio()}
+    assert [take["key"] for take in provenance["takes"]] == [chunk["key"] for chunk in built.chunks()]
+    assert provenance["versions"]["pocket-tts"] == "4.0.1"
+    timeline = json.loads((built.root / "results/book/timeline.json").read_text())
+    assert timeline["samples"] == len(audio)
+    spans = [(entry["start"], entry["end"]) for entry in timeline["entries"]]
+    assert spans == sorted(spans)
+    for start, end in spans:
+        assert np.abs(audio[start:end].astype(float)).max() > 1000, "a span of the timeline is silent"
+    for (_, end), (start, _) in itertools.pairwise(spans):
+        assert np.abs(audio[end:start].astype(int)).max(initial=0) <= 1, "a pause is not silent"
+    assert (built.root / "results/book.report.html").stat().st_size > 10_000
+
+
+def test_a_finished_build_has_nothing_to_do(built_once: Project) -> None:
+    assert "Nothing to be done" in built_once.build()
+    assert "babbles" in (built_once.root / "results/book/logs/publish.log").read_text()
+
+
+def test_a_copied_project_goes_on_where_it_was(built: Project) -> None:
+    """runtime.yaml holds absolute paths; in a copy they must not lead to the files of the original."""
+    assert built.plan("results/book.wav") == {}
+    built.write_text(*PARAGRAPHS[:-1], "It was a new inn.")
+    counts = built.plan("results/book.wav")
+    assert counts["synth"] == 1
+    assert counts.keys() == {"synth", *AFTER_TEXT}
+    assert str(built.root) in (built.root / "results/models/bundled/runtime.yaml").read_text()
+
+
+def test_many_jobs_on_few_cpus_claim_the_cores_that_the_machine_lacks(built: Project) -> None:
+    """-j64 must not start 64 engines on a machine with a few CPUs."""
+    cpus = os.cpu_count() or 1
+    built.write_text(*PARAGRAPHS[:-1], "It was a new inn.")
+    block = built.build(jobs=16 * cpus).split("rule synth:")[1].split("\n\n")[0]
+    threads = int(block.split("threads: ")[1].split()[0])
+    assert 16 * cpus // threads <= cpus
+
+
+def test_touching_every_file_runs_nothing(built_once: Project) -> None:
+    for folder, _, names in os.walk(built_once.root, followlinks=False):
+        for name in names:
+            if ".snakemake" not in folder:
+                os.utime(os.path.join(folder, name), follow_symlinks=False)
+    assert built_once.plan("results/book.wav") == {}
+
+
+@pytest.mark.parametrize(
+    ("paragraphs", "made"),
+    [
+        pytest.param((*PARAGRAPHS[:2], "The road was white and wet.", *PARAGRAPHS[3:]), 1, id="one-sentence"),
+        pytest.param((PARAGRAPHS[0], "It was a cold morning.", *PARAGRAPHS[1:]), 1, id="insert-at-the-start"),
+        pytest.param((*PARAGRAPHS[:2], *PARAGRAPHS[3:]), 0, id="delete"),
+        pytest.param((*PARAGRAPHS[3:], *PARAGRAPHS[:3]), 0, id="swap-chapters"),
+    ],
+)
+def test_an_edit_speaks_only_what_changed(built: Project, paragraphs: tuple[str, ...], made: int) -> None:
+    before = built.audio()
+    built.write_text(*paragraphs)
+    counts = built.plan("results/book.wav")
+    assert counts.get("synth", 0) == made
+    assert counts.keys() >= AFTER_TEXT
+    assert _new_takes(built) == made
+    assert built.audio() != before
+
+
+def test_a_voice_changed_and_changed_back_costs_nothing_the_second_time(built: Project) -> None:
+    time = np.arange(48_000) / 24_000
+    soundfile.write(built.root / "voices/mine.flac", 0.3 * np.sin(2 * np.pi * 200 * time) * np.sin(9 * time), 24_000)
+    path = built.root / "voices/manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["mine"] = {
+        "source": {"type": "audio", "path": "mine.flac"},
+        "licence": "CC-BY-NC-4.0",
+        "commercial": False,
+        "attribution": "a test",
+        "right": "made by this test",
+    }
+    path.write_text(json.dumps(manifest))
+    before = built.audio()
+    built.configure(voice="mine")
+    assert _new_takes(built) == len(PARAGRAPHS)
+    assert built.audio() != before
+    assert "commercial" in (built.root / "results/book/logs/publish.log").read_text()
+    built.configure(voice="bundled")
+    assert "synth" not in built.plan("results/book.wav")
+    assert _new_takes(built) == 0
+    assert built.audio() == before
+    built.configure(voice="mine", commercial=True)
+    assert "may not be used commercially" in built.fails("results/book.wav")
+
+
+def test_a_mastering_setting_speaks_nothing(built: Project) -> None:
+    built.configure(audio={"loudness": {"target_lufs": -23}})
+    counts = built.plan("results/book.wav")
+    assert counts.keys() == {"join_takes", "master_book", "write_report", "write_provenance", "publish"}
+
+
+def test_jobs_and_engine_do_not_change_a_byte(built_once: Project, project: Project) -> None:
+    """-j4 in a clean directory, and the warm engine, give the bytes that -j2 gave."""
+    built = built_once
+    project.configure(engine="torch", synth={"batch_chunks": 2})
+    project.build(jobs=4)
+    assert project.takes() == built.takes()
+    assert project.audio() == built.audio()

@@ -1,0 +1,142 @@
+"""Faults in real builds: kill, truncate, corrupt, fill, forbid. Nothing bad ships, nothing good is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import BIN, PARAGRAPHS, Project
+
+
+def _start(project: Project) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [BIN / "snakemake", "-j2", "results/book.wav"],
+        cwd=project.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.1)
+
+
+def _engines(project: Project) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        line = process.info["cmdline"] or []
+        if "generate" in line and process.info["cwd"] == str(project.root):
+            found.append(process)
+    return found
+
+
+def test_a_killed_engine_fails_its_job_and_the_next_build_makes_good(project: Project, built_once: Project) -> None:
+    running = _start(project)
+    _wait_for(lambda: _engines(project))
+    _engines(project)[0].kill()
+    assert running.wait(300) != 0, "a killed take must not pass unseen"
+    logs = "".join(path.read_text() for path in (project.root / "results/book/logs/synth").glob("*.log"))
+    assert "SIGKILL" in logs
+    kept = project.takes()
+    project.build()
+    assert kept.items() <= project.takes().items(), "a good take was lost"
+    assert project.audio() == built_once.audio()
+
+
+def test_a_killed_snakemake_can_be_resumed(project: Project, built_once: Project) -> None:
+    running = _start(project)
+    _wait_for(lambda: project.takes())
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait(30)
+    _wait_for(lambda: not _engines(project))
+    kept = project.takes()
+    assert project.snakemake("--unlock").returncode == 0
+    project.build()
+    assert kept.items() <= project.takes().items()
+    assert project.audio() == built_once.audio()
+    assert not list((project.root / "results").rglob("*.tmp*"))
+
+
+def test_no_engine_outlives_an_interrupted_build(project: Project) -> None:
+    running = _start(project)
+    _wait_for(lambda: _engines(project))
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.wait(60) != 0
+    _wait_for(lambda: not _engines(project), 30)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "corrupted", "emptied", "deleted"])
+def test_a_damaged_take_is_found_and_made_again(built: Project, damage: str) -> None:
+    good, audio = built.takes(), built.audio()
+    victim = next((built.root / "results/takes").glob("*/*.wav"))
+    data = victim.read_bytes()
+    if damage == "truncated":
+        victim.write_bytes(data[: len(data) // 2])
+    elif damage == "corrupted":
+        victim.write_bytes(data[:5000] + bytes([data[5000] ^ 255]) + data[5001:])
+    elif damage == "emptied":
+        victim.write_bytes(b"")
+    else:
+        victim.unlink()
+    assert built.plan("results/book.wav")["synth"] == 1
+    built.build()
+    assert built.takes() == good
+    assert built.audio() == audio
+
+
+def test_a_full_disk_is_a_sentence_and_loses_nothing(built: Project, mounted: Callable[..., Path]) -> None:
+    good = built.takes()
+    mounted(built.root / "results/full", "size=64k")
+    joined = built.root / "results/full/joined.wav"
+    result = subprocess.run(
+        [
+            BIN / "python",
+            "scripts/join_takes.py",
+            *("--chunks", "results/book/chunks.json", "--receipts", "results/book/takes", "--store", "results/takes"),
+            *("--out", joined, "--timeline", "results/full/timeline.json"),
+        ],
+        cwd=built.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "the disk is full" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(joined.parent.iterdir()) == []
+    assert built.takes() == good
+
+
+def test_read_only_results_are_a_sentence(project: Project, mounted: Callable[..., Path]) -> None:
+    mounted(project.root / "results", "ro")
+    output = project.fails("results/book.wav")
+    assert "Read-only file system" in output
+
+
+def test_a_missing_executable_is_named(built: Project) -> None:
+    built.configure(synth={"executable": "/nowhere/pocket-tts"})
+    built.write_text(*PARAGRAPHS[:-1], "Another ending altogether.")
+    assert "/nowhere/pocket-tts" in built.fails("results/book.wav")
+
+
+def test_a_take_that_never_passes_stops_the_build_with_its_text(built: Project) -> None:
+    """No reader speaks so fast as this check asks for."""
+    built.write_text("This one will be refused.")
+    checks = {"min_chars_per_second": 900.0, "slack_seconds": 0.0}
+    built.configure(synth={"checks": checks, "attempts": 2})
+    assert "This one will be refused." in built.fails("results/book.wav")
+    built.configure(synth={"checks": checks, "attempts": 2, "allow_failed": True})
+    built.build()
+    assert "This one will be refused." in (built.root / "results/book.report.html").read_text()
+    assert "refused take" in (built.root / "results/book/logs/publish.log").read_text()
