@@ -28,10 +28,11 @@ from pockettts import files
 from pockettts.audio.wav import RATE, decode_wav, write_wav
 from pockettts.config import CheckConfig, SynthConfig
 from pockettts.engines import Engine
-from pockettts.engines.cli import check_tts_args, find_command, quoted
+from pockettts.engines.cli import check_tts_args, quoted
 from pockettts.engines.pieces import PIECES_VERSION
 from pockettts.engines.warm import check_settings
 from pockettts.errors import AudioError, EngineError, EngineFailed, EngineTimeout, NoEndOfSpeech, TakeRejected
+from pockettts.upstream import find_command
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,6 @@ import logging
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import wave
 from collections.abc import Mapping, Sequence
@@ -24,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pockettts.errors import ExecutableNotFound, VoiceError, exit_with_sentence
+from pockettts.errors import VoiceError, exit_with_sentence
 from pockettts.files import read_json, sha256_file, write_json
 from pockettts.models import HubFile, Lock, ModelEntry, fetch_locked, model_config
+from pockettts.upstream import TookTooLong, child_environment, describe_exit, find_command, last_error_line, run
 
 log = logging.getLogger(__name__)
 
@@ -309,19 +308,6 @@ def check_recording(path: Path) -> float:
     return float(seconds)
 
 
-def find_pocket_tts(executable: Path | None = None) -> Path:
-    """Find the pocket-tts program: `executable`, a path or a name on PATH, or the one beside this Python.
-
-    Raises `ExecutableNotFound`.
-    """
-    wanted = executable or Path(sys.executable).with_name("pocket-tts")
-    found = shutil.which(wanted)
-    if found is None:
-        hint = "correct synth.executable" if executable else "install pocket-tts in this environment"
-        raise ExecutableNotFound(f"There is no program {wanted}; {hint}.")
-    return Path(found)
-
-
 def export_voice(
     voice: Voice,
     entry: ModelEntry,
@@ -353,7 +339,7 @@ def export_voice(
                     "the terms of the gated repository and fetch the model again."
                 )
             check_recording(voice.source.path)
-            _run_export(voice.source.path, temporary, runtime, find_pocket_tts(executable), timeout)
+            _run_export(voice.source.path, temporary, runtime, executable, timeout)
         else:
             source = embedding(voice, entry)
             file = fetch_locked(source, entry.id, f"voice/{voice.id}", runtime.parent, committed_lock, commit)
@@ -377,22 +363,19 @@ def export_voice(
     return sidecar
 
 
-def _run_export(audio: Path, out: Path, runtime: Path, executable: Path, timeout: float) -> None:
+def _run_export(audio: Path, out: Path, runtime: Path, executable: Path | None, timeout: float) -> None:
+    command = find_command(executable)
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(executable), "export-voice", str(_readable(audio, Path(folder))), str(out)]
-        command += ["--config", str(runtime)]
-        # Plain tracebacks have the message in one line; offline, because every file is there.
-        environment = {**os.environ, "TYPER_USE_RICH": "0", "HF_HUB_OFFLINE": "1", "POCKET_TTS_SAVE_WEIGHTS": "0"}
+        arguments = ["export-voice", str(_readable(audio, Path(folder))), str(out), "--config", str(runtime)]
         try:
-            done = subprocess.run(
-                command, env=environment, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
-            )
-        except subprocess.TimeoutExpired:
+            done = run([*command.arguments(seed=0), *arguments], child_environment(), timeout)
+        except TookTooLong:
             raise VoiceError(f"pocket-tts export-voice took more than {timeout:g} s for {audio}.") from None
-    if done.returncode != 0 or not out.exists():
-        errors = [line for line in done.stderr.splitlines() if re.match(r"[\w.]*(Error|Exception)\b", line)]
-        last = (errors or done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise VoiceError(f"pocket-tts export-voice failed for {audio} with exit code {done.returncode}: {last}")
+    if done.code != 0:
+        reason = last_error_line(done.stderr)
+        raise VoiceError(f"pocket-tts export-voice {describe_exit(done.code)} for {audio}: {reason}")
+    if not out.exists():
+        raise VoiceError(f"pocket-tts export-voice ended without an error for {audio}, but wrote no voice.")
 
 
 def _readable(audio: Path, folder: Path) -> Path:

@@ -12,16 +12,7 @@ from bundled_model import write_runtime
 
 from pockettts.config import SynthConfig
 from pockettts.engines import open_engine
-from pockettts.engines.cli import (
-    CliEngine,
-    check_tts_args,
-    console_script_interpreter,
-    cut_tail,
-    describe_exit,
-    find_command,
-    last_error_line,
-    option_list,
-)
+from pockettts.engines.cli import CliEngine, check_tts_args, cut_tail, option_list
 from pockettts.errors import (
     ConfigError,
     EngineFailed,
@@ -30,6 +21,7 @@ from pockettts.errors import (
     NoEndOfSpeech,
     UsageError,
 )
+from pockettts.upstream import console_script_interpreter, describe_exit, find_command, last_error_line
 
 FAKE = Path(__file__).parent / "fakes" / "pocket-tts"
 AUDIO = [1000 + index % 7 for index in range(6000)]

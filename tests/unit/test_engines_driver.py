@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pockettts.engines.cli import DRIVER
+from pockettts.upstream import DRIVER
 
 STUBS = {
     "torch.py": "def manual_seed(seed): print('seed', seed)\n",

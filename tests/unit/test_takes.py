@@ -100,7 +100,7 @@ def test_a_key_never_changes_by_accident() -> None:
 
 def test_a_recipe_of_the_default_settings_never_changes_by_accident(monkeypatch: pytest.MonkeyPatch) -> None:
     identity = {"pocket-tts": "4.0.1", "torch": "2.13.0"}
-    monkeypatch.setattr("pockettts.engines.cli._versions", lambda interpreter: identity)
+    monkeypatch.setattr("pockettts.upstream._versions", lambda interpreter: identity)
     recipe = make_recipe("cli", SynthConfig(), model={"id": "m"}, voice={"id": "v"})
     assert content_key("Hello.", recipe) == "66dd8a460d020d353112e95ec6dcce64"
 
@@ -143,7 +143,7 @@ def test_model_voice_text_and_versions_matter_and_the_engine_does_not(monkeypatc
     others = {key_of(SynthConfig(), model={"id": "n"}), key_of(SynthConfig(), voice={"id": "w"})}
     others.add(content_key("Hello!", make_recipe("cli", SynthConfig(), model={"id": "m"}, voice={"id": "v"})))
     for versions in ({"pocket-tts": "4.0.2", "torch": "2.13.0"}, {"pocket-tts": "4.0.1", "torch": "2.14.0"}):
-        monkeypatch.setattr("pockettts.engines.cli._versions", lambda interpreter, versions=versions: versions)
+        monkeypatch.setattr("pockettts.upstream._versions", lambda interpreter, versions=versions: versions)
         others.add(key_of(SynthConfig()))
     monkeypatch.setattr(takes, "PIECES_VERSION", 99)
     others.add(key_of(SynthConfig()))

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import hashlib
-import importlib.metadata
 import logging
-import os
 import re
-import shlex
-import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,12 +26,19 @@ from pockettts.errors import (
     ExecutableNotFound,
     NoEndOfSpeech,
 )
+from pockettts.upstream import (
+    TookTooLong,
+    child_environment,
+    describe_exit,
+    find_command,
+    last_error_line,
+    run,
+)
 
 Int16 = npt.NDArray[np.int16]
 
 log = logging.getLogger(__name__)
 
-DRIVER = Path(__file__).with_name("driver.py")
 TAIL_SAMPLES = 4_800
 """The zeros that pocket-tts ends every WAV with: 200 ms at 24 kHz (`StreamingWAVWriter.finalize`)."""
 
@@ -49,18 +47,6 @@ _ABORT_SENTENCE = "terminate called without an active exception"
 _ABORT_CODES = (-signal.SIGABRT, 128 + signal.SIGABRT)
 _ABORT_TRIES = 3
 _RUNAWAY = "without EOS"
-
-_ENVIRONMENT = {
-    "TYPER_USE_RICH": "0",  # tracebacks whose last line is the whole message
-    "PYTHONUTF8": "1",
-    "HF_HUB_OFFLINE": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "NO_COLOR": "1",
-}
-# Switches of pocket-tts that write files or change what is printed.
-_REMOVED = ("POCKET_TTS_SAVE_WEIGHTS", "DEBUG_MIMI", "FIRST_CHUNK_LENGTH_SECONDS")
 
 _OURS = {
     "text": "the text comes from the book",
@@ -132,139 +118,10 @@ def _option(name: str, value: Scalar) -> list[str]:
     return ["-" + name, str(value)] if len(name) == 1 else [f"--{name}={value}"]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """How to start pocket-tts: by the interpreter it is installed for, which allows a seed, or else as a program."""
-
-    program: Path
-    interpreter: Path | None
-
-    @property
-    def seeded(self) -> bool:
-        """Whether the driver can give it a seed."""
-        return self.interpreter is not None
-
-    def arguments(self, seed: int) -> list[str]:
-        """Return the command up to `generate`."""
-        if self.interpreter is None:
-            return [sys.executable, "-I", "-S", str(DRIVER), "exec", str(self.program)]
-        return [str(self.interpreter), str(DRIVER), str(seed)]
-
-    def identity(self) -> dict[str, str]:
-        """Return what tells this pocket-tts from others: versions, or the sha256 of the program."""
-        if self.interpreter is None:
-            return {"executable": hashlib.sha256(self.program.read_bytes()).hexdigest()}
-        return dict(_versions(self.interpreter))
-
-
-def find_command(executable: Path | None = None) -> Command:
-    """Find pocket-tts: the one of this environment, or `executable`, a path or a name on PATH.
-
-    A console script of the Python package is run by its own interpreter; anything else is run as it is. Raises
-    `ExecutableNotFound`.
-    """
-    if executable is None:
-        interpreter = Path(sys.executable)
-        _versions(interpreter)
-        return Command(interpreter.with_name("pocket-tts"), interpreter)
-    found = shutil.which(executable)
-    if found is None:
-        what = "is not executable" if executable.is_file() else "is not there"
-        raise ExecutableNotFound(
-            f"The program {executable} {what}; correct synth.executable, or remove it to use the pocket-tts of this"
-            " environment."
-        )
-    program = Path(found).absolute()
-    script_interpreter = console_script_interpreter(program)
-    if script_interpreter is not None:
-        _versions(script_interpreter)
-    return Command(program, script_interpreter)
-
-
-def console_script_interpreter(program: Path) -> Path | None:
-    """Return the interpreter of a console script that calls the Python package pocket_tts, None for anything else.
-
-    Knows the first lines that pip, pipx and uv write: `#!/path/python`, `#!/usr/bin/env python3`, and for a path with
-    spaces `#!/bin/sh` followed by `'''exec' "/path/python" "$0" "$@"`.
-    """
-    with program.open("rb") as file:
-        head = file.read(4096).decode("utf-8", errors="replace")
-    lines = head.splitlines()
-    if (
-        not lines
-        or not lines[0].startswith("#!")
-        or not re.search(r"^\s*(from|import) pocket_tts\b", head, re.MULTILINE)
-    ):
-        return None
-    words = shlex.split(lines[0][2:])
-    if len(lines) > 1 and lines[1].startswith("'''exec'"):
-        words = shlex.split(lines[1].removeprefix("'''exec'"))
-    if words and Path(words[0]).name == "env":
-        words = [word for word in words[1:] if not word.startswith("-")]
-    found = shutil.which(words[0]) if words else None
-    return Path(found) if found and Path(found).name.startswith("python") else None
-
-
-@functools.cache
-def _versions(interpreter: Path) -> Mapping[str, str]:
-    """Versions of what decides samples, in the environment of `interpreter`. Raises `ExecutableNotFound`."""
-    try:
-        if interpreter == Path(sys.executable):
-            return {name: importlib.metadata.version(name) for name in ("pocket-tts", "torch")}
-        question = "from importlib.metadata import version as v; print(v('pocket-tts'), v('torch'))"
-        answer = subprocess.run(
-            [interpreter, "-c", question], capture_output=True, text=True, timeout=60, check=True
-        ).stdout.split()
-        return dict(zip(("pocket-tts", "torch"), answer, strict=True))
-    except (importlib.metadata.PackageNotFoundError, subprocess.SubprocessError, OSError, ValueError):
-        raise ExecutableNotFound(
-            f"pocket-tts is not installed for {interpreter}; install it with"
-            f" `{interpreter} -m pip install pocket-tts`, or run `make setup`."
-        ) from None
-
-
-def last_error_line(stderr: str) -> str:
-    """Return the line that says why a process failed: its last "SomeError: message", else its last line.
-
-    What Python prints of an exception that it ignored is no reason; a WAV writer that was not finished leaves one.
-    """
-    errors: list[str] = []
-    others: list[str] = []
-    ignored = False
-    for line in stderr.splitlines():
-        if line.startswith("Exception ignored"):
-            ignored = True
-        elif ignored:
-            ignored = line.startswith((" ", "Traceback"))
-        elif re.match(r"([\w.]+(Error|Exception|Interrupt)|Error|ERROR)\b", line):
-            errors.append(line.strip())
-        elif line.strip() and not line.startswith((" ", "Traceback", "INFO:", "Usage:", "Try ")):
-            others.append(line.strip())
-    return (errors or others or ["it said nothing"])[-1]
-
-
-def describe_exit(code: int) -> str:
-    """Say how a process ended, by its return code as `subprocess` or a shell gives it."""
-    number = -code if code < 0 else code - 128
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        return f"failed with exit code {code}"
-    hint = " (perhaps the machine ran out of memory: run fewer jobs at once)" if name == "SIGKILL" else ""
-    return f"was ended by {name}{hint}"
-
-
 def cut_tail(samples: Int16) -> tuple[Int16, bool]:
     """Cut the 200 ms of zeros that pocket-tts writes last; says whether they were there, hence the audio complete."""
     complete = len(samples) >= TAIL_SAMPLES and not samples[-TAIL_SAMPLES:].any()
     return (samples[:-TAIL_SAMPLES] if complete else samples), complete
-
-
-def child_environment(accept_runaway: bool) -> dict[str, str]:
-    """Return the environment of a pocket-tts process."""
-    kept = {name: value for name, value in os.environ.items() if name not in _REMOVED}
-    switches = {"KPOCKET_TTS_ERROR_WITHOUT_EOS": "0" if accept_runaway else "1", "POCKETTTS_PARENT": str(os.getpid())}
-    return {**kept, **_ENVIRONMENT, **switches}
 
 
 def quoted(text: str, length: int = 60) -> str:
@@ -323,17 +180,16 @@ class CliEngine:
     def _speak(self, text: str, seed: int, deadline: float, accept_runaway: bool) -> Int16:
         command = [*self._command.arguments(seed), "generate", "--config", str(self.runtime_yaml)]
         command += ["--voice", str(self.voice), "--text", "-", "--output-path", "-", *self._options]
-        with _started(command, child_environment(accept_runaway)) as process:
-            try:
-                stdout, stderr = process.communicate(text.encode(), timeout=max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                said = _kill(process).decode("utf-8", errors="replace")
-                raise EngineTimeout(
-                    f"pocket-tts took more than {self.timeout:g} s (synth.timeout_seconds) for {quoted(text)} and was"
-                    f" stopped. It last said: {last_error_line(said)}",
-                    said,
-                ) from None
-        return self._samples(text, process.returncode, stdout, stderr.decode("utf-8", errors="replace"), accept_runaway)
+        environment = child_environment(KPOCKET_TTS_ERROR_WITHOUT_EOS="0" if accept_runaway else "1")
+        try:
+            done = run(command, environment, deadline - time.monotonic(), text.encode())
+        except TookTooLong as late:
+            raise EngineTimeout(
+                f"pocket-tts took more than {self.timeout:g} s (synth.timeout_seconds) for {quoted(text)} and was"
+                f" stopped. It last said: {last_error_line(late.stderr)}",
+                late.stderr,
+            ) from None
+        return self._samples(text, done.code, done.stdout, done.stderr, accept_runaway)
 
     def _samples(self, text: str, code: int, stdout: bytes, stderr: str, accept_runaway: bool) -> Int16:
         if not accept_runaway and _RUNAWAY in stderr:
@@ -360,35 +216,3 @@ class CliEngine:
 
 class _Aborted(EngineFailed):
     """The process aborted before its audio was complete; another run may do better."""
-
-
-@contextlib.contextmanager
-def _started(command: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process in a group of its own, and leave none of the group behind, whatever happens."""
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(environment),
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ExecutableNotFound(f"{command[0]} cannot be started: {error.strerror}.") from None
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            _kill(process)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> bytes:
-    """Kill a process with its group; returns what it had written to stderr."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    try:
-        return process.communicate(timeout=5)[1]
-    except subprocess.TimeoutExpired as still:
-        # Something that left the group holds the pipes open.
-        return still.stderr or b""

@@ -77,7 +77,7 @@ class TorchEngine:
             from pocket_tts import TTSModel
         except ImportError as error:
             raise ExecutableNotFound(
-                f"Engine torch needs pocket-tts in this environment ({error}): run `make setup`."
+                f"Engine torch needs pocket-tts in this environment ({error}): run `make env`."
             ) from None
         synth = self.synth
         optional = {} if synth.decode_steps is None else {"sampler_decode_steps": synth.decode_steps}

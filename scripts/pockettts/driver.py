@@ -1,4 +1,4 @@
-"""Runs inside the environment of pocket-tts, as the child of `engines.cli`: the real command line, with a seed.
+"""Runs inside the environment of pocket-tts, as the child of `upstream.run`: the real command line, with a seed.
 
 Usage: `python driver.py SEED generate ...` or `python driver.py exec PROGRAM ARGUMENT ...`. Needs nothing but the
 standard library, because the interpreter may be another than ours and know nothing of this package.
