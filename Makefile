@@ -84,7 +84,8 @@ bundled: env ## make the bundled model and voice again from their seed
 	$(BIN)/python scripts/lock_model.py bundled --commit --out results/models/bundled/lock.json
 
 dag: env ## draw the rule graph into docs/dag.svg (needs graphviz)
-	$(BIN)/snakemake --forceall --rulegraph results/$(BOOK).wav | dot -Tsvg > docs/dag.svg
+	$(BIN)/snakemake --forceall results/$(BOOK).wav --rulegraph dot 2> /dev/null \
+	  | sed "s/margin=0\]/margin=0.1, rankdir=LR, ranksep=0.35, nodesep=0.2]/" | dot -Tsvg > docs/dag.svg
 
 clean: ## remove what a build made
 	rm -rf results

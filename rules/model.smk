@@ -11,7 +11,6 @@ rule download_model:
         "results/models/{model}/download.json",
     log:
         "results/models/{model}/logs/download_model.log",
-    retries: 1
     conda:
         "../envs/pockettts.yaml"
     params:

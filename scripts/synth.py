@@ -28,10 +28,16 @@ def main() -> None:
     voices.check_voice(args.voice, models.read_lock(args.lock), models.read_runtime(args.runtime))
     store = takes.TakeStore(args.store)
     with open_engine(document["engine"], args.runtime, args.voice, synth) as engine:
-        made = takes.make_takes([(key, texts[key]) for key in keys], engine, store, synth, document["recipe"])
+        chunks = [(key, texts[key]) for key in keys]
+        made = takes.make_takes(chunks, engine, store, synth, document["recipe"], within if len(keys) > 1 else None)
     files.write_json(args.out, takes.receipt(made))
     done = sum(1 for batch in document["batches"] if (args.out.parent / f"{batch}.json").exists())
     print(progress(args.out.parent, args.chunks, done, len(document["batches"])))
+
+
+def within(done: int, total: int, seconds_left: float) -> None:
+    """Say how far a batch is; a job of engine cli has one chunk and nothing to say."""
+    print(f"  {done} of {total} chunks of this job, about {seconds_left:.0f} s left", flush=True)
 
 
 def progress(receipts: Path, chunks: Path, done: int, total: int) -> str:

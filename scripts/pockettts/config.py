@@ -125,7 +125,7 @@ class FadeConfig(Section):
 class LoudnessConfig(Section):
     """Two passes: measure, then one gain, then a true-peak limiter. The defaults meet ACX."""
 
-    target_lufs: float = Field(-20.0, ge=-40, le=-5)
+    target_lufs: float = Field(-19.0, ge=-40, le=-5)
     true_peak_dbtp: float = Field(-3.2, ge=-20, le=0)
 
 
