@@ -19,9 +19,9 @@ help: ## show this list
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "error: no python3 found. Install Python 3.11 and run make again."; exit 3; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' || { \
-	  echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1); Python 3.11 or 3.12 is needed. Name one: make PYTHON=python3.11"; \
-	  exit 3; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1), but the locked environment is for Python 3.11." \
+	       "Install that, or name it: make PYTHON=/path/to/python3.11"; exit 3; }
 	@echo "creating $(VENV) (a few minutes and about 1.5 GB, once)"
 	$(PYTHON) -m venv $(VENV)
 

@@ -117,9 +117,9 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def built_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose book is built; tests take a copy of it by `built`."""
+    """A project whose book is built, one job at a time; tests take a copy of it by `built`."""
     project = make_project(tmp_path_factory.mktemp("built") / "project")
-    project.build()
+    project.build(jobs=1)
     return project
 
 

@@ -125,7 +125,7 @@ def test_a_mastering_setting_speaks_nothing(built: Project) -> None:
 
 
 def test_jobs_and_engine_do_not_change_a_byte(built_once: Project, project: Project) -> None:
-    """-j4 in a clean directory, and the warm engine, give the bytes that -j2 gave."""
+    """-j4 in a clean directory, and the warm engine, give the bytes that -j1 gave."""
     built = built_once
     project.configure(engine="torch", synth={"batch_chunks": 2})
     project.build(jobs=4)
