@@ -4,8 +4,8 @@ It babbles. No part of it has learned from speech: the weights are random number
 variance through the network, so every input matters to every output. Only two things are arranged, so that the rest
 of the pipeline meets takes of the shape it will meet with a released model:
 
-- one attention head measures which share of the sequence is text. It falls as audio grows, and the end-of-speech
-  head is fitted to it by least squares, so that a take's length follows its text;
+- two attention heads measure text and its letters against the length of text and audio. Both fall as audio grows, and
+  the end-of-speech head is fitted to them by least squares, so that a take's length follows its text;
 - the flow head fades out towards that point, so that a take ends in silence.
 
 The tokenizer is a real unigram model, trained on the text given. The same seed gives the same bytes.
@@ -14,6 +14,7 @@ The tokenizer is a real unigram model, trained on the text given. The same seed 
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,13 @@ from pocket_tts import TTSModel
 from safetensors.torch import load_file, save_file
 
 VOCABULARY = 900
-FRAMES_PER_TOKEN = 1.8  # 7 tokens a second: with this tokenizer about 20 characters, a brisk reader
+FRAMES_PER_LETTER = 12.5 / 14.5  # an unhurried reader
 EXTRA_FRAMES = 4.0
-TEXT, AUDIO, SHARE, ONE = 0, 1, 2, 3  # channels of the residual stream that the length circuit keeps for itself
-FLAG = 4.0
-RESERVED = [TEXT, AUDIO, SHARE, ONE]
+# Channels of the residual stream that the length circuit keeps for itself.
+TEXT, AUDIO, LETTERS, TEXT_SHARE, LETTER_SHARE, ONE = RESERVED = [0, 1, 2, 3, 4, 5]
+FLAG = 8.0
+PER_LETTER = 0.5
+GAIN = 2.0
 
 CONFIG: dict[str, Any] = {
     "weights_path": "model.safetensors",
@@ -136,12 +139,19 @@ def _fill(name: str, tensor: torch.Tensor, generator: torch.Generator) -> torch.
     return noise
 
 
-def _wire_length_circuit(state: dict[str, torch.Tensor]) -> None:
-    """Make head 0 of layer 0 write the share of text among text and audio into the channel `SHARE`."""
+def _wire_length_circuit(state: dict[str, torch.Tensor], letters: torch.Tensor) -> None:
+    """Make two heads of layer 0 write the shares of text and of letters in the length so far, without the voice.
+
+    `letters` has the number of letters and digits of each piece of the tokenizer. The random part of what enters the
+    transformer is kept small against the flags, so that normalising leaves them nearly as they are.
+    """
     embed = state["flow_lm.conditioner.embed.weight"]
+    embed *= 0.5
     embed[:, RESERVED] = 0
     embed[:, TEXT] = FLAG
+    embed[: len(letters), LETTERS] = PER_LETTER * letters
     for name in ("flow_lm.speaker_proj_weight", "flow_lm.input_linear.weight"):
+        state[name] *= 0.5
         state[name][RESERVED] = 0
     state["flow_lm.bos_before_voice"][..., RESERVED] = 0
     # Latent 0 is the constant 1 (see `_wire_fade_out`), and so is the first frame's stand-in.
@@ -162,14 +172,18 @@ def _wire_length_circuit(state: dict[str, torch.Tensor]) -> None:
     state[f"{norm}.bias"][ONE] = 1.0
     project = state["flow_lm.transformer.layers.0.self_attn.in_proj.weight"]
     query, key, value = project[:width], project[width : 2 * width], project[2 * width :]
-    head = slice(0, 16)
-    query[head], key[head], value[head] = 0, 0, 0
-    slow = 14  # the slowest rotary pair turns 0.0003 rad a step: the score does not depend on position
-    query[slow, ONE] = 8.0
-    key[slow, TEXT] = key[slow, AUDIO] = 1.0
-    value[0, TEXT] = 1.0
-    state["flow_lm.transformer.layers.0.self_attn.out_proj.weight"][SHARE] = 0
-    state["flow_lm.transformer.layers.0.self_attn.out_proj.weight"][SHARE, 0] = 1.0
+    heads = slice(0, 32)
+    query[heads], key[heads], value[heads] = 0, 0, 0
+    shares = state["flow_lm.transformer.layers.0.self_attn.out_proj.weight"]
+    for first, source, share in ((0, TEXT, TEXT_SHARE), (16, LETTERS, LETTER_SHARE)):
+        # Text and audio weigh the same and the voice next to nothing, wherever they stand: the slowest rotary pair
+        # turns 0.0003 rad a step. After normalising a flag is about 7, and scores are divided by 4.
+        slow = first + 14
+        query[slow, ONE] = 5.0
+        key[slow, TEXT] = key[slow, AUDIO] = 1.0
+        value[first, source] = 1.0
+        shares[share] = 0
+        shares[share, first] = GAIN
 
 
 def _wire_fade_out(state: dict[str, torch.Tensor], weight: torch.Tensor, bias: torch.Tensor) -> None:
@@ -214,21 +228,22 @@ def _hidden_states(model: TTSModel, voice: torch.Tensor, text: str, frames: int)
 
 
 def fit_end_of_speech(model: TTSModel, voice: torch.Tensor, sentences: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Least squares for `weight · z + bias` = share of audio beyond the wanted length, on real sentences."""
+    """Least squares for `weight · z + bias` = audio beyond the wanted length, as a share of all, on real sentences."""
     rows, targets = [], []
     for sentence in sentences:
         tokens = model.flow_lm.conditioner.prepare(sentence).shape[1]
-        wanted = FRAMES_PER_TOKEN * tokens + EXTRA_FRAMES
+        letters = sum(character.isalnum() for character in sentence)
+        wanted = FRAMES_PER_LETTER * letters + EXTRA_FRAMES
         frames = int(wanted * 1.6)
         rows.append(_hidden_states(model, voice, sentence, frames))
         step = torch.arange(1, frames + 1)
-        targets.append(tokens / (tokens + wanted) - tokens / (tokens + step))
+        targets.append((step - wanted) / (tokens + step))
     z, y = torch.cat(rows).double(), torch.cat(targets).double()
     ones = torch.ones(len(z), 1, dtype=torch.float64)
     ridge = 1e-2 * len(z) * torch.eye(z.shape[1] + 1, dtype=torch.float64)
     features = torch.cat([z, ones], 1)
     solution = torch.linalg.solve(features.T @ features + ridge * 1e-2, features.T @ y)
-    # In units in which a whole second of overrun of a middling sentence is about 1.
+    # In units in which a second more or less of a middling sentence is about 1.
     return 10 * solution[:-1].float(), 10 * solution[-1].float()
 
 
@@ -254,7 +269,10 @@ def make_model(directory: Path, texts: list[Path], seed: int) -> None:
         model = TTSModel.load_model(config=bare_path)
         generator = torch.Generator().manual_seed(seed)
         state = {name: _fill(name, t, generator) for name, t in model.state_dict().items()}
-        _wire_length_circuit(state)
+        pieces = model.flow_lm.conditioner.tokenizer.sp
+        spelled = [pieces.id_to_piece(index) for index in range(VOCABULARY)]
+        letters = torch.tensor([0.5 if p.startswith("<0x") else sum(map(str.isalnum, p)) for p in spelled])
+        _wire_length_circuit(state, letters)
         model.load_state_dict(state, strict=True)
         weight, bias = fit_end_of_speech(model, _voice_prompt(model, seed), sentences)
         state["flow_lm.out_eos.weight"][0], state["flow_lm.out_eos.bias"][0] = weight, bias
