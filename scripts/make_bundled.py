@@ -14,7 +14,6 @@ The tokenizer is a real unigram model, trained on the text given. The same seed 
 from __future__ import annotations
 
 import argparse
-import math
 import tempfile
 from pathlib import Path
 from typing import Any
