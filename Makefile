@@ -12,10 +12,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled dag clean
+.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled bench-engines dag clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "error: no python3 found. Install Python 3.11 and run make again."; exit 3; }
@@ -82,6 +82,9 @@ bundled: env ## make the bundled model and voice again from their seed
 	$(BIN)/python scripts/make_bundled.py inputs/book.txt
 	$(BIN)/python scripts/download_model.py bundled --out results/models/bundled/download.json
 	$(BIN)/python scripts/lock_model.py bundled --commit --out results/models/bundled/lock.json
+
+bench-engines: env ## measure the engines side by side into results/bench/engines.{md,json,png} (ten minutes)
+	$(BIN)/python scripts/bench_engines.py
 
 dag: env ## draw the rule graph into docs/dag.svg (needs graphviz)
 	$(BIN)/snakemake --forceall --rulegraph results/$(BOOK).wav | dot -Tsvg > docs/dag.svg
