@@ -53,15 +53,11 @@ def load_model(runtime: Path) -> Any:
     from pocket_tts import TTSModel
 
     try:
-        model = TTSModel.load_model(config=runtime)
+        return TTSModel.load_model(config=runtime).eval()
     # Whatever upstream raises for a bad file.
     except Exception as error:
-        raise ModelError(f"pocket-tts cannot load {runtime} ({type(error).__name__}: {error}).") from None
-    if not model.has_voice_cloning:
-        raise BundleError(
-            f"The weights of {runtime} were fetched without their encoder, so there is nothing to export."
-        )
-    return model.eval()
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ModelError(f"pocket-tts cannot load {runtime} ({reason}).") from None
 
 
 def export_onnx(runtime: Path, out: Path, *, precision: Precision = "fp32", language: str = "en") -> Bundle:
