@@ -77,6 +77,11 @@ class Result:
         return 1000 * self.median(lambda u: u.first)
 
     @property
+    def streams(self) -> bool:
+        """Whether the first sound comes before the last."""
+        return all(utterance.first < 0.99 * utterance.wall for utterance in self.rounds)
+
+    @property
     def cpu(self) -> float:
         """Seconds of processor time for a second of audio."""
         return self.median(lambda u: u.cpu / u.audio)
@@ -291,11 +296,15 @@ def table(results: Sequence[Result]) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {r.name} | {r.speed:.2f} | {r.speed / base.speed:.2f} | {r.cpu:.3f} | {r.first_ms:.0f} | {r.peak_mb:.0f}"
+        f"| {r.name} | {r.speed:.2f} | {r.speed / base.speed:.2f} | {r.cpu:.3f} | {_first(r)} | {r.peak_mb:.0f}"
         f" | {r.load:.1f} |"
         for r in results
     ]
     return "\n".join(lines) + "\n"
+
+
+def _first(result: Result) -> str:
+    return f"{result.first_ms:.0f}" if result.streams else "–"
 
 
 def markdown(document: Mapping[str, Any], results: Sequence[Result]) -> str:
@@ -333,31 +342,30 @@ def plot(results: Sequence[Result], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    names = [result.name for result in results]
-    panels: list[tuple[str, list[float], list[list[float]]]] = [
-        ("speed, seconds of audio a second", [r.speed for r in results], _dots(results, lambda u: u.audio / u.wall)),
-        ("peak memory, MB", [r.peak_mb for r in results], []),
-        ("first audio when warm, ms", [r.first_ms for r in results], _dots(results, lambda u: u.first * 1000)),
+    streaming = [result for result in results if result.streams]
+    panels: list[tuple[str, Sequence[Result], Callable[[Result], float], Callable[[Utterance], float] | None]] = [
+        ("speed, seconds of audio a second", results, lambda r: r.speed, lambda u: u.audio / u.wall),
+        ("peak memory, MB", results, lambda r: r.peak_mb, None),
+        ("first audio when warm, ms", streaming, lambda r: r.first_ms, lambda u: u.first * 1000),
     ]
+    looks = {r.name: look for r, look in zip(results, zip(_COLOURS, _HATCHES, strict=True), strict=False)}
     figure, axes = pyplot.subplots(1, len(panels), figsize=(4 * len(panels), 4), layout="constrained")
-    for axis, (title, heights, dots) in zip(axes, panels, strict=True):
-        bars = axis.bar(names, heights, color=_COLOURS[: len(names)], edgecolor="black", linewidth=0.6)
-        for bar, hatch in zip(bars, _HATCHES, strict=False):
-            bar.set_hatch(hatch)
-        axis.bar_label(bars, fmt="%.3g", padding=3)
-        for place, values in enumerate(dots):
-            axis.plot([place] * len(values), values, "k.", markersize=4, alpha=0.6)
+    for axis, (title, shown, height, dot) in zip(axes, panels, strict=True):
+        for place, result in enumerate(shown):
+            colour, hatch = looks[result.name]
+            value = height(result)
+            bar = axis.bar(place, value, color=colour, hatch=hatch, edgecolor="black", linewidth=0.6)
+            axis.bar_label(bar, fmt="%.2f" if value < 10 else "%.0f", padding=3)
+            if dot is not None:
+                values = [dot(utterance) for utterance in result.rounds]
+                axis.plot([place] * len(values), values, "k.", markersize=4, alpha=0.6)
+        axis.set_xticks(range(len(shown)), [result.name for result in shown], rotation=20)
         axis.set_ylabel(title)
         axis.margins(y=0.12)
-        axis.tick_params(axis="x", rotation=20)
         axis.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120, metadata={"Software": None})
     pyplot.close(figure)
-
-
-def _dots(results: Sequence[Result], value: Callable[[Utterance], float]) -> list[list[float]]:
-    return [[value(utterance) for utterance in result.rounds] for result in results]
 
 
 def versions() -> dict[str, str]:
