@@ -12,10 +12,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled dag clean
+.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled bench-engines dag clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "error: no python3 found. Install Python 3.11 and run make again."; exit 3; }
@@ -69,8 +69,8 @@ WITHOUT_TORCH = awk '/^[a-z]/ {keep = !/^torch==/} keep'
 
 lock: test-env ## compile both lock files and the conda environment from pyproject.toml
 	$(PIP) pip-tools
-	$(LOCK) --output-file $(VENV)/run.lock pyproject.toml
-	$(LOCK) --extra test --constraint $(VENV)/run.lock --output-file $(VENV)/test.lock pyproject.toml
+	$(LOCK) --extra onnx --output-file $(VENV)/run.lock pyproject.toml
+	$(LOCK) --extra onnx --extra test --constraint $(VENV)/run.lock --output-file $(VENV)/test.lock pyproject.toml
 	$(WITHOUT_TORCH) $(VENV)/run.lock > requirements.lock
 	$(WITHOUT_TORCH) $(VENV)/test.lock > requirements-test.lock
 	$(BIN)/python scripts/pin_env.py
@@ -82,6 +82,9 @@ bundled: env ## make the bundled model and voice again from their seed
 	$(BIN)/python scripts/make_bundled.py inputs/book.txt
 	$(BIN)/python scripts/download_model.py bundled --out results/models/bundled/download.json
 	$(BIN)/python scripts/lock_model.py bundled --commit --out results/models/bundled/lock.json
+
+bench-engines: env ## measure the engines side by side into results/bench/engines.{md,json,png} (ten minutes)
+	$(BIN)/python scripts/bench_engines.py
 
 dag: env ## draw the rule graph into docs/dag.svg (needs graphviz)
 	$(BIN)/snakemake --forceall results/$(BOOK).wav --rulegraph dot 2> /dev/null \

@@ -18,6 +18,7 @@ include: "rules/common.smk"
 include: "rules/model.smk"
 include: "rules/voices.smk"
 include: "rules/text.smk"
+include: "rules/onnx.smk"
 include: "rules/synth.smk"
 include: "rules/audio.smk"
 

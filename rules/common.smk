@@ -91,6 +91,24 @@ def voice_file(wildcards):
     return f"results/voices/{setup().model.id}/{setup().voice.id}.safetensors"
 
 
+def bundle_folder():
+    """Where the exported model of engine onnx is; None for the other engines."""
+    if setup().config.engine != "onnx":
+        return None
+    return f"results/onnx/{setup().model.id}/{setup().config.synth.precision}"
+
+
+def bundle(wildcards):
+    """Named by its folder's place in the keys: model pins, precision and exporter are in them."""
+    folder = bundle_folder()
+    return [ancient(f"{folder}/manifest.json")] if folder else []
+
+
+def bundle_option(wildcards):
+    folder = bundle_folder()
+    return f"--bundle {shlex.quote(folder)}" if folder else ""
+
+
 def executable_option(wildcards):
     executable = setup().config.synth.executable
     return f"--executable {str(executable)!r}" if executable else ""

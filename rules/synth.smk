@@ -1,6 +1,6 @@
 """Speak the chunks. Engine cli: one job and one `pocket-tts generate` a chunk; warm engines: one job a batch.
 
-Inputs: results/{book}/chunks.json, the locked model, the exported voice.
+Inputs: results/{book}/chunks.json, the locked model, the exported voice, and for engine onnx the exported model.
 Outputs: results/takes/{key[:2]}/{key}.wav, the store that all books share, and results/{book}/takes/{batch}.json, a
 receipt of the takes of one job with their sha256. Receipts and takes are named by content, so the inputs only say
 what must be there first: they are all `ancient`. (snakemake does not look at the params of a job below a job that runs,
@@ -14,6 +14,7 @@ rule synth:
         lock=ancient(model_file("lock.json")),
         runtime=runtime,
         voice=ancient(voice_file),
+        bundle=bundle,
     output:
         "results/{book}/takes/{batch}.json",
     log:
@@ -25,7 +26,8 @@ rule synth:
         mem_mb=engine_memory,
     params:
         store=str(books.STORE),
+        bundle=bundle_option,
     shell:
         "python scripts/synth.py {wildcards.batch:q} --chunks {input.chunks:q} --lock {input.lock:q}"
-        " --runtime {input.runtime:q} --voice {input.voice:q} --store {params.store:q} --out {output:q}"
+        " --runtime {input.runtime:q} --voice {input.voice:q} {params.bundle} --store {params.store:q} --out {output:q}"
         " 2>&1 | tee {log:q}"

@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--lock", type=Path, required=True)
     parser.add_argument("--runtime", type=Path, required=True)
     parser.add_argument("--voice", type=Path, required=True, help="the exported voice")
+    parser.add_argument("--bundle", type=Path, help="the folder of the exported model: engine onnx")
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="the receipt")
     args = parser.parse_args()
@@ -27,7 +28,7 @@ def main() -> None:
     texts = {chunk["key"]: chunk["text"] for chunk in document["chunks"]}
     voices.check_voice(args.voice, models.read_lock(args.lock), models.read_runtime(args.runtime))
     store = takes.TakeStore(args.store)
-    with open_engine(document["engine"], args.runtime, args.voice, synth) as engine:
+    with open_engine(document["engine"], args.runtime, args.voice, synth, args.bundle) as engine:
         chunks = [(key, texts[key]) for key in keys]
         made = takes.make_takes(chunks, engine, store, synth, document["recipe"], within if len(keys) > 1 else None)
     files.write_json(args.out, takes.receipt(made))

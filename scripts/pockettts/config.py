@@ -96,6 +96,7 @@ class SynthConfig(Section):
     eos_threshold: float | None = None
     frames_after_eos: int | None = Field(None, ge=0, le=100)
     quantize: bool = Field(False, description="torch.ao int8; the audio differs, so its takes are others")
+    precision: Literal["fp32", "int8"] = Field("fp32", description="engine onnx; the takes of int8 are others")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="another number gives another reading of the whole book")
     attempts: int = Field(3, ge=1, le=20, description="seeds tried before a chunk has failed")
     allow_failed: bool = Field(False, description="use the best refused take and name it in the report")
@@ -159,7 +160,9 @@ class BookConfig(Section):
     voice: str = Field("bundled", description="an id of voices/manifest.json")
     language: str | None = Field(None, description="of the text; null: the model's own")
     commercial: bool = Field(False, description="true: refuse a voice whose licence forbids commercial use")
-    engine: Literal["cli", "torch"] = Field("cli", description="cli: one process a chunk; torch: one warm process")
+    engine: Literal["cli", "torch", "onnx"] = Field(
+        "cli", description="cli: one process a chunk; torch, onnx: one warm process a batch; onnx is the fastest"
+    )
     text: TextConfig = TextConfig()
     synth: SynthConfig = SynthConfig()
     audio: AudioConfig = AudioConfig()

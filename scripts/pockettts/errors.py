@@ -60,6 +60,10 @@ class ChecksumError(ModelError):
     """A file's bytes differ from the lock; they were kept aside for inspection."""
 
 
+class BundleError(ModelError):
+    """An exported model is incomplete, altered or of another make; or it cannot be exported."""
+
+
 class VoiceError(PocketTTSError):
     """A voice is unknown, unusable with the model, or its licence forbids the use."""
 

@@ -27,10 +27,9 @@ import numpy.typing as npt
 from pockettts import files
 from pockettts.audio.wav import RATE, decode_wav, write_wav
 from pockettts.config import CheckConfig, SynthConfig
-from pockettts.engines import Engine
+from pockettts.engines import Engine, onnx, warm
 from pockettts.engines.cli import check_tts_args, quoted
 from pockettts.engines.pieces import PIECES_VERSION
-from pockettts.engines.warm import check_settings
 from pockettts.errors import AudioError, EngineError, EngineFailed, EngineTimeout, NoEndOfSpeech, TakeRejected
 from pockettts.upstream import find_command
 
@@ -66,26 +65,34 @@ class Recipe:
 def make_recipe(engine: str, synth: SynthConfig, *, model: Mapping[str, Any], voice: Mapping[str, Any]) -> Recipe:
     """Collect the recipe from the settings and the pins of the model and the voice.
 
-    The engines `cli` and `torch` give the same bytes, so they share their takes. Raises `ConfigError` for settings that
-    the engine cannot follow and `ExecutableNotFound`.
+    The engines `cli` and `torch` give the same bytes, so they share their takes; those of `onnx` are others. Raises
+    `ConfigError` for settings that the engine cannot follow and `ExecutableNotFound`.
     """
-    if engine == "torch":
-        check_settings(synth)
+    decode: dict[str, Any] = {
+        "temperature": synth.temperature,
+        "decode_steps": synth.decode_steps,
+        "noise_clamp": synth.noise_clamp,
+        "eos_threshold": synth.eos_threshold,
+        "frames_after_eos": synth.frames_after_eos,
+    }
+    if engine == "onnx":
+        onnx.check_settings(synth)
+        # Upstream makes the voice, and its weights the bundle.
+        program = {**find_command().identity(), **onnx.identity()}
+        decode["precision"] = synth.precision
+    else:
+        if engine == "torch":
+            warm.check_settings(synth)
+        program = find_command(synth.executable).identity()
+        decode["quantize"] = synth.quantize
     return Recipe(
         {
             "format": FORMAT,
-            "program": find_command(synth.executable).identity(),
+            "program": program,
             "pieces": PIECES_VERSION,
             "model": dict(model),
             "voice": dict(voice),
-            "decode": {
-                "temperature": synth.temperature,
-                "decode_steps": synth.decode_steps,
-                "noise_clamp": synth.noise_clamp,
-                "eos_threshold": synth.eos_threshold,
-                "frames_after_eos": synth.frames_after_eos,
-                "quantize": synth.quantize,
-            },
+            "decode": decode,
             "seed": synth.seed,
             "tts_args": check_tts_args(synth.tts_args),
         }

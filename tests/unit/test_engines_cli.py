@@ -331,5 +331,5 @@ def test_an_interpreter_without_pocket_tts_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cli, torch"):
+    with pytest.raises(UsageError, match="cli, torch, onnx"):
         open_engine("rust", tmp_path, tmp_path, SynthConfig())

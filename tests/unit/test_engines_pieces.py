@@ -89,7 +89,12 @@ def json_tokenizer() -> Path:
 
 def json_config() -> dict:
     config = runtime_config()
-    config["flow_lm"]["lookup_table"] |= {"tokenizer": "tokenizers", "tokenizer_path": str(json_tokenizer())}
+    vocabulary = len(json.loads(json_tokenizer().read_text())["model"]["vocab"])
+    config["flow_lm"]["lookup_table"] |= {
+        "tokenizer": "tokenizers",
+        "tokenizer_path": str(json_tokenizer()),
+        "n_bins": vocabulary,
+    }
     return config
 
 
@@ -152,6 +157,9 @@ def test_pocket_tts_never_splits_a_piece_further(kind: str) -> None:
             if not pieces.prepared_text(piece, rules):
                 continue
             assert pieces.prepared_text(piece, rules) == prepare_text_prompt(piece, **options)[0].strip()
+            padded = {**options, "pad_with_spaces_for_short_inputs": True}
+            padding = {**rules, "pad_with_spaces_for_short_inputs": True}
+            assert pieces.prepare_text(piece, padding) == prepare_text_prompt(piece, **padded)
             (spoken,) = split_into_best_sentences(tokenizer, piece, max_tokens=50, **options)
             # What it made of the piece is within the limit as well, else it warns that words may be skipped.
             assert len(tokenizer(prepare_text_prompt(spoken, **options)[0].strip())[0]) <= 50
@@ -183,6 +191,11 @@ def test_a_broken_model_folder_is_a_sentence(tmp_path: Path) -> None:
         (tmp_path / "runtime.yaml").write_text(yaml.safe_dump(config))
         with pytest.raises(ModelError, match=name):
             Splitter(tmp_path / "runtime.yaml")("Hello.")
+    config = runtime_config()
+    config["flow_lm"]["lookup_table"]["n_bins"] = 4000
+    (tmp_path / "runtime.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(ModelError, match=r"has 900 tokens and the model 4000"):
+        Splitter(tmp_path / "runtime.yaml")("Hello.")
 
 
 def test_pieces_are_put_together_with_silence_and_seeds_of_their_own() -> None:

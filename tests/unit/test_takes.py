@@ -121,6 +121,7 @@ INDIFFERENT: dict[str, Any] = {
     "allow_failed": True,
     "timeout_seconds": 5,
     "batch_chunks": 3,
+    "precision": "int8",
     "checks": CheckConfig(max_clipped=None),
 }
 
@@ -150,6 +151,21 @@ def test_model_voice_text_and_versions_matter_and_the_engine_does_not(monkeypatc
     assert len(others - {base}) == 6
 
 
+def test_takes_of_engine_onnx_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {key_of(SynthConfig(), engine) for engine in ("cli", "onnx")}
+    keys.add(key_of(SynthConfig(precision="int8"), "onnx"))
+    for name in ("temperature", "decode_steps", "noise_clamp", "eos_threshold", "frames_after_eos", "seed"):
+        keys.add(key_of(SynthConfig(**{name: DECIDING[name]}), "onnx"))
+    keys.add(key_of(SynthConfig(tts_args={"max-tokens": 25}), "onnx"))
+    keys.add(key_of(SynthConfig(), "onnx", model={"id": "n"}))
+    for name, value in (("FORMAT", "another"), ("ENGINE_VERSION", 99)):
+        monkeypatch.setattr(f"pockettts.engines.onnx.{name}", value)
+        keys.add(key_of(SynthConfig(), "onnx"))
+    assert len(keys) == 13
+    for name in ("attempts", "allow_failed", "timeout_seconds", "batch_chunks", "checks"):
+        assert key_of(SynthConfig(**{name: INDIFFERENT[name]}), "onnx") in keys
+
+
 def test_spelling_of_a_setting_does_not_matter() -> None:
     assert key_of(SynthConfig(temperature=1)) == key_of(SynthConfig(temperature=1.0))
     assert key_of(SynthConfig(tts_args={"max_tokens": 25, "x": False})) == key_of(
@@ -162,6 +178,9 @@ def test_impossible_settings_are_refused_before_anything_is_spoken() -> None:
         key_of(SynthConfig(tts_args={"voice": "x"}))
     with pytest.raises(ConfigError, match="engine"):
         key_of(SynthConfig(tts_args={"device": "cuda"}), "torch")
+    for synth in ({"tts_args": {"device": "cuda"}}, {"executable": Path("x")}, {"quantize": True}):
+        with pytest.raises(ConfigError, match=r"engine (cli|onnx)|set engine"):
+            key_of(SynthConfig(**synth), "onnx")
 
 
 @given(st.text(), st.text(), st.dictionaries(st.text(), st.integers() | st.text(), max_size=4))

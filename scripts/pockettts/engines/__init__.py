@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pockettts.config import SynthConfig
 from pockettts.errors import UsageError
 
-ENGINES = ("cli", "torch")
+ENGINES = ("cli", "torch", "onnx")
 
 
 class Engine(Protocol):
@@ -43,11 +43,12 @@ class Engine(Protocol):
     ) -> None: ...
 
 
-def open_engine(name: str, runtime_yaml: Path, voice: Path, synth: SynthConfig) -> Engine:
+def open_engine(name: str, runtime_yaml: Path, voice: Path, synth: SynthConfig, bundle: Path | None = None) -> Engine:
     """Open the engine `name` on a model's configuration and an exported voice (.safetensors).
 
-    Cheap: what is costly is loaded by the first `synthesize`. Raises `UsageError` for an unknown name, `ConfigError`
-    for impossible `tts_args`, `ExecutableNotFound` when there is no pocket-tts.
+    Engine onnx also needs `bundle`, the folder of the exported model. Cheap: what is costly is loaded by the first
+    `synthesize`. Raises `UsageError` for an unknown name, `ConfigError` for impossible `tts_args`,
+    `ExecutableNotFound` when there is no pocket-tts or no ONNX Runtime.
     """
     if name == "cli":
         from pockettts.engines.cli import CliEngine
@@ -57,4 +58,8 @@ def open_engine(name: str, runtime_yaml: Path, voice: Path, synth: SynthConfig) 
         from pockettts.engines.warm import TorchEngine
 
         return TorchEngine(runtime_yaml, voice, synth)
+    if name == "onnx":
+        from pockettts.engines.onnx import OnnxEngine
+
+        return OnnxEngine(runtime_yaml, voice, synth, bundle)
     raise UsageError(f"There is no engine {name!r}; choose one of {', '.join(ENGINES)}.")

@@ -59,20 +59,22 @@ def _best_cut(text: str, target: float) -> int:
     return min(max(1, round(target)), len(text) - 1)
 
 
-def prepared_text(text: str, config: Mapping[str, Any]) -> str:
-    """Return what pocket-tts makes of a text before it counts tokens, by the text rules in a model's configuration.
+def prepare_text(text: str, config: Mapping[str, Any]) -> tuple[str, int]:
+    """Return what pocket-tts speaks for a text, by the text rules in a model's configuration, and its guess of frames.
 
-    After `prepare_text_prompt` of pocket-tts 4.0.1, without the padding of short texts, which is never counted.
+    The guess is how many frames follow the end of speech. After `prepare_text_prompt` of pocket-tts 4.0.1; an empty
+    text stays empty.
     """
     text = text.strip()
     if replacements := config.get("replace_characters"):
         text = " ".join(text.translate(str.maketrans(replacements)).split())
         text = re.sub(r"([.!?\u2026])\s*[,;:]", r"\1", text)
     if not text:
-        return ""
+        return "", 3
     text = text.replace("\n", " ").replace("\r", " ").replace("  ", " ")
     if config.get("remove_semicolons"):
         text = text.replace(";", ",")
+    guess = 3 if len(text.split()) <= 4 else 1
     if config.get("capitalize_first_letter", True) and not text[0].isupper():
         text = text[0].upper() + text[1:]
     if config.get("append_terminal_punctuation", True):
@@ -81,7 +83,14 @@ def prepared_text(text: str, config: Mapping[str, Any]) -> str:
             text = core.rstrip(",;:-\u2013\u2014 ") + "." + text[len(core) :].strip()
         elif core and core[-1] not in ".!?\u2026":
             text += "."
-    return text.strip()
+    if config.get("pad_with_spaces_for_short_inputs") and len(text.split()) < 5:
+        text = " " * 8 + text
+    return text, guess
+
+
+def prepared_text(text: str, config: Mapping[str, Any]) -> str:
+    """Return a text as pocket-tts has it when it counts tokens: prepared, without the padding of short texts."""
+    return prepare_text(text, config)[0].strip()
 
 
 def token_counter(encode: Callable[[str], Sequence[int]], config: Mapping[str, Any]) -> Count:
@@ -115,23 +124,30 @@ def read_runtime_config(runtime_yaml: Path) -> dict[str, Any]:
 def load_encoder(config: Mapping[str, Any]) -> Callable[[str], Sequence[int]]:
     """Load the tokenizer that a model's configuration names: a `tokenizer.json`, or else a SentencePiece model.
 
-    Raises `ModelError` when the file is missing or broken.
+    Raises `ModelError` when the file is missing or broken, or has not as many tokens as the model.
     """
     table = config["flow_lm"]["lookup_table"]
     path = Path(table["tokenizer_path"])
+    encode: Callable[[str], Sequence[int]]
     try:
         if table.get("tokenizer") in ("tokenizers", "json") or path.suffix == ".json":
             import tokenizers
 
             tokenizer = tokenizers.Tokenizer.from_file(str(path))
-            return lambda text: list(tokenizer.encode(text).ids)
-        import sentencepiece
+            size, encode = tokenizer.get_vocab_size(), lambda text: list(tokenizer.encode(text).ids)
+        else:
+            import sentencepiece
 
-        processor = sentencepiece.SentencePieceProcessor(str(path))
-        return lambda text: list(processor.encode(text, out_type=int))
+            processor = sentencepiece.SentencePieceProcessor(str(path))
+            size, encode = processor.vocab_size(), lambda text: list(processor.encode(text, out_type=int))
     # Both libraries raise plain exceptions of many types.
     except Exception as error:
         raise ModelError(f"The tokenizer {path} cannot be loaded ({error}); delete it and build again.") from None
+    if size != table["n_bins"]:
+        raise ModelError(
+            f"The tokenizer {path} has {size} tokens and the model {table['n_bins']}; delete it and build again."
+        )
+    return encode
 
 
 class Splitter:

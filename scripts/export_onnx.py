@@ -1,0 +1,29 @@
+"""Export a model as ONNX graphs: rule export_onnx."""
+
+import argparse
+from pathlib import Path
+
+from pockettts import book, models
+from pockettts.errors import exit_with_sentence
+from pockettts.onnx import need
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", help="an id of models/manifest.json")
+    parser.add_argument("--precision", choices=("fp32", "int8"), default="fp32")
+    parser.add_argument("--runtime", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="manifest.json; its folder is replaced")
+    args = parser.parse_args()
+    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model)
+    need()
+    from pockettts.onnx.export import export_onnx
+
+    bundle = export_onnx(args.runtime, args.out.parent, precision=args.precision, language=entry.language)
+    for name, facts in bundle.manifest["files"].items():
+        print(f"{name}: {facts['bytes']:,} bytes, sha256 {facts['sha256']}")
+
+
+if __name__ == "__main__":
+    exit_with_sentence(main)

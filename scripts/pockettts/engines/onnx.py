@@ -1,0 +1,456 @@
+"""Engine `onnx`: an exported model in this process, by ONNX Runtime; PyTorch is never imported.
+
+    text -> tokens -> text_conditioner -> flow_lm_main -> noise, flow_lm_flow -> latents -> mimi_decoder -> samples
+                                          one thread, frame by frame                        another, some frames a call
+
+What a frame is decoded with decides its last bits, so frames go to the decoder in groups of fixed sizes, whoever is
+faster. The samples of a take depend on text, seed, settings and bundle, and not on what was spoken before.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import statistics
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import safe_open
+
+from pockettts.audio.wav import RATE
+from pockettts.config import SynthConfig
+from pockettts.engines.cli import check_tts_args, quoted, token_limit
+from pockettts.engines.pieces import (
+    PAUSE_SAMPLES,
+    Splitter,
+    load_encoder,
+    piece_seed,
+    prepare_text,
+    read_runtime_config,
+)
+from pockettts.errors import (
+    BundleError,
+    ConfigError,
+    EngineFailed,
+    EngineTimeout,
+    ExecutableNotFound,
+    NoEndOfSpeech,
+    PocketTTSError,
+    UsageError,
+    VoiceError,
+)
+from pockettts.onnx.bundle import AGAIN, FORMAT, Bundle, State, read_bundle
+from pockettts.voices import check_shapes, check_values, expected_layers, read_tensors
+
+Int16 = npt.NDArray[np.int16]
+Float32 = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
+# By the name of the input; the values are onnxruntime's.
+States = Mapping[str, Any]
+
+# In every content key: raise it when the same bundle, text and seed give other samples.
+ENGINE_VERSION = 1
+
+# Of pocket-tts 4.0.1: TTSModel, default_parameters and _decode_audio_worker.
+TOKENS_PER_SECOND = 3.0
+PADDING_SECONDS = 2.0
+MIN_FRAMES_BEFORE_EOS = 6
+TEMPERATURE = 0.3
+EOS_THRESHOLD = -4.0
+DECODE_STEPS = 1
+FADE_SECONDS = 0.005
+
+THREADS = 1
+"""Threads of ONNX Runtime for one call of a graph. Another number divides sums elsewhere: the last bits differ."""
+
+GROUPS = (1, 2)
+"""How many frames the first calls of the decoder get: few, so that the first sound comes soon."""
+GROUP = 4
+"""How many frames every further call gets."""
+
+
+def identity() -> dict[str, str]:
+    """Return what tells the samples of this engine from those of another version. Raises `ExecutableNotFound`.
+
+    The exporter's part is here as well: weights, format and versions make the bundle, which is named by no hash of it
+    because a key is known before anything is exported.
+    """
+    try:
+        versions = {name: importlib.metadata.version(name) for name in ("onnx", "onnx-ir", "onnxruntime", "onnxscript")}
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ExecutableNotFound(f"Engine onnx needs the package {error.name}: run `pip install '.[onnx]'`.") from None
+    return {"engine": f"onnx {ENGINE_VERSION}", "bundle": FORMAT, **versions}
+
+
+def check_settings(synth: SynthConfig) -> None:
+    """Raise `ConfigError` for settings that only PyTorch or the command line can follow."""
+    if unknown := sorted(set(check_tts_args(synth.tts_args)) - {"max-tokens"}):
+        raise ConfigError(f"synth.tts_args.{unknown[0]} is a flag of the command line: set engine to cli.")
+    if synth.executable is not None:
+        raise ConfigError("synth.executable is for engine cli; engine onnx uses the ONNX Runtime of this environment.")
+    if synth.quantize:
+        raise ConfigError("synth.quantize is for PyTorch; for engine onnx set synth.precision to int8.")
+
+
+def frame_noise(seed: int, size: int, temperature: float, clamp: float | None) -> Iterator[Float32]:
+    """Yield the noise of frame after frame, shape (1, size): normal, variance `temperature`, cut off at ±`clamp`.
+
+    By the inverse of the distribution function, so that it depends on the bits of PCG64 and on nothing else of numpy.
+    """
+    uniform = np.random.Generator(np.random.PCG64(seed))
+    normal = statistics.NormalDist()
+    deviation = math.sqrt(temperature)
+    low, high = 0.0, 1.0
+    if clamp is not None and deviation > 0:
+        low, high = normal.cdf(-clamp / deviation), normal.cdf(clamp / deviation)
+    while True:
+        if deviation == 0:
+            yield np.zeros((1, size), np.float32)
+            continue
+        # The middle of each of the 2**53 steps of `random`, so that neither end of the distribution is drawn.
+        places = low + (uniform.random(size) + 2.0**-54) * (high - low)
+        values = [normal.inv_cdf(min(place, 1 - 2.0**-53)) for place in places.tolist()]
+        yield np.asarray([values], np.float64).astype(np.float32) * np.float32(deviation)
+
+
+def max_frames(tokens: int, frame_rate: float) -> int:
+    """Return after how many frames a text of so many tokens has run away."""
+    return math.ceil((tokens / TOKENS_PER_SECOND + PADDING_SECONDS) * frame_rate)
+
+
+def group_sizes() -> Iterator[int]:
+    """Yield how many frames the decoder gets, call after call."""
+    yield from GROUPS
+    while True:
+        yield GROUP
+
+
+def to_int16(audio: Float32) -> Int16:
+    """Return samples as pocket-tts writes them: clamped, scaled by 32767 and truncated."""
+    return (np.clip(audio, -1, 1) * np.float32(32767)).astype(np.int16)
+
+
+def decoding_error(text: str, error: Exception) -> EngineFailed:
+    """Return the error of a text that ONNX Runtime failed at."""
+    reason = f"{type(error).__name__}: {_reason(error)}"
+    return EngineFailed(f"ONNX Runtime failed for {quoted(text)}: {reason}", 1, reason)
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+# --- graphs -------------------------------------------------------------------------------------------------------
+
+
+class Graph:
+    """One graph of a bundle. Its states stay with ONNX Runtime, so that a call copies none of them."""
+
+    def __init__(self, path: Path, states: Sequence[State] = ()) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = THREADS
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        # A plan of memory is kept for each shape, and the growing cache has another one at every call.
+        options.enable_mem_pattern = False
+        for owner in ("intra_op", "inter_op"):
+            options.add_session_config_entry(f"session.{owner}.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        # What ONNX Runtime raises shares no other base.
+        except Exception as error:
+            raise BundleError(f"ONNX Runtime cannot load {path} ({_reason(error)}): {AGAIN}.") from None
+        outputs = [item.name for item in self._session.get_outputs()]
+        kept = [state.output_name for state in states]
+        found = {item.name for item in self._session.get_inputs()} | set(outputs)
+        if missing := {state.input_name for state in states}.union(kept) - found:
+            raise BundleError(f"The graph {path} has no {min(missing)}, which its manifest names: {AGAIN}.")
+        self.states = tuple(states)
+        self._data = [name for name in outputs if name not in kept]
+        self._outputs = [*self._data, *kept]
+        self._value = onnxruntime.OrtValue.ortvalue_from_numpy
+
+    def start(self, values: Mapping[str, Array] | None = None) -> States:
+        """Return the states before the first call: `values` by the name of the input, else what the bundle says."""
+        given = values or {}
+        return {s.input_name: self._value(given.get(s.input_name, s.initial())) for s in self.states}
+
+    def __call__(self, data: Mapping[str, Array], states: States) -> tuple[list[Array], States]:
+        """Return the outputs, and the states for the next call; `states` stays as it is."""
+        inputs = {**{name: self._value(array) for name, array in data.items()}, **states}
+        values = self._session.run_with_ort_values(self._outputs, inputs)
+        count = len(self._data)
+        following = {s.input_name: value for s, value in zip(self.states, values[count:], strict=True)}
+        return [value.numpy() for value in values[:count]], following
+
+
+def voice_states(path: Path, config: Mapping[str, Any], states: Sequence[State]) -> dict[str, Array]:
+    """Return the states of flow_lm_main after the voice, by the name of the input.
+
+    `path` is what `pocket-tts export-voice` wrote. Raises `VoiceError` for a voice of another model.
+    """
+    check_shapes(path, read_tensors(path), config)
+    check_values(path)
+    values: dict[str, Array] = {}
+    with safe_open(path, framework="numpy") as tensors:
+        names = set(tensors.keys())
+
+        def used(module: str) -> int:
+            if f"{module}/offset" in names:
+                return int(tensors.get_tensor(f"{module}/offset").max())
+            # As version 1 of pocket-tts wrote it: the length is the shape.
+            kept = "current_end" if f"{module}/current_end" in names else "cache"
+            return int(tensors.get_slice(f"{module}/{kept}").get_shape()[0 if kept == "current_end" else 2])
+
+        for state in states:
+            if state.key == "step":
+                values[state.input_name] = np.full(state.shape, used(state.module), np.dtype(state.dtype))
+            elif state.key == "cache":
+                if f"{state.module}/pad" in names and tensors.get_tensor(f"{state.module}/pad").any():
+                    raise VoiceError(f"The voice file {path} was padded for a batch; delete it and run again.")
+                cache = tensors.get_slice(f"{state.module}/cache")[:, :, : used(state.module)]
+                values[state.input_name] = np.ascontiguousarray(cache, np.dtype(state.dtype))
+    return values
+
+
+def check_bundle(bundle: Bundle, config: Mapping[str, Any], synth: SynthConfig) -> None:
+    """Raise `BundleError` for a bundle of a model of another shape, or of another precision than is asked for."""
+    layers, heads, width = expected_layers(config)
+    caches = [state.shape[3:] for state in bundle.flow_lm_states if state.key == "cache"]
+    tokens = bundle.manifest["tokens"]
+    if caches != [(heads, width)] * layers or tokens != config["flow_lm"]["lookup_table"]["n_bins"]:
+        raise BundleError(f"{bundle.folder} was exported from another model: {AGAIN}.")
+    if bundle.precision != synth.precision:
+        raise BundleError(
+            f"{bundle.folder} is of precision {bundle.precision}, and synth.precision is {synth.precision}: correct it,"
+            " or name another folder."
+        )
+
+
+# --- speaking -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A text as the model gets it: `tokens` has the shape (1, tokens)."""
+
+    text: str
+    tokens: npt.NDArray[np.int64]
+    max_frames: int
+    frames_after_eos: int
+
+
+class Speaker:
+    """A bundle and a voice in memory."""
+
+    def __init__(self, bundle: Path, runtime_yaml: Path, voice: Path, synth: SynthConfig) -> None:
+        self.config = config = read_runtime_config(runtime_yaml)
+        self.synth = synth
+        self._encode = load_encoder(config)
+        found = read_bundle(bundle)
+        check_bundle(found, config, synth)
+        self._eos = found.eos
+        self._conditioner = Graph(found.graphs["text_conditioner"])
+        self._main = Graph(found.graphs["flow_lm_main"], found.flow_lm_states)
+        self._flow = Graph(found.graphs["flow_lm_flow"])
+        self._mimi = Graph(found.graphs["mimi_decoder"], found.mimi_states)
+        self._voice = self._main.start(voice_states(voice, config, found.flow_lm_states))
+        self._silence = self._mimi.start()
+        self._latent = found.latent_dim
+        self._width = found.conditioning_dim
+        self._decoding = ThreadPoolExecutor(1, "mimi")
+
+    def close(self) -> None:
+        """End the thread of the decoder."""
+        self._decoding.shutdown(cancel_futures=True)
+
+    def _setting(self, name: str, default: float) -> float:
+        """Return a setting, where it is null the model's own, and where that has none, that of pocket-tts."""
+        chosen = getattr(self.synth, name)
+        return float(self.config.get(f"default_{name}", default) if chosen is None else chosen)
+
+    def prompt(self, text: str) -> Prompt:
+        """Prepare a text as pocket-tts does, twice: it prepares what it cuts, and what it then speaks."""
+        ready, guess = prepare_text(prepare_text(text, self.config)[0].strip(), self.config)
+        if not ready:
+            raise EngineFailed(f"Nothing is left to speak of {quoted(text)} by the text rules of the model.", 1)
+        tokens = np.asarray([self._encode(ready)], np.int64)
+        wanted = self.synth.frames_after_eos
+        if wanted is None:
+            wanted = self.config.get("model_recommended_frames_after_eos")
+        return Prompt(
+            text=ready,
+            tokens=tokens,
+            max_frames=max_frames(tokens.shape[1], self.config["mimi"]["frame_rate"]),
+            frames_after_eos=guess + 2 if wanted is None else wanted,
+        )
+
+    def speak(self, text: str, seed: int, deadline: float, accept_runaway: bool) -> Iterator[Future[Int16] | None]:
+        """Yield after every frame: the sound to come of the frames since the last one, or None.
+
+        Raises `NoEndOfSpeech`, `EngineTimeout` and `EngineFailed`, which a sound to come may hold as well.
+        """
+        decode = Decoder(self._mimi, self._silence, text)
+        sizes = group_sizes()
+        size = next(sizes)
+        group: list[Array] = []
+        for latent in self._latents(self.prompt(text), seed, deadline, accept_runaway):
+            group.append(latent)
+            if len(group) < size:
+                yield None
+                continue
+            yield self._decoding.submit(decode, group)
+            group, size = [], next(sizes)
+        if group:
+            yield self._decoding.submit(decode, group)
+
+    def _latents(self, prompt: Prompt, seed: int, deadline: float, accept_runaway: bool) -> Iterator[Array]:
+        """Yield frame after frame, each of the shape (1, 1, latent)."""
+        temperature = self._setting("temperature", TEMPERATURE)
+        threshold = self._setting("eos_threshold", EOS_THRESHOLD)
+        noise = frame_noise(seed, self._latent, temperature, self.synth.noise_clamp)
+        nothing = np.zeros((1, 0, self._width), np.float32)
+        latent: Array = np.full((1, 1, self._latent), np.nan, np.float32)
+        end: int | None = None
+        try:
+            (text,), _ = self._conditioner({"token_ids": prompt.tokens}, {})
+            data = {"sequence": np.zeros((1, 0, self._latent), np.float32), "text_embeddings": text}
+            _, states = self._main(data, self._voice)
+            for frame in range(prompt.max_frames):
+                if time.monotonic() > deadline:
+                    raise EngineTimeout(
+                        f"ONNX Runtime took more than {self.synth.timeout_seconds:g} s (synth.timeout_seconds) for"
+                        f" {quoted(prompt.text)} and was stopped."
+                    )
+                (condition, eos), states = self._main({"sequence": latent, "text_embeddings": nothing}, states)
+                if end is None and frame >= MIN_FRAMES_BEFORE_EOS and self._eos(float(eos.flat[0])) > threshold:
+                    end = frame + prompt.frames_after_eos
+                if end is not None and frame >= end:
+                    return
+                latent = self._sample(condition, next(noise))[:, None]
+                yield latent
+        except PocketTTSError:
+            raise
+        except Exception as error:
+            raise decoding_error(prompt.text, error) from error
+        if not accept_runaway:
+            raise NoEndOfSpeech(
+                f"The model did not find the end of {quoted(prompt.text)}: it ran to its maximum length."
+            )
+
+    def _sample(self, condition: Array, noise: Array) -> Array:
+        """Return a latent, shape (1, latent)."""
+        steps = self.synth.decode_steps or DECODE_STEPS
+        latent = noise
+        for step in range(steps):
+            start, stop = (np.full((1, 1), place / steps, np.float32) for place in (step, step + 1))
+            (direction,), _ = self._flow({"c": condition, "s": start, "t": stop, "x": latent}, {})
+            latent = latent + direction / np.float32(steps)
+        return latent
+
+
+class Decoder:
+    """Makes sound of the frames of one text, group after group."""
+
+    def __init__(self, mimi: Graph, states: States, text: str) -> None:
+        self._mimi = mimi
+        self._states = states
+        self._text = text
+        self._fade: Array | None = np.linspace(0, 1, round(FADE_SECONDS * RATE), dtype=np.float32)
+
+    def __call__(self, latents: Sequence[Array]) -> Int16:
+        """Return the samples of the next frames. Raises `EngineFailed`."""
+        try:
+            (audio,), self._states = self._mimi({"latent": np.concatenate(latents, axis=1)}, self._states)
+        except Exception as error:
+            raise decoding_error(self._text, error) from error
+        samples = audio.reshape(-1).copy()
+        if not np.isfinite(samples).all():
+            raise EngineFailed(f"The model gave values that are not numbers for {quoted(self._text)}.", 1)
+        if self._fade is not None:
+            # A fresh decoder begins with a click.
+            samples[: len(self._fade)] *= self._fade
+            self._fade = None
+        return to_int16(samples)
+
+
+# --- the engine ---------------------------------------------------------------------------------------------------
+
+
+class OnnxEngine:
+    """Speaks with a bundle that stays in memory, loaded by the first call. Several threads may use it at once."""
+
+    name = "onnx"
+    seeded = True
+
+    def __init__(self, runtime_yaml: Path, voice: Path, synth: SynthConfig, bundle: Path | None) -> None:
+        check_settings(synth)
+        if bundle is None:
+            raise UsageError("Engine onnx needs an exported model; name its folder with --bundle.")
+        self.runtime_yaml = runtime_yaml.absolute()
+        self.voice = voice.absolute()
+        self.synth = synth
+        self.bundle = bundle.absolute()
+        self._split = Splitter(self.runtime_yaml, token_limit(check_tts_args(synth.tts_args)))
+        self._speaker: Speaker | None = None
+        self._loading = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the model."""
+        speaker, self._speaker = self._speaker, None
+        if speaker is not None:
+            speaker.close()
+
+    def load(self) -> None:
+        """Load the bundle and the voice, if that is still to be done. Raises `ModelError` and `VoiceError`."""
+        with self._loading:
+            if self._speaker is None:
+                self._speaker = Speaker(self.bundle, self.runtime_yaml, self.voice, self.synth)
+
+    def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> Int16:
+        """Speak a text, as `Engine.synthesize`; also raises `UsageError`, `ModelError` and `VoiceError`."""
+        parts = self.stream(text, seed, accept_runaway=accept_runaway)
+        return np.concatenate([np.zeros(0, np.int16), *parts])
+
+    def stream(self, text: str, seed: int, *, accept_runaway: bool = False) -> Iterator[Int16]:
+        """Yield the samples of `synthesize` as soon as they are there. The first ones come after one frame."""
+        pieces = self._split(text)
+        self.load()
+        assert self._speaker is not None
+        deadline = time.monotonic() + self.synth.timeout_seconds
+        waiting: deque[Future[Int16]] = deque()
+        try:
+            for index, piece in enumerate(pieces):
+                if index:
+                    pause: Future[Int16] = Future()
+                    pause.set_result(np.zeros(PAUSE_SAMPLES, np.int16))
+                    waiting.append(pause)
+                for sound in self._speaker.speak(piece, piece_seed(seed, index), deadline, accept_runaway):
+                    if sound is not None:
+                        waiting.append(sound)
+                    while waiting and waiting[0].done():
+                        yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,135 @@
+"""What is in an exported model, and whether it is whole. Needs neither PyTorch nor onnx.
+
+A bundle is a folder:
+
+    text_conditioner.onnx, flow_lm_main.onnx, flow_lm_flow.onnx, mimi_encoder.onnx, mimi_decoder.onnx
+        main, flow and decoder are NAME_int8.onnx in a bundle of precision int8
+    tokenizer.model, vocab.json, token_scores.json     the same tokenizer for SentencePiece and for sherpa-onnx
+    bos_before_voice.npy                               zeros: what it is for is inside mimi_encoder
+    bundle.json                                        what clients such as pocketsynth read
+    manifest.json                                      every file's sha256, and the graphs as they are
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pockettts.errors import BundleError
+from pockettts.files import read_json, sha256_file
+
+Precision = Literal["fp32", "int8"]
+
+FORMAT = "pockettts-onnx-1"
+OPSET = 18
+GRAPHS = ("text_conditioner", "flow_lm_main", "flow_lm_flow", "mimi_encoder", "mimi_decoder")
+QUANTIZED = ("flow_lm_main", "flow_lm_flow", "mimi_decoder")
+MANIFEST = "manifest.json"
+AGAIN = "delete the folder and export the model again"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state of a graph: the tensor it takes, the one it gives for the next call, and how the first is made."""
+
+    input_name: str
+    output_name: str
+    module: str
+    key: str
+    shape: tuple[int, ...]
+    dtype: str
+    fill: str
+
+    def initial(self) -> npt.NDArray[Any]:
+        """Return the value before the first call."""
+        return np.zeros(self.shape, np.dtype(self.dtype))
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An exported model on disk. `manifest` is the content of manifest.json."""
+
+    folder: Path
+    precision: Precision
+    graphs: Mapping[str, Path]
+    flow_lm_states: tuple[State, ...]
+    mimi_states: tuple[State, ...]
+    latent_dim: int
+    conditioning_dim: int
+    samples_per_frame: int
+    manifest: Mapping[str, Any]
+
+    def eos(self, value: float) -> float:
+        """Return the model's logit of the end of speech for what the graph says, after the frames it never ends in."""
+        told = self.manifest["eos"]
+        return float((value - told["shift"]) / told["scale"] + told["threshold"])
+
+
+def file_name(graph: str, precision: Precision) -> str:
+    """Return the file of a graph. Clients look for these names."""
+    return f"{graph}_int8.onnx" if precision == "int8" and graph in QUANTIZED else f"{graph}.onnx"
+
+
+def read_bundle(folder: Path, *, check: bool = True) -> Bundle:
+    """Read a bundle, and with `check` prove every file of it. Raises `BundleError`."""
+    manifest = read_json(folder / MANIFEST, "the manifest of the exported model", BundleError)
+    try:
+        if manifest["format"] != FORMAT:
+            raise BundleError(f"{folder} is of the format {manifest['format']}, and this is {FORMAT}: {AGAIN}.")
+        if manifest["opset"] != OPSET:
+            raise BundleError(f"The graphs of {folder} are of opset {manifest['opset']}, not {OPSET}: {AGAIN}.")
+        bundle = Bundle(
+            folder=folder,
+            precision=manifest["precision"],
+            graphs={name: folder / manifest["graphs"][name]["file"] for name in GRAPHS},
+            flow_lm_states=_states(manifest["graphs"]["flow_lm_main"]),
+            mimi_states=_states(manifest["graphs"]["mimi_decoder"]),
+            latent_dim=manifest["latent_dim"],
+            conditioning_dim=manifest["conditioning_dim"],
+            samples_per_frame=manifest["samples_per_frame"],
+            manifest=manifest,
+        )
+        files: dict[str, dict[str, Any]] = dict(manifest["files"])
+        if missing := {path.name for path in bundle.graphs.values()} - set(files):
+            raise BundleError(f"{folder / MANIFEST} has no sha256 of {min(missing)}: {AGAIN}.")
+        for name, facts in files.items():
+            _check_file(folder / name, facts["bytes"], facts["sha256"] if check else None)
+        if check:
+            _check_tokenizer(folder, manifest["tokens"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{folder / MANIFEST} is not a manifest of an exported model ({error!r}): {AGAIN}.") from None
+    return bundle
+
+
+def _states(graph: Mapping[str, Any]) -> tuple[State, ...]:
+    return tuple(State(**{**state, "shape": tuple(state["shape"])}) for state in graph["states"])
+
+
+def _check_file(path: Path, size: int, sha256: str | None) -> None:
+    if not path.is_file():
+        raise BundleError(f"The exported model has no {path}: {AGAIN}.")
+    if path.stat().st_size != size:
+        raise BundleError(f"{path} has {path.stat().st_size:,} bytes and not {size:,} as its manifest says: {AGAIN}.")
+    if sha256 is not None and sha256_file(path) != sha256:
+        raise BundleError(f"{path} was altered: its sha256 is not the one of its manifest; {AGAIN}.")
+
+
+def _check_tokenizer(folder: Path, tokens: int) -> None:
+    import sentencepiece
+
+    path = folder / "tokenizer.model"
+    try:
+        size = sentencepiece.SentencePieceProcessor(str(path)).vocab_size()
+    # The library raises plain exceptions of many types.
+    except Exception as error:
+        raise BundleError(f"The tokenizer {path} cannot be loaded ({error}): {AGAIN}.") from None
+    if size != tokens:
+        raise BundleError(f"The tokenizer {path} has {size} tokens and the model {tokens}: {AGAIN}.")
+    for name in ("vocab.json", "token_scores.json"):
+        if (found := len(read_json(folder / name, "the list of tokens", BundleError))) != tokens:
+            raise BundleError(f"{folder / name} has {found} tokens and the model {tokens}: {AGAIN}.")

@@ -1,0 +1,352 @@
+"""From a model to a bundle: the same bytes from run to run, and nothing half-written.
+
+`export_onnx` is what the rule, the script and the command line call. A bundle is written into a folder beside its place
+and then renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from pockettts.engines.pieces import read_runtime_config
+from pockettts.errors import BundleError, ModelError
+from pockettts.files import sha256_file, write_json
+from pockettts.onnx import graphs
+from pockettts.onnx.bundle import FORMAT, GRAPHS, MANIFEST, OPSET, QUANTIZED, Bundle, Precision, file_name, read_bundle
+from pockettts.onnx.quantize import quantize
+from pockettts.onnx.tokens import tokenizer_files
+
+IR_VERSION = 8  # what runtimes of 2024 and later read, sherpa-onnx's among them
+VOICE_ROWS = 1000  # the size of the caches that clients reserve for a voice
+_DYNAMIC = torch.export.Dim.DYNAMIC
+_VERSIONS = ("pocket-tts", "torch", "onnx", "onnx-ir", "onnxscript", "onnxruntime")
+_LIMIT = 2**31 - 1  # of a protobuf file
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one graph is exported: example inputs, names, and which axes vary."""
+
+    module: nn.Module
+    inputs: dict[str, Tensor]
+    outputs: tuple[str, ...]
+    varying: dict[str, dict[int, Any]]
+    specs: Sequence[graphs.StateSpec] = ()
+
+
+def load_model(runtime: Path) -> Any:
+    """Load a model with pocket-tts. Raises `ModelError`."""
+    from pocket_tts import TTSModel
+
+    try:
+        return TTSModel.load_model(config=runtime).eval()
+    # Whatever upstream raises for a bad file.
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ModelError(f"pocket-tts cannot load {runtime} ({reason}).") from None
+
+
+def export_onnx(runtime: Path, out: Path, *, precision: Precision = "fp32", language: str = "en") -> Bundle:
+    """Export the model that `runtime` configures into the folder `out`, which is replaced.
+
+    Raises `ModelError`, and `BundleError` for a model that cannot be exported; then `out` is as it was.
+    """
+    tokenizer = tokenizer_files(read_runtime_config(runtime))
+    model = load_model(runtime)
+    return write_bundle(model, export_graphs(model), tokenizer, out, precision=precision, language=language)
+
+
+def export_graphs(model: Any) -> dict[str, onnx.ModelProto]:
+    """Return the fp32 graphs of a loaded model, by name."""
+    return {name: export_graph(plan) for name, plan in plans(model).items()}
+
+
+def write_bundle(
+    model: Any,
+    exported: Mapping[str, onnx.ModelProto],
+    tokenizer: Mapping[str, bytes],
+    out: Path,
+    *,
+    precision: Precision,
+    language: str,
+) -> Bundle:
+    """Write the fp32 graphs of a model as a bundle of any precision, in one step; `tokenizer` is its files by name."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = out.with_name(f".{out.name}.{os.getpid()}")
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir()
+        for name, content in tokenizer.items():
+            (folder / name).write_bytes(content)
+        _write(model, exported, folder, precision, language)
+        shutil.rmtree(out, ignore_errors=True)
+        folder.rename(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return read_bundle(out)
+
+
+def _write(
+    model: Any, exported: Mapping[str, onnx.ModelProto], folder: Path, precision: Precision, language: str
+) -> None:
+    width = max(graphs.CLIENT_WIDTH, model.flow_lm.dim)
+    np.save(folder / "bos_before_voice.npy", np.zeros((1, 1, width), np.float32))
+    described = {}
+    states = {}
+    for name, plan in plans(model).items():
+        proto = exported[name]
+        if precision == "int8" and name in QUANTIZED:
+            proto = quantize(proto)
+        file = folder / file_name(name, precision)
+        write_graph(proto, file)
+        states[name] = describe_states(plan.specs)
+        described[name] = {"file": file.name, **describe_graph(proto), "states": states[name]}
+    facts = {
+        "latent_dim": model.flow_lm.ldim,
+        "conditioning_dim": width,
+        "sample_rate": model.sample_rate,
+        "samples_per_frame": model.mimi.frame_size,
+    }
+    config = model.config
+    write_json(
+        folder / "bundle.json",
+        {
+            "schema_version": 2,
+            "bundle_name": f"pockettts-{precision}",
+            "language": language,
+            **facts,
+            "frame_rate": model.mimi.frame_rate,
+            "max_token_per_chunk": 50,
+            "tokenizer_file": "tokenizer.model",
+            "insert_bos_before_voice": False,
+            "bos_before_voice_file": "bos_before_voice.npy",
+            "pad_with_spaces_for_short_inputs": config.pad_with_spaces_for_short_inputs,
+            "remove_semicolons": config.remove_semicolons,
+            "model_recommended_frames_after_eos": config.model_recommended_frames_after_eos,
+            "default_temperature": config.default_temperature,
+            "predefined_voices": [],
+            "flow_lm_state_manifest": _for_clients(states["flow_lm_main"]),
+            "mimi_state_manifest": _for_clients(states["mimi_decoder"]),
+        },
+    )
+    write_json(
+        folder / MANIFEST,
+        {
+            "format": FORMAT,
+            "precision": precision,
+            "opset": OPSET,
+            "exporter": {name: importlib.metadata.version(name).split("+")[0] for name in _VERSIONS},
+            **facts,
+            "tokens": config.flow_lm.lookup_table.n_bins,
+            "flow": config.flow_lm.flow.type,
+            "eos": {
+                "scale": graphs.EOS_SCALE,
+                "shift": graphs.EOS_SHIFT,
+                "threshold": config.default_eos_threshold,
+                "min_frames": graphs.MIN_FRAMES,
+            },
+            "graphs": described,
+            "files": {
+                path.name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+                for path in sorted(folder.iterdir())
+            },
+        },
+    )
+
+
+def describe_states(specs: Sequence[graphs.StateSpec]) -> list[dict[str, Any]]:
+    """Return the states of a graph as the manifest has them."""
+    return [
+        {
+            "input_name": f"state_{index}",
+            "output_name": f"out_state_{index}",
+            "module": spec.module,
+            "key": spec.key,
+            "shape": list(spec.shape),
+            "dtype": str(spec.dtype).removeprefix("torch."),
+            "fill": "zeros",
+        }
+        for index, spec in enumerate(specs)
+    ]
+
+
+def _for_clients(states: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the states as bundle.json has them: with an index and a path, and room for a voice."""
+    return [
+        {
+            **state,
+            "index": index,
+            "path": f"{state['module']}/{state['key']}",
+            "shape": [size or VOICE_ROWS for size in state["shape"]],
+        }
+        for index, state in enumerate(states)
+    ]
+
+
+# --- graphs -------------------------------------------------------------------------------------------------------
+
+
+def plans(model: Any) -> dict[str, Plan]:
+    """Return how each graph is exported, in the order of `GRAPHS`."""
+    latent, width = model.flow_lm.ldim, max(graphs.CLIENT_WIDTH, model.flow_lm.dim)
+    conditioned = model.flow_lm.out_eos.in_features
+    main, decoder = graphs.FlowLMMain(model), graphs.MimiDecoder(model)
+    made = {
+        "text_conditioner": Plan(
+            graphs.TextConditioner(model, width),
+            {"token_ids": torch.zeros(1, 3, dtype=torch.int64)},
+            ("text_embeddings",),
+            {"token_ids": {1: _DYNAMIC}},
+        ),
+        "flow_lm_main": Plan(
+            main,
+            {"sequence": torch.zeros(1, 2, latent), "text_embeddings": torch.zeros(1, 3, width)},
+            ("conditioning", "eos_logit"),
+            {"sequence": {1: _DYNAMIC}, "text_embeddings": {1: _DYNAMIC}},
+            main.specs,
+        ),
+        "flow_lm_flow": Plan(
+            graphs.FlowLMFlow(model),
+            {
+                "c": torch.zeros(1, conditioned),
+                "s": torch.zeros(1, 1),
+                "t": torch.ones(1, 1),
+                "x": torch.zeros(1, latent),
+            },
+            ("flow_dir",),
+            {},
+        ),
+        "mimi_encoder": Plan(
+            graphs.MimiEncoder(model, width),
+            {"audio": torch.zeros(1, 1, 3 * model.mimi.frame_size + 7)},
+            ("conditioning",),
+            {"audio": {2: _DYNAMIC}},
+        ),
+        "mimi_decoder": Plan(
+            decoder, {"latent": torch.zeros(1, 3, latent)}, ("audio_frame",), {"latent": {1: _DYNAMIC}}, decoder.specs
+        ),
+    }
+    return {name: made[name] for name in GRAPHS}
+
+
+def export_graph(plan: Plan) -> onnx.ModelProto:
+    """Return a module as a graph that says the same at every export."""
+    examples, varying = [], []
+    for spec in plan.specs:
+        example = spec.zeros()
+        if spec.grows is not None:
+            example = torch.zeros([5 if axis == spec.grows else size for axis, size in enumerate(spec.shape)])
+        elif spec.key == "step":
+            example = torch.full(spec.shape, 4, dtype=spec.dtype)
+        examples.append(example)
+        varying.append(None if spec.grows is None else {spec.grows: _DYNAMIC})
+    shapes: dict[str, Any] = {name: plan.varying.get(name) for name in plan.inputs}
+    if plan.specs:
+        shapes["states"] = tuple(varying)
+    count = len(plan.specs)
+    with torch.no_grad(), _quietly():
+        program = torch.onnx.export(
+            plan.module.eval(),
+            (*plan.inputs.values(), *examples),
+            dynamo=True,
+            opset_version=OPSET,
+            external_data=False,
+            input_names=[*plan.inputs, *(f"state_{index}" for index in range(count))],
+            output_names=[*plan.outputs, *(f"out_state_{index}" for index in range(count))],
+            dynamic_shapes=shapes,
+            optimize=True,
+            verbose=False,
+        )
+    assert program is not None
+    return clean(program.model_proto)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the exporter's progress and its warnings about itself to itself."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "torch.export", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def clean(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Take out what differs from machine to machine, stack traces with paths above all, and say an older IR version.
+
+    The axes that vary get names of their own: the exporter's are numbers that it draws.
+    """
+    model.ir_version = IR_VERSION
+    model.producer_version = ""
+    model.doc_string = ""
+    del model.metadata_props[:]
+    _clean_graph(model.graph)
+    del model.graph.value_info[:]
+    for value in (*model.graph.input, *model.graph.output):
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if not dim.HasField("dim_value"):
+                dim.dim_param = f"{value.name}_{axis}"
+    for function in model.functions:
+        function.doc_string = ""
+        del function.metadata_props[:]
+        _clean_nodes(function.node)
+    return model
+
+
+def _clean_graph(graph: onnx.GraphProto) -> None:
+    graph.doc_string = ""
+    for holder in (graph, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        holder.doc_string = ""
+        del holder.metadata_props[:]
+    _clean_nodes(graph.node)
+
+
+def _clean_nodes(nodes: Any) -> None:
+    for node in nodes:
+        node.doc_string = ""
+        del node.metadata_props[:]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _clean_graph(attribute.g)
+
+
+def write_graph(model: onnx.ModelProto, path: Path) -> None:
+    """Write a graph, the same bytes for the same graph. Raises `BundleError` for one that is too large for a file."""
+    if model.ByteSize() > _LIMIT:
+        raise BundleError(f"The graph {path.name} has more than 2 GB, which one file cannot hold; export it as int8.")
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def describe_graph(model: onnx.ModelProto) -> dict[str, Any]:
+    """Return inputs and outputs as the graph has them: names, types, shapes, with names for axes that vary."""
+    return {"inputs": _describe(model.graph.input), "outputs": _describe(model.graph.output)}
+
+
+def _describe(values: Any) -> list[dict[str, Any]]:
+    described = []
+    for value in values:
+        tensor = value.type.tensor_type
+        shape = [dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in tensor.shape.dim]
+        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
+        described.append({"name": value.name, "dtype": dtype, "shape": shape})
+    return described

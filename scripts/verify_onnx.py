@@ -1,0 +1,27 @@
+"""Compare an exported model with PyTorch and write the report: rule verify_onnx."""
+
+import argparse
+from pathlib import Path
+
+from pockettts.errors import exit_with_sentence
+from pockettts.onnx import need
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path, help="the folder of the exported model")
+    parser.add_argument("--runtime", type=Path, required=True)
+    parser.add_argument("--recording", type=Path, required=True, help="any voice, as a WAV of 24 kHz")
+    parser.add_argument("--out", type=Path, required=True, help="the report as JSON; its table goes beside it")
+    args = parser.parse_args()
+    need()
+    from pockettts.onnx.verify import verify_onnx
+
+    report = verify_onnx(args.bundle, args.runtime, args.recording, args.out)
+    print(report.table(), end="")
+    report.require(args.bundle)
+
+
+if __name__ == "__main__":
+    exit_with_sentence(main)

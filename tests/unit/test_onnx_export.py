@@ -1,0 +1,422 @@
+"""The bundled model as a bundle: exported once, then looked at, compared, damaged and mutated."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import sentencepiece
+import torch
+import yaml
+from bundled_model import BUNDLED, write_runtime
+from onnx import numpy_helper
+from onnx_models import SHAPES, Exported, bundled_export, make_random, recording, write_config
+
+from pockettts.errors import BundleError, ModelError
+from pockettts.files import sha256_file
+from pockettts.onnx import export, verify
+from pockettts.onnx.bundle import GRAPHS, QUANTIZED, read_bundle
+from pockettts.onnx.tokens import model_from_json, tokenizer_files
+
+
+@pytest.fixture(scope="module")
+def exported() -> Exported:
+    return bundled_export()
+
+
+@pytest.fixture
+def copied(exported: Exported, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported.fp32.folder, tmp_path / "bundle"))
+
+
+# --- what is in it ------------------------------------------------------------------------------------------------
+
+
+def test_the_manifest_tells_files_graphs_and_versions(exported: Exported) -> None:
+    for bundle in (exported.fp32, exported.int8):
+        manifest = bundle.manifest
+        names = {path.name for path in bundle.folder.iterdir()}
+        assert set(manifest["files"]) == names - {"manifest.json"}
+        for name, facts in manifest["files"].items():
+            assert facts == {
+                "bytes": (bundle.folder / name).stat().st_size,
+                "sha256": sha256_file(bundle.folder / name),
+            }
+        assert manifest["opset"] == 18
+        assert {"torch", "onnx", "onnxscript", "onnxruntime", "pocket-tts"} <= set(manifest["exporter"])
+        for name in GRAPHS:
+            proto = onnx.load(bundle.graphs[name])
+            assert export.describe_graph(proto) == {key: manifest["graphs"][name][key] for key in ("inputs", "outputs")}
+            assert proto.ir_version == 8
+    assert {path.name for path in exported.int8.graphs.values()} == {
+        f"{name}_int8.onnx" if name in QUANTIZED else f"{name}.onnx" for name in GRAPHS
+    }
+
+
+def test_the_inputs_stand_in_the_order_of_the_clients(exported: Exported) -> None:
+    def described(name: str) -> list[tuple[str, list, str]]:
+        values = exported.fp32.manifest["graphs"][name]
+        return [(v["name"], v["shape"], v["dtype"]) for v in [*values["inputs"], *values["outputs"]]]
+
+    assert described("flow_lm_main") == [
+        ("sequence", [1, "sequence_1", 32], "float32"),
+        ("text_embeddings", [1, "text_embeddings_1", 1024], "float32"),
+        ("state_0", [2, 1, "state_0_2", 4, 16], "float32"),
+        ("state_1", [1], "int64"),
+        ("state_2", [2, 1, "state_2_2", 4, 16], "float32"),
+        ("state_3", [1], "int64"),
+        ("state_4", [1], "int64"),
+        ("conditioning", [1, 64], "float32"),
+        ("eos_logit", [1, 1], "float32"),
+        ("out_state_0", [2, 1, "out_state_0_2", 4, 16], "float32"),
+        ("out_state_1", [1], "int64"),
+        ("out_state_2", [2, 1, "out_state_2_2", 4, 16], "float32"),
+        ("out_state_3", [1], "int64"),
+        ("out_state_4", [1], "int64"),
+    ]
+    assert [name for name, _, _ in described("flow_lm_flow")] == ["c", "s", "t", "x", "flow_dir"]
+    for name, shape, _ in described("mimi_decoder"):
+        if "state" in name:
+            assert all(isinstance(size, int) for size in shape)
+
+
+def test_no_file_knows_this_machine(exported: Exported) -> None:
+    places = re.compile(rb"/(work|home|root|tmp|usr|var)/|site-packages|\.py\b")
+    for bundle in (exported.fp32, exported.int8):
+        for path in bundle.folder.glob("*.onnx"):
+            assert not places.search(path.read_bytes()), path
+
+
+def test_clients_are_told_where_a_voice_goes(exported: Exported) -> None:
+    told = json.loads((exported.fp32.folder / "bundle.json").read_text())
+    caches = [state for state in told["flow_lm_state_manifest"] if state["key"] == "cache"]
+    assert [state["module"] for state in caches] == [f"transformer.layers.{i}.self_attn" for i in range(2)]
+    assert caches[0]["shape"] == [2, 1, 1000, 4, 16]
+    assert told["conditioning_dim"] == 1024
+    assert told["insert_bos_before_voice"] is False
+    assert np.load(exported.fp32.folder / told["bos_before_voice_file"]).shape == (1, 1, 1024)
+
+
+def test_an_export_gives_the_same_bytes_again(exported: Exported) -> None:
+    plans = export.plans(exported.model)
+    for name in ("flow_lm_flow", "text_conditioner"):
+        again = export.export_graph(plans[name])
+        assert again.SerializeToString(deterministic=True) == exported.graphs[name].SerializeToString(
+            deterministic=True
+        )
+
+
+def test_int8_is_the_same_bytes_again(exported: Exported, tmp_path: Path) -> None:
+    again = exported.write(tmp_path / "int8", "int8")
+    assert again.manifest == exported.int8.manifest
+    size = exported.fp32.graphs["flow_lm_main"].stat().st_size
+    assert again.graphs["flow_lm_main"].stat().st_size < 0.5 * size
+
+
+# --- verify -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_good_bundle_passes(exported: Exported, precision: str) -> None:
+    report = verify.verify(getattr(exported, precision), exported.model, recording())
+    assert report.passed, report.table()
+    report.require(Path("here"))
+    names = " ".join(check.name for check in report.checks)
+    for part in ("runs", "a recording", "voice state", "40 frames", "end of speech", "40 calls", "4 calls"):
+        assert part in names
+    assert ("from text to sound" in names) == (precision == "fp32")
+
+
+def initializer(proto: onnx.ModelProto, name: str) -> onnx.TensorProto:
+    return next(tensor for tensor in proto.graph.initializer if tensor.name == name)
+
+
+def put(proto: onnx.ModelProto, name: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    tensor = initializer(proto, name)
+    value = numpy_helper.to_array(tensor)
+    tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(change(value)), name))
+
+
+def drop_beginning_of_speech(proto: onnx.ModelProto) -> None:
+    put(proto, "bos", np.zeros_like)
+
+
+def drop_state(state: str) -> Callable[[onnx.ModelProto], None]:
+    """The state of the last call is not kept: the next one gets what this one got."""
+
+    def mutate(proto: onnx.ModelProto) -> None:
+        for node in proto.graph.node:
+            node.output[:] = [f"lost_{name}" if name == f"out_{state}" else name for name in node.output]
+            node.input[:] = [f"lost_{name}" if name == f"out_{state}" else name for name in node.input]
+        proto.graph.node.append(onnx.helper.make_node("Identity", [state], [f"out_{state}"]))
+
+    return mutate
+
+
+def swap(first: str, second: str) -> Callable[[onnx.ModelProto], None]:
+    def mutate(proto: onnx.ModelProto) -> None:
+        one = numpy_helper.to_array(initializer(proto, first)).copy()
+        two = numpy_helper.to_array(initializer(proto, second)).copy()
+        assert one.shape == two.shape
+        put(proto, first, lambda _: two)
+        put(proto, second, lambda _: one)
+
+    return mutate
+
+
+def shift_rope(prefix: str) -> Callable[[onnx.ModelProto], None]:
+    return lambda proto: put(proto, f"{prefix}rope.frequencies", lambda value: np.roll(value, 1))
+
+
+MUTATIONS = {
+    "main loses the beginning of speech": ("flow_lm_main", drop_beginning_of_speech),
+    "encoder loses the beginning of the voice": ("mimi_encoder", drop_beginning_of_speech),
+    "main loses a cache": ("flow_lm_main", drop_state("state_2")),
+    "main loses a position": ("flow_lm_main", drop_state("state_1")),
+    "main loses the count of frames": ("flow_lm_main", drop_state("state_4")),
+    "main swaps two weights": (
+        "flow_lm_main",
+        swap("transformer.layers.0.linear1.weight", "transformer.layers.1.linear1.weight"),
+    ),
+    "main shifts positions": ("flow_lm_main", shift_rope("transformer.")),
+    "encoder shifts positions": ("mimi_encoder", shift_rope("transformer.transformer.")),
+    "decoder shifts positions": ("mimi_decoder", shift_rope("transformer.transformer.")),
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_fault_in_a_graph_is_seen(exported: Exported, tmp_path: Path, name: str) -> None:
+    graph, mutate = MUTATIONS[name]
+    assert not all(check.passed for check in checks_of(exported, tmp_path, graph, mutate))
+
+
+@pytest.mark.parametrize("state", range(11))
+def test_every_lost_state_of_the_decoder_is_seen(exported: Exported, tmp_path: Path, state: int) -> None:
+    assert len(exported.fp32.mimi_states) == 11
+    checks = checks_of(exported, tmp_path, "mimi_decoder", drop_state(f"state_{state}"))
+    assert not all(check.passed for check in checks)
+    # In one call nothing is lost.
+    assert all(check.passed for check in checks if "one call" in check.name)
+
+
+def checks_of(exported: Exported, folder: Path, graph: str, mutate: Callable) -> list[verify.Check]:
+    """The checks of a graph, after a mutation of it."""
+    path = exported.fp32.graphs[graph]
+    proto = onnx.load(path)
+    mutate(proto)
+    (folder / path.name).write_bytes(proto.SerializeToString())
+    bundle = replace(exported.fp32, graphs={**exported.fp32.graphs, graph: folder / path.name})
+    with torch.no_grad():
+        comparison = verify.Comparison(bundle, exported.model, recording())
+        if graph == "flow_lm_main":
+            return [*comparison.voice_state(), *comparison.teacher_forced()]
+        return getattr(comparison, graph)()
+
+
+def test_a_failed_report_is_one_sentence() -> None:
+    report = verify.Report("fp32", (verify.Check("a", True), verify.Check("b", False), verify.Check("c", False)))
+    with pytest.raises(BundleError, match=r"^x/fp32 .* 'b' and 1 other checks failed\.$"):
+        report.require(Path("x/fp32"))
+    assert "FAILED" in report.table()
+    assert not report.as_dict()["passed"]
+
+
+def test_the_report_is_written(exported: Exported, tmp_path: Path) -> None:
+    out = tmp_path / "fp32.verify.json"
+    recorded = BUNDLED.parents[1] / "voices" / "bundled.wav"
+    report = verify.verify_onnx(exported.fp32.folder, exported.runtime, recorded, out)
+    assert json.loads(out.read_text()) == report.as_dict()
+    assert (tmp_path / "fp32.verify.txt").read_text() == report.table()
+
+
+# --- bad input ----------------------------------------------------------------------------------------------------
+
+
+def resealed(folder: Path, **changes: Any) -> None:
+    """Write the manifest anew, as if the damage had been made before it."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for name, facts in manifest["files"].items():
+        if (folder / name).exists():
+            facts.update(bytes=(folder / name).stat().st_size, sha256=sha256_file(folder / name))
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def shorter_vocabulary(folder: Path) -> None:
+    vocabulary = json.loads((folder / "vocab.json").read_text())
+    vocabulary.pop(next(iter(vocabulary)))
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    resealed(folder)
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "nothing there": (shutil.rmtree, r"manifest of the exported model .*manifest\.json does not exist"),
+    "no json": (lambda f: (f / "manifest.json").write_text("{"), r"is not valid JSON"),
+    "another json": (lambda f: (f / "manifest.json").write_text("[]"), r"is not a manifest of an exported model"),
+    "another format": (lambda f: resealed(f, format="x-2"), r"is of the format x-2"),
+    "wrong opset": (lambda f: resealed(f, opset=17), r"are of opset 17, not 18"),
+    "missing graph": (lambda f: (f / "flow_lm_flow.onnx").unlink(), r"has no .*flow_lm_flow\.onnx"),
+    "missing tokenizer": (lambda f: (f / "tokenizer.model").unlink(), r"has no .*tokenizer\.model"),
+    "truncated graph": (lambda f: truncate(f / "flow_lm_main.onnx"), r"flow_lm_main\.onnx has [\d,]+ bytes and not"),
+    "altered graph": (lambda f: flip(f / "mimi_decoder.onnx"), r"mimi_decoder\.onnx was altered"),
+    "tokenizer of another size": (lambda f: resealed(f, tokens=4000), r"has 900 tokens and the model 4000"),
+    "shorter vocabulary": (shorter_vocabulary, r"vocab\.json has 899 tokens and the model 900"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_bundle_is_one_sentence(copied: Path, name: str) -> None:
+    damage, expected = DAMAGE[name]
+    damage(copied)
+    with pytest.raises(BundleError, match=expected) as caught:
+        read_bundle(copied)
+    assert "\n" not in str(caught.value)
+
+
+def another_opset(path: Path) -> None:
+    proto = onnx.load(path)
+    proto.opset_import[0].version = 19
+    path.write_bytes(proto.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [(truncate, "is not a whole ONNX graph"), (another_opset, "is of opset 19, not 18")],
+)
+def test_a_bad_graph_under_a_good_manifest_fails_its_check(
+    exported: Exported, copied: Path, damage: Callable[[Path], None], expected: str
+) -> None:
+    damage(copied / "flow_lm_flow.onnx")
+    resealed(copied)
+    report = verify.verify(read_bundle(copied), exported.model, recording())
+    assert [check.name.split(":")[0] for check in report.checks if not check.passed] == ["flow_lm_flow"]
+    note = next(check.note for check in report.checks if not check.passed)
+    assert expected in note
+    assert "\n" not in note
+
+
+def test_a_failed_export_leaves_what_was_there(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "fp32"
+    before = exported.write(out).manifest
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export, "write_graph", full)
+    with pytest.raises(OSError, match="No space"):
+        exported.write(out)
+    assert [path.name for path in tmp_path.iterdir()] == ["fp32"]
+    assert read_bundle(out).manifest == before
+
+
+def test_a_tokenizer_of_another_size_is_refused_before_the_model_is_loaded(tmp_path: Path) -> None:
+    runtime = write_runtime(tmp_path)
+    config = yaml.safe_load(runtime.read_text())
+    config["flow_lm"]["lookup_table"]["n_bins"] = 4000
+    runtime.write_text(yaml.safe_dump(config))
+    with pytest.raises(BundleError, match="has 900 tokens and the model 4000"):
+        export.export_onnx(runtime, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_tokenizer_or_model_is_a_sentence(tmp_path: Path) -> None:
+    runtime = write_runtime(tmp_path)
+    config = yaml.safe_load(runtime.read_text())
+    (tmp_path / "bad.model").write_bytes(b"no")
+    config["flow_lm"]["lookup_table"]["tokenizer_path"] = str(tmp_path / "bad.model")
+    with pytest.raises(BundleError, match=r"bad\.model cannot be loaded"):
+        tokenizer_files(config)
+    (tmp_path / "bad.json").write_text('{"model": {"type": "BPE", "vocab": [], "unk_id": 0}}')
+    with pytest.raises(BundleError, match="only Unigram"):
+        model_from_json(tmp_path / "bad.json")
+    (tmp_path / "w.safetensors").write_bytes(b"no")
+    runtime.write_text(yaml.safe_dump({**yaml.safe_load(runtime.read_text()), "weights_path": "w.safetensors"}))
+    with pytest.raises(ModelError, match="pocket-tts cannot load"):
+        export.load_model(runtime)
+
+
+def test_a_graph_too_large_for_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "_LIMIT", 3)
+    with pytest.raises(BundleError, match="more than 2 GB"):
+        export.write_graph(onnx.ModelProto(producer_name="large"), tmp_path / "flow_lm_main.onnx")
+
+
+# --- the tokenizer ------------------------------------------------------------------------------------------------
+
+
+def test_a_json_tokenizer_becomes_the_same_one(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    known = sentencepiece.SentencePieceProcessor(str(BUNDLED / "tokenizer.model"))
+    pieces = [(known.id_to_piece(i), known.get_score(i)) for i in range(known.vocab_size())]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(str(path))
+    made = sentencepiece.SentencePieceProcessor(model_proto=model_from_json(path))
+    for text in ("Hello there.", "It was “nine” o'clock, wasn't it? Ça va: 42 €.", "A"):
+        assert made.encode(text) == tokenizer.encode(text).ids
+    assert model_from_json(path) == model_from_json(path)
+
+
+# --- slow ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_exports_and_passes(name: str, tmp_path: Path) -> None:
+    runtime = write_config(tmp_path, name)
+    model = make_random(export.load_model(runtime))
+    tokenizer = tokenizer_files(yaml.safe_load(runtime.read_text()))
+    exported = export.export_graphs(model)
+    for precision in ("fp32", "int8"):
+        out = tmp_path / precision
+        bundle = export.write_bundle(model, exported, tokenizer, out, precision=precision, language="en")
+        report = verify.verify(bundle, model, recording())
+        assert report.passed, report.table()
+
+
+@pytest.mark.slow
+def test_the_full_size_exports_and_passes(tmp_path: Path) -> None:
+    runtime = write_config(tmp_path, "english_2026-10", small=False)
+    model = make_random(export.load_model(runtime))
+    tokenizer = tokenizer_files(yaml.safe_load(runtime.read_text()))
+    exported = export.export_graphs(model)
+    for precision in ("fp32", "int8"):
+        out = tmp_path / precision
+        bundle = export.write_bundle(model, exported, tokenizer, out, precision=precision, language="en")
+        report = verify.verify(bundle, model, recording())
+        print(report.table())
+        assert report.passed
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_bundle(exported: Exported, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from pockettts.onnx.export import export_onnx\n"
+        "export_onnx(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    for name in ("one", "two"):
+        subprocess.run([sys.executable, "-c", code, exported.runtime, tmp_path / name], check=True, cwd=tmp_path)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+        assert path.read_bytes() == (exported.fp32.folder / path.name).read_bytes()
