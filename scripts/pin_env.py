@@ -15,7 +15,8 @@ HEADER = "# Made by scripts/pin_env.py from pyproject.toml and requirements.lock
 
 def make_environment(project: str, lock: str) -> str:
     """Return the YAML for the direct dependencies of `project` (pyproject.toml) at the versions of `lock`."""
-    direct = tomllib.loads(project)["project"]["dependencies"]
+    table = tomllib.loads(project)["project"]
+    direct = [*table["dependencies"], *table["optional-dependencies"]["onnx"]]
     names = [re.match(r"[A-Za-z0-9_-]+", requirement)[0] for requirement in direct]  # type: ignore[index]
     pins = dict(re.findall(r"^([a-z0-9_.-]+)==([^ \\]+)", lock, re.M))
     pins["torch"] = next(requirement.split("==")[1] for requirement in direct if requirement.startswith("torch=="))
