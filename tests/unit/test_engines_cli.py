@@ -185,7 +185,10 @@ open_engine("cli", Path(sys.argv[1]), Path("v"), SynthConfig(executable=Path(sys
 def test_no_child_outlives_us(tmp_path: Path, fake, blow: signal.Signals) -> None:
     calls = fake("forever")
     parent = subprocess.Popen(
-        [sys.executable, "-c", SPEAK, write_runtime(tmp_path), FAKE], stderr=subprocess.DEVNULL, env={**os.environ}
+        [sys.executable, "-c", SPEAK, write_runtime(tmp_path), FAKE],
+        stderr=subprocess.DEVNULL,
+        # A shell starts what it puts into the background with Ctrl-C ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 20
     while not (tmp_path / "calls").exists() and time.monotonic() < deadline:
