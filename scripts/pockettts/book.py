@@ -201,12 +201,13 @@ def drop_stale_receipts(book: Book) -> None:
         files.write_json(path, [*known, *stale])
 
 
-def refresh_runtime(model: ModelEntry) -> None:
+def refresh_runtime(model: ModelEntry, folder: Path | None = None) -> None:
     """Write runtime.yaml anew if its absolute paths lead nowhere or elsewhere: the project was moved or copied.
 
     In place, since deleting it would have snakemake run every job that reads it. Does nothing before the first build.
+    `folder` is where the model's files are recorded, results/models/{id} if not given.
     """
-    folder = RESULTS / "models" / model.id
+    folder = folder or RESULTS / "models" / model.id
     path = folder / "runtime.yaml"
     if not path.exists():
         return

@@ -1,0 +1,211 @@
+"""Any text to sound, outside a book's build but with its model, voice, chunks and takes: for commands and the server.
+
+    make_ready     what must be on disk before anything is spoken: model, lock, voice, exported model
+    chunks_of      a text, normalised and cut as a book's is
+    speak          chunks -> samples, one chunk after the other
+
+It stands above `book`, whose settings, keys and folders it shares: what a book has spoken is not spoken again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pockettts import book, models, voices
+from pockettts.audio.dsp import seconds_to_samples
+from pockettts.audio.join import prepare_take
+from pockettts.config import BookConfig
+from pockettts.engines import Engine
+from pockettts.errors import ModelError, UsageError, VoiceError
+from pockettts.takes import Take, TakeStore, content_key, make_take
+from pockettts.text.chunks import Chunk, chunk_manuscript
+from pockettts.text.manuscript import Manuscript, parse_manuscript, read_manuscript
+
+Int16 = npt.NDArray[np.int16]
+
+TYPED = "The text"
+"""What messages call a text that came from no file."""
+
+
+# --- getting ready ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What `open_engine` needs, all of it on disk and proven. `bundle` is for engine onnx, None for the others."""
+
+    config: BookConfig
+    runtime: Path
+    voice: Path
+    bundle: Path | None
+
+
+def make_ready(config: BookConfig, results: Path = book.RESULTS) -> Ready:
+    """Make what is missing below `results` for speaking with these settings: what rules of the build would make.
+
+    Quick when all is there. Paths of the project are relative to the current directory. Raises `ModelError` (with its
+    kinds for a hub that refuses or cannot be reached), `VoiceError`, `BundleError` and `EnvironmentNotReady`.
+    """
+    setup = book.open_setup(config)
+    folder = results / "models" / setup.model.id
+    lock = ready_model(setup.model, folder, allow_ungated=config.hub.allow_ungated)
+    runtime = folder / "runtime.yaml"
+    voice = results / "voices" / setup.model.id / f"{setup.voice.id}.safetensors"
+    ready_voice(setup.voice, setup.model, lock, voice, runtime, config.synth.executable)
+    bundle = None
+    if config.engine == "onnx":
+        bundle = results / "onnx" / setup.model.id / config.synth.precision
+        ready_bundle(setup.model, runtime, bundle, config.synth.precision)
+    return Ready(config, runtime, voice, bundle)
+
+
+def ready_model(entry: models.ModelEntry, folder: Path, *, allow_ungated: bool = False) -> models.Lock:
+    """Have a model in `folder` as the manifest names it: files, lock.json and runtime.yaml. Returns the lock."""
+    runtime = folder / "runtime.yaml"
+    try:
+        lock = _trusted_lock(entry, models.read_download(entry, folder), folder)
+    except ModelError:
+        downloaded = models.download_model(entry, folder, allow_ungated=allow_ungated, committed_lock=book.MODEL_LOCK)
+        lock = models.lock_model(entry, folder, book.MODEL_LOCK)
+        models.write_runtime(entry, downloaded, runtime)
+        return lock
+    if not runtime.exists():
+        models.write_runtime(entry, models.read_download(entry, folder), runtime)
+    book.refresh_runtime(entry, folder)
+    return lock
+
+
+def _trusted_lock(entry: models.ModelEntry, downloaded: models.Downloaded, folder: Path) -> models.Lock:
+    """Return the lock of an earlier run without reading the weights again, if no file is younger than it.
+
+    Raises `ModelError` where something has changed.
+    """
+    path = folder / "lock.json"
+    lock = models.read_lock(path)
+    written = path.stat().st_mtime_ns
+    committed = book.committed_lock(entry.id)
+    for role, item in downloaded.files.items():
+        key = "ungated" if role == "weights" and downloaded.ungated else role
+        known = lock.files.get(key, {})
+        stale = not item.file.is_file() or item.file.stat().st_size != known.get("bytes")
+        if stale or item.file.stat().st_mtime_ns > written or committed.get(key, known) != known:
+            raise ModelError(f"{item.file} has changed since {path} was written.")
+    if lock.config != models.digest(models.model_config(entry)):
+        raise ModelError(f"The configuration of {entry.id} has changed since {path} was written.")
+    return lock
+
+
+def ready_voice(
+    voice: voices.Voice, entry: models.ModelEntry, lock: models.Lock, out: Path, runtime: Path, executable: Path | None
+) -> None:
+    """Have the state of a voice for the locked model in `out`: made anew if model, source or file has changed."""
+    with contextlib.suppress(VoiceError):
+        sidecar = voices.check_voice(out, lock, models.read_runtime(runtime))
+        if sidecar["source"] == voices.voice_pin(voice, entry):
+            return
+    voices.export_voice(voice, entry, lock, out, runtime=runtime, executable=executable, committed_lock=book.MODEL_LOCK)
+
+
+def ready_bundle(entry: models.ModelEntry, runtime: Path, folder: Path, precision: str) -> None:
+    """Have the exported model in `folder`, no older than the model's lock.
+
+    A damaged one is left to the engine to refuse, as in a build: it is not replaced unasked.
+    """
+    from pockettts.onnx import need
+    from pockettts.onnx.bundle import MANIFEST
+
+    manifest, lock = folder / MANIFEST, runtime.with_name("lock.json")
+    if manifest.exists() and manifest.stat().st_mtime_ns >= lock.stat().st_mtime_ns:
+        return
+    need()
+    from pockettts.onnx.export import export_onnx
+
+    export_onnx(runtime, folder, precision="int8" if precision == "int8" else "fp32", language=entry.language)
+
+
+# --- text ---------------------------------------------------------------------------------------------------------
+
+
+def chunks_of(text: str, config: BookConfig, *, chunk: bool = True) -> list[Chunk]:
+    """Normalise a text and cut it as a book in a .txt file is; with `chunk` false, into one single chunk.
+
+    Raises `UsageError` if there is nothing to speak or a pause mark or the dictionary is wrong.
+    """
+    if not text.strip():
+        raise UsageError("There is nothing to speak: the text is empty.")
+    return _cut(parse_manuscript(text, TYPED), config, chunk)
+
+
+def chunks_of_file(path: Path, config: BookConfig, *, chunk: bool = True) -> list[Chunk]:
+    """Like `chunks_of`, for a .txt or .md file of any encoding that `text.encoding` allows."""
+    return _cut(read_manuscript(path, config.text.encoding), config, chunk)
+
+
+def _cut(manuscript: Manuscript, config: BookConfig, chunk: bool) -> list[Chunk]:
+    chunks = list(chunk_manuscript(manuscript, config.text, book.open_setup(config).language))
+    if chunk or len(chunks) == 1:
+        return chunks
+    return [replace(chunks[-1], text=" ".join(part.text for part in chunks), chapter=0, start=chunks[0].start)]
+
+
+# --- sound --------------------------------------------------------------------------------------------------------
+
+
+class PassingStore(TakeStore):
+    """A store that keeps nothing on disk, only the samples of the take that was made last."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+        self._last: Int16 = np.zeros(0, np.int16)
+
+    def get(self, key: str) -> Take | None:
+        """There is never one."""
+        return None
+
+    def put(self, samples: Int16, take: Take) -> Take:
+        """Hold the samples until the next take."""
+        self._last = samples
+        return take
+
+    def load(self, take: Take) -> Int16:
+        """Return the samples that were put last."""
+        return self._last
+
+
+def with_seed(config: BookConfig, seed: int) -> BookConfig:
+    """Return the settings with another seed. Raises `UsageError` for one that is out of range."""
+    if not 0 <= seed < 2**31:
+        raise UsageError(f"The seed must be from 0 to {2**31 - 1} (it is {seed}).")
+    return config.model_copy(update={"synth": config.synth.model_copy(update={"seed": seed})})
+
+
+def speak(
+    engine: Engine,
+    chunks: Sequence[Chunk],
+    seed: int,
+    config: BookConfig,
+    store: TakeStore | None = None,
+    progress: Callable[[Take], None] | None = None,
+) -> Iterator[Int16]:
+    """Yield the samples of chunk after chunk, mono at 24 kHz: each take cleaned as in a book, and the pause after it.
+
+    `config` must name the voice and the model that the engine was opened with, for they decide the seeds of the takes:
+    a text has the samples here that it has in a book with the same settings and `synth.seed`. Takes come from `store`
+    and are kept in it; without one nothing is written. `progress` hears of each take. The pause of the last chunk is
+    left out. Raises the errors of `takes.make_take`.
+    """
+    recipe = book.open_setup(with_seed(config, seed)).recipe
+    held = store if store is not None else PassingStore()
+    for number, chunk in enumerate(chunks, start=1):
+        key = content_key(chunk.text, recipe)
+        take = make_take(key, chunk.text, engine, held, config.synth, recipe.as_dict())
+        if progress is not None:
+            progress(take)
+        pause = seconds_to_samples(chunk.pause) if number < len(chunks) else 0
+        yield np.concatenate([prepare_take(held.load(take), config.audio), np.zeros(pause, np.int16)])

@@ -1,0 +1,192 @@
+"""Speaking outside a book: what is made ready and when it is made again, how a text is cut, what is heard."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from projects import make_project
+
+from pockettts import book, takes
+from pockettts.config import BookConfig, SynthConfig, TextConfig
+from pockettts.engines import Engine
+from pockettts.errors import ChecksumError, ManuscriptError, TakeRejected, UsageError, VoiceError
+from pockettts.speaking import chunks_of, chunks_of_file, make_ready, speak, with_seed
+
+CONFIG = BookConfig(engine="torch")
+
+
+class Singer(Engine):
+    """Sings a tone for every text, as long as it has characters, of a pitch that its seed decides."""
+
+    name = "torch"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+
+    def use_voice(self, voice: Path) -> None:
+        """It has one voice."""
+
+    def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> np.ndarray:
+        self.asked.append((text, seed))
+        time = np.arange(len(text) * 24_000 // 14)
+        return (8_000 * np.sin(time * (0.02 + seed % 1000 / 10_000)) * np.hanning(len(time))).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def ready_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which the bundled model and voice are ready."""
+    root = make_project(tmp_path_factory.mktemp("ready") / "project")
+    with contextlib.chdir(root):
+        make_ready(CONFIG, book.RESULTS)
+    return root
+
+
+@pytest.fixture
+def project(ready_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, which is the current directory."""
+    shutil.copytree(ready_project, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def no_export(*args: object, **options: object) -> None:
+    raise VoiceError("exported again")
+
+
+def test_what_is_ready_is_not_made_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path: path.stat().st_mtime_ns for path in Path("results").rglob("*.*") if path.name != "runtime.yaml"}
+    monkeypatch.setattr("pockettts.voices.export_voice", no_export)
+    ready = make_ready(CONFIG, book.RESULTS)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert yaml.safe_load(ready.runtime.read_text())["weights_path"].startswith(str(project)), "the project has moved"
+    assert ready.voice.is_file()
+    assert ready.bundle is None
+
+
+@pytest.mark.parametrize("damage", ["recording", "voice", "sidecar"])
+def test_a_voice_that_has_changed_is_exported_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    voice = Path("results/voices/bundled/bundled.safetensors")
+    if damage == "recording":
+        manifest = json.loads(Path("voices/manifest.json").read_text())
+        manifest["bundled"]["source"].pop("sha256", None)
+        Path("voices/manifest.json").write_text(json.dumps(manifest))
+        with Path("voices/bundled.wav").open("ab") as audio:
+            audio.write(b"\0\0")
+    elif damage == "voice":
+        os.truncate(voice, 1000)
+    else:
+        voice.with_suffix(".json").unlink()
+    monkeypatch.setattr("pockettts.voices.export_voice", no_export)
+    with pytest.raises(VoiceError, match="exported again"):
+        make_ready(CONFIG, book.RESULTS)
+
+
+def test_weights_that_have_changed_are_found(project: Path) -> None:
+    weights = Path("models/bundled/model.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-4] + b"abcd")
+    with pytest.raises(ChecksumError, match="sha256"):
+        make_ready(CONFIG, book.RESULTS)
+
+
+def test_a_lock_that_is_gone_is_written_again(project: Path) -> None:
+    lock = Path("results/models/bundled/lock.json")
+    before = lock.read_bytes()
+    lock.unlink()
+    make_ready(CONFIG, book.RESULTS)
+    assert lock.read_bytes() == before
+
+
+def test_the_chunks_of_a_text_are_those_of_a_book(project: Path) -> None:
+    setup = book.open_setup(CONFIG)
+    opened = book.open_book("book", setup)
+    text = Path("inputs/book.txt").read_text()
+    assert chunks_of(text, CONFIG) == list(opened.plan.chunks)
+    assert chunks_of_file(Path("inputs/book.txt"), CONFIG) == list(opened.plan.chunks)
+
+
+def test_one_chunk_if_no_more_are_wanted(project: Path) -> None:
+    chunks = chunks_of("It was 1984.\n\nMr. Holmes slept.", CONFIG, chunk=False)
+    assert [chunk.text for chunk in chunks] == ["It was nineteen eighty-four. Mister Holmes slept."]
+    assert chunks[0].pause == 0
+
+
+def test_the_limit_of_characters_is_kept(project: Path) -> None:
+    config = CONFIG.model_copy(update={"text": TextConfig(max_chars=40)})
+    chunks = chunks_of("The road was white and dry, and the sun stood high. " * 5, config)
+    assert len(chunks) > 5
+    assert max(len(chunk.text) for chunk in chunks) <= 40
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "...", "*"])
+def test_nothing_to_speak(project: Path, text: str) -> None:
+    with pytest.raises(UsageError, match="nothing to speak"):
+        chunks_of(text, CONFIG)
+
+
+def test_a_file_that_is_not_there(project: Path) -> None:
+    with pytest.raises(ManuscriptError, match=r"missing\.txt"):
+        chunks_of_file(Path("missing.txt"), CONFIG)
+
+
+def test_a_text_has_the_keys_and_the_takes_of_a_book(project: Path) -> None:
+    setup = book.open_setup(CONFIG)
+    opened = book.open_book("book", setup)
+    store = takes.TakeStore(book.STORE)
+    engine = Singer()
+    told: list[takes.Take] = []
+    chunks = chunks_of(Path("inputs/book.txt").read_text(), CONFIG)
+    first = list(speak(engine, chunks, 0, CONFIG, store, told.append))
+    assert [take.key for take in told] == list(opened.keys)
+    spoken = len(engine.asked)
+    again = list(speak(engine, chunks, 0, CONFIG, store))
+    assert len(engine.asked) == spoken, "takes of the store are not spoken again"
+    unkept = list(speak(engine, chunks, 0, CONFIG))
+    for one, two, three in zip(first, again, unkept, strict=True):
+        assert np.array_equal(one, two)
+        assert np.array_equal(one, three)
+
+
+def test_another_seed_is_another_reading(project: Path) -> None:
+    chunks = chunks_of("The road was white and dry.", CONFIG)
+    zero, one = (np.concatenate(list(speak(Singer(), chunks, seed, CONFIG))) for seed in (0, 1))
+    assert not np.array_equal(zero, one)
+    with pytest.raises(UsageError, match="seed"):
+        with_seed(CONFIG, -1)
+
+
+def test_a_take_that_never_passes_is_refused_with_its_text(project: Path) -> None:
+    class Mute(Singer):
+        def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> np.ndarray:
+            self.asked.append((text, seed))
+            return np.zeros(24_000, np.int16)
+
+    engine = Mute()
+    with pytest.raises(TakeRejected, match="The road was white"):
+        list(speak(engine, chunks_of("The road was white.", CONFIG), 0, CONFIG))
+    assert len({seed for _, seed in engine.asked}) == SynthConfig().attempts
+    assert not Path("results/takes").exists()
+
+
+@settings(max_examples=10, deadline=None)
+@given(pauses=st.lists(st.integers(0, 3000), min_size=1, max_size=4))
+def test_a_pause_is_as_long_as_its_mark(ready_project: Path, pauses: list[int]) -> None:
+    text = "Hello there. " + " ".join(f"[pause: {pause}ms] And again we went on." for pause in pauses)
+    with contextlib.chdir(ready_project):
+        chunks = chunks_of(text, CONFIG)
+        parts = list(speak(Singer(), chunks, 0, CONFIG))
+        alone = list(speak(Singer(), chunks[-1:], 0, CONFIG))
+    assert [round(chunk.pause * 1000) for chunk in chunks] == [*pauses, 0]
+    assert np.array_equal(parts[-1], alone[0]), "nothing follows the last chunk"
+    for part, pause in zip(parts, pauses, strict=False):
+        assert not part[len(part) - pause * 24 :].any()
