@@ -10,7 +10,7 @@ import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,6 +27,9 @@ class Section(BaseModel):
     """Base of every section: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 
 class NormalizeConfig(Section):
@@ -179,25 +182,30 @@ def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
     return list(model.model_fields)
 
 
-def _sentence(detail: Mapping[str, Any], source: str) -> str:
+def _sentence(detail: Mapping[str, Any], source: str, model: type[BaseModel]) -> str:
     *parents, leaf = detail["loc"] or ("",)
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(leaf), _known_keys(BookConfig, tuple(parents)), n=1)
+        near = difflib.get_close_matches(str(leaf), _known_keys(model, tuple(parents)), n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         return f"{source}: unknown key {where}.{hint}"
     return f"{source}: {where}: {detail['msg'][0].lower()}{detail['msg'][1:]} (it is {detail['input']!r})."
 
 
 def parse(values: Mapping[str, Any], source: str = "config.yaml") -> BookConfig:
-    """Validate a mapping, as read from config.yaml, into a `BookConfig`.
+    """Validate a mapping, as read from config.yaml, into a `BookConfig`. Raises `ConfigError`."""
+    return validate(BookConfig, values, source)
+
+
+def validate(model: type[AnySection], values: Mapping[str, Any], source: str) -> AnySection:
+    """Validate a mapping that came from `source` into a section.
 
     Raises `ConfigError` with one sentence for the first thing that is wrong.
     """
     try:
-        return BookConfig.model_validate(dict(values))
+        return model.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError(_sentence(error.errors()[0], source)) from None
+        raise ConfigError(_sentence(error.errors()[0], source, model)) from None
 
 
 def differences(config: BookConfig) -> dict[str, Any]:

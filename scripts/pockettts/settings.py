@@ -1,0 +1,175 @@
+"""All settings of the command line and the server, and where each came from: above `config`, whose sections it has.
+
+    flags > POCKETTTS_* > a file (config.yaml of the workflow, or any YAML, TOML or JSON) > defaults
+
+A variable is named by its key: POCKETTTS_SYNTH__SEED is synth.seed. The common keys have short names, which are those
+of the flags: POCKETTTS_SEED is --seed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import PrivateAttr
+
+from pockettts.config import BookConfig, Section, validate
+from pockettts.errors import ConfigError
+
+PREFIX = "POCKETTTS_"
+NO_SETTINGS = {
+    "POCKETTTS_CONFIG": "--config",
+    "POCKETTTS_PROJECT": "--project",
+    "POCKETTTS_PARENT": "what the driver of pocket-tts is told",
+}
+"""Variables with the prefix that are no key."""
+
+SHORT = {
+    "seed": "synth.seed",
+    "precision": "synth.precision",
+    "temperature": "synth.temperature",
+    "attempts": "synth.attempts",
+    "timeout": "synth.timeout_seconds",
+    "executable": "synth.executable",
+    "tts-arg": "synth.tts_args",
+    "max-chunk-chars": "text.max_chars",
+    "encoding": "text.encoding",
+    "dictionary": "text.dictionary",
+    "allow-ungated": "hub.allow_ungated",
+    "log-level": "log.level",
+}
+"""Short names of keys, for flags and variables. A key of the first level, such as `voice`, is its own."""
+
+
+class LogSettings(Section):
+    """What the programs say."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(BookConfig):
+    """What config.yaml may hold, and what concerns the command line only."""
+
+    log: LogSettings = LogSettings()
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def origin(self, key: str) -> str:
+        """Return where a key's value came from: "flag --x", "environment POCKETTTS_X", "file F" or "default"."""
+        return self._origins.get(key, "default")
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None, file: Path | None = None
+) -> Settings:
+    """Put the settings together. `flags` are by name without dashes; one that is None was not given.
+
+    Raises `ConfigError` for an unknown key or an impossible value, naming the flag, the variable or the file.
+    """
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for source, values in _layers(flags or {}, environ or {}, file):
+        validate(Settings, values, source)
+        for key, value in _leaves(Settings, values):
+            _set(merged, key, value)
+            origins[key] = source
+    settings = validate(Settings, merged, "the settings")
+    settings._origins.update(origins)
+    return settings
+
+
+def _layers(
+    flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield (source, nested values), the weakest first."""
+    if file is not None:
+        yield f"file {file}", read_file(file)
+    for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in NO_SETTINGS):
+        yield f"environment {name}", _of_variable(name, environ[name])
+    for name, value in flags.items():
+        if value is not None:
+            yield f"flag --{name}", _nested(SHORT.get(name, name), value)
+
+
+def _of_variable(name: str, text: str) -> dict[str, Any]:
+    short = name.removeprefix(PREFIX).lower()
+    key = SHORT.get(short.replace("_", "-")) or short.replace("__", ".")
+    if key.split(".")[0] not in Settings.model_fields:
+        known = [*(name.replace("-", "_") for name in SHORT), *Settings.model_fields]
+        near = difflib.get_close_matches(short, known, n=1)
+        hint = f" Did you mean {PREFIX}{near[0].upper()}?" if near else ""
+        raise ConfigError(f"environment {name}: there is no setting of this name.{hint}")
+    return _nested(key, plain_value(text, typed=key.startswith("synth.tts_args")))
+
+
+def plain_value(text: str, *, typed: bool = False) -> Any:
+    """Read a value that was written as text: null, a list or a mapping as in YAML, all else as it stands.
+
+    The model of the settings makes numbers of what must be one; where it does not know (`typed`), YAML decides.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return value if typed or value is None or isinstance(value, list | dict) else text
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Return the content of a configuration file, .yaml, .yml, .toml or .json. Raises `ConfigError`."""
+    readers: dict[str, Callable[[str], Any]] = {
+        ".yaml": yaml.safe_load,
+        ".yml": yaml.safe_load,
+        ".toml": tomllib.loads,
+        ".json": json.loads,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise ConfigError(f"The configuration file {path} must end in .yaml, .toml or .json.")
+    try:
+        content = reader(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, yaml.YAMLError) as error:
+        told = " ".join(str(error).split())
+        raise ConfigError(f"The configuration file {path} is not valid {path.suffix[1:].upper()}: {told}.") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"The configuration file {path} must hold keys and values.")
+    return content
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _set(values: dict[str, Any], key: str, value: Any) -> None:
+    *parents, leaf = key.split(".")
+    for part in parents:
+        values = values.setdefault(part, {})
+    if isinstance(value, Mapping) and isinstance(values.get(leaf), Mapping):
+        value = {**values[leaf], **value}
+    values[leaf] = value
+
+
+def _leaves(model: type[Section], values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (dotted key, value) of nested values, of which `model` says what is a section and what is a value."""
+    for name, value in values.items():
+        section = model.model_fields[name].annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            yield from _leaves(section, value, f"{path}{name}.")
+        else:
+            yield path + name, value
+
+
+def effective(settings: Settings) -> list[tuple[str, Any, str]]:
+    """Return every key with its value, as plain JSON types, and its origin, in the order of config.yaml."""
+    values = settings.model_dump(mode="json")
+    return [(key, value, settings.origin(key)) for key, value in _leaves(type(settings), values)]

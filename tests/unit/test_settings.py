@@ -1,0 +1,148 @@
+"""Settings: who wins, where each value came from, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pockettts.config import BookConfig
+from pockettts.errors import ConfigError
+from pockettts.settings import SHORT, Settings, effective, load_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def write(path: Path, values: Any) -> Path:
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+@given(given=st.sets(st.sampled_from(["flag", "environment", "file"])))
+def test_flags_win_over_the_environment_over_the_file_over_defaults(
+    given: set[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = write(tmp_path_factory.getbasetemp() / "config.yaml", {"synth": {"seed": 1}} if "file" in given else {})
+    environ = {"POCKETTTS_SEED": "2"} if "environment" in given else {}
+    flags = {"seed": 3 if "flag" in given else None}
+    settings = load_settings(flags, environ, file)
+    winner = next((name for name in ("flag", "environment", "file") if name in given), "default")
+    origins = {
+        "flag": (3, "flag --seed"),
+        "environment": (2, "environment POCKETTTS_SEED"),
+        "file": (1, f"file {file}"),
+        "default": (0, "default"),
+    }
+    assert (settings.synth.seed, settings.origin("synth.seed")) == origins[winner]
+
+
+def test_layers_do_not_hide_each_others_keys(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.yaml", {"synth": {"seed": 1, "attempts": 5, "tts_args": {"a": 1}}, "voice": "alba"})
+    settings = load_settings({"engine": "torch", "tts-arg": {"b": 2}}, {"POCKETTTS_SYNTH__SEED": "7"}, file)
+    assert (settings.synth.seed, settings.synth.attempts, settings.voice, settings.engine) == (7, 5, "alba", "torch")
+    assert settings.synth.tts_args == {"a": 1, "b": 2}
+    assert settings.origin("synth.attempts") == f"file {file}"
+    assert settings.origin("synth.seed") == "environment POCKETTTS_SYNTH__SEED"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.yaml", "voice: alba\nsynth: {seed: 4}\n"),
+        ("a.yml", "voice: alba\nsynth: {seed: 4}\n"),
+        ("a.toml", 'voice = "alba"\n[synth]\nseed = 4\n'),
+        ("a.json", '{"voice": "alba", "synth": {"seed": 4}}'),
+    ],
+)
+def test_kinds_of_files(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    settings = load_settings(file=tmp_path / name)
+    assert (settings.voice, settings.synth.seed) == ("alba", 4)
+
+
+def test_the_workflows_configuration_is_valid() -> None:
+    settings = load_settings(file=ROOT / "config.yaml")
+    assert settings.model_dump(include=set(BookConfig.model_fields)) == BookConfig().model_dump()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "value"),
+    [
+        ("POCKETTTS_VOICE", "alba", "voice", "alba"),
+        ("POCKETTTS_VOICE", "123", "voice", "123"),
+        ("POCKETTTS_LANGUAGE", "null", "language", None),
+        ("POCKETTTS_COMMERCIAL", "true", "commercial", True),
+        ("POCKETTTS_LOG_LEVEL", "debug", "log.level", "debug"),
+        ("POCKETTTS_MAX_CHUNK_CHARS", "90", "text.max_chars", 90),
+        ("POCKETTTS_TEXT__PAUSES__CLAUSE", "0.2", "text.pauses.clause", 0.2),
+        ("POCKETTTS_AUDIO__TAKE_CHAIN", "[fade, trim]", "audio.take_chain", ["fade", "trim"]),
+        ("POCKETTTS_SYNTH__CHECKS__MAX_CLIPPED", "null", "synth.checks.max_clipped", None),
+        ("POCKETTTS_SYNTH__TTS_ARGS", "{max-tokens: 40}", "synth.tts_args", {"max-tokens": 40}),
+        ("POCKETTTS_SYNTH__TTS_ARGS__MAX_TOKENS", "40", "synth.tts_args", {"max_tokens": 40}),
+    ],
+)
+def test_variables(name: str, text: str, key: str, value: Any) -> None:
+    shown = {key: (value, origin) for key, value, origin in effective(load_settings(environ={name: text}))}
+    assert shown[key] == (value, f"environment {name}")
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "content", "sentence"),
+    [
+        ({}, {"POCKETTTS_VOIEC": "x"}, None, "environment POCKETTTS_VOIEC: .*Did you mean POCKETTTS_VOICE"),
+        ({}, {"POCKETTTS_SYNTH__SEDE": "1"}, None, "POCKETTTS_SYNTH__SEDE: unknown key synth.sede. Did you mean seed"),
+        ({}, {"POCKETTTS_SEED": "x"}, None, "environment POCKETTTS_SEED: synth.seed: .*it is 'x'"),
+        ({"engine": "tape"}, {}, None, "flag --engine: engine: .*it is 'tape'"),
+        ({"max-chunk-chars": 5}, {}, None, "flag --max-chunk-chars: text.max_chars"),
+        ({}, {}, {"sinth": {}}, "c.yaml: unknown key sinth. Did you mean synth"),
+        ({}, {}, {"synth": {"seed": -1}}, "c.yaml: synth.seed: .*it is -1"),
+        ({}, {}, ["voice"], "must hold keys and values"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_source(
+    tmp_path: Path, flags: dict[str, Any], environ: dict[str, str], content: Any, sentence: str
+) -> None:
+    file = None if content is None else write(tmp_path / "c.yaml", content)
+    with pytest.raises(ConfigError, match=sentence):
+        load_settings(flags, environ, file)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.yaml", "a: [1", "not valid YAML"),
+        ("a.toml", "a = ", "not valid TOML"),
+        ("a.json", "{", "not valid JSON"),
+        ("a.ini", "", "must end in"),
+        ("a.yaml", b"\xff\xfe", "not valid YAML"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: str | bytes, sentence: str) -> None:
+    (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ConfigError, match=sentence):
+        load_settings(file=tmp_path / name)
+    with pytest.raises(ConfigError, match="No such file"):
+        load_settings(file=tmp_path / "missing.yaml")
+
+
+def test_variables_that_are_no_settings_are_left_alone() -> None:
+    load_settings(environ={"POCKETTTS_PARENT": "1", "POCKETTTS_CONFIG": "x", "HOME": "/", "PATH": ""})
+
+
+def test_what_is_shown_is_every_key_and_can_be_read_again() -> None:
+    shown = effective(load_settings())
+    assert {origin for _, _, origin in shown} == {"default"}
+    again: dict[str, Any] = {}
+    for key, value, _ in shown:
+        *parents, leaf = key.split(".")
+        place = again
+        for part in parents:
+            place = place.setdefault(part, {})
+        place[leaf] = value
+    assert Settings.model_validate(json.loads(json.dumps(again))) == Settings()
+    assert set(SHORT.values()) <= {key for key, _, _ in shown}
