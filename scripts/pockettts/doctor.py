@@ -140,7 +140,7 @@ def _disk(config: BookConfig) -> Iterator[Finding]:
     place = next(path for path in (book.RESULTS.absolute(), *book.RESULTS.absolute().parents) if path.exists())
     free = shutil.disk_usage(place).free
     told = f"{free / 2**30:.1f} GiB free in {place}"
-    remedy = "Free some space: a model takes up to 1.3 GiB, an hour of a book 0.7 GiB."
+    remedy = "Free some space: an English model takes 0.2 GiB, an hour of a book 0.5 GiB."
     yield Finding("disk", "fail" if free < NEEDED_DISK else "warn" if free < LITTLE_DISK else "pass", told, remedy)
 
 
