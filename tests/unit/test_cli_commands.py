@@ -236,7 +236,10 @@ def test_model_download_lock_verify(project: Path, pockettts: Call) -> None:
     assert fetched.code == 0, fetched.err
     assert {line.split("\t")[0] for line in fetched.out.splitlines()} == {"config", "tokenizer", "weights"}
     assert Path("results/models/bundled/runtime.yaml").is_file()
+    lock = Path("results/models/bundled/lock.json")
+    before = lock.stat().st_mtime_ns
     assert pockettts("model", "lock").out == fetched.out
+    assert lock.stat().st_mtime_ns == before, "a build would make again what is older than the lock"
     assert pockettts("model", "verify").code == 0
     weights = Path("models/bundled/model.safetensors")
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
