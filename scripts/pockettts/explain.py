@@ -18,7 +18,7 @@ from pockettts.audio.join import Span, Timeline
 from pockettts.book import Book, Setup
 from pockettts.config import SynthConfig
 from pockettts.errors import AudioError, UsageError
-from pockettts.takes import Take, TakeStore, judge
+from pockettts.takes import Take, TakeStore, content_key, judge
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)s?")
 _KEY = re.compile(r"[0-9a-f]{4,32}")
@@ -228,7 +228,8 @@ class _Explainer:
         if text not in {chunk.text for chunk in self.book.plan.chunks}:
             return "since its text is not in it"
         changed = sorted(_differences(self.take.recipe if self.take else {}, self.setup.recipe.as_dict()))
-        return f"since its text is now spoken by another recipe ({', '.join(changed) or 'unknown'})"
+        now = content_key(text, self.setup.recipe)
+        return f"since its text is now the take {now}, by another recipe ({', '.join(changed) or 'unknown'})"
 
 
 def _against(take: Take, synth: SynthConfig) -> str | None:
