@@ -101,7 +101,10 @@ def bundle_folder():
 def bundle(wildcards):
     """Named by its folder's place in the keys: model pins, precision and exporter are in them."""
     folder = bundle_folder()
-    return [ancient(f"{folder}/manifest.json")] if folder else []
+    if folder is None:
+        return []
+    # Nothing is spoken with a bundle before it has said what the model says.
+    return [ancient(f"{folder}/manifest.json"), ancient(f"{folder}.verify.json")]
 
 
 def bundle_option(wildcards):
