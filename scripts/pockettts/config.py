@@ -115,7 +115,7 @@ class QaConfig(Section):
     asr: Literal["off", "sample", "all"] = Field("off", description="which takes are heard")
     share: float = Field(0.1, gt=0, le=1, description="of the takes, for sample; which ones follows from their names")
     tolerance: float = Field(
-        0.05, ge=0, le=1, description="share of the text's words that may be missing, repeated or invented"
+        0.03, ge=0, le=1, description="share of the text's words that may be missing, repeated or invented"
     )
     model: Path | None = Field(
         None,
