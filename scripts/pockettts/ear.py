@@ -14,6 +14,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -332,6 +333,19 @@ def _whisper(folder: Path | None) -> Any:
     return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
 
 
+# Whisper sets how many threads OpenMP may use, for the thread that it is called from. In the one that speaks, this
+# would divide the sums of PyTorch otherwise, and change the bytes of the takes.
+_LISTENING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ear")
+
+
+def _transcribe(folder: Path | None, language: str, sound: npt.NDArray[np.float32]) -> str:
+    # Temperature 0 alone: without it a doubtful stretch is drawn anew at random.
+    segments, _ = _whisper(folder).transcribe(
+        sound, language=language, beam_size=_BEAM, temperature=0.0, condition_on_previous_text=False
+    )
+    return " ".join(segment.text.strip() for segment in segments)
+
+
 class Ear:
     """Listens to takes as `config` says; the model is loaded by the first one, once a process."""
 
@@ -353,15 +367,7 @@ class Ear:
         from scipy import signal
 
         sound = signal.resample_poly(samples / 32_768, _WHISPER_RATE, RATE).astype(np.float32)
-        # Temperature 0 alone: without it a doubtful stretch is drawn anew at random.
-        segments, _ = _whisper(self.config.model).transcribe(
-            sound,
-            language=self.language,
-            beam_size=_BEAM,
-            temperature=0.0,
-            condition_on_previous_text=False,
-        )
-        words = " ".join(segment.text.strip() for segment in segments)
+        words = _LISTENING.submit(_transcribe, self.config.model, self.language, sound).result()
         return Heard(words, compare(text, words, self.language).error, self.name)
 
     def reasons(self, heard: Heard, text: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -220,6 +221,16 @@ def test_silence_and_noise_do_not_pass(ear: Ear) -> None:
     noise = np.random.default_rng(0).normal(0, 2000, 48_000).astype(np.int16)
     for samples in (np.zeros(48_000, np.int16), noise):
         assert reasons(ear, samples, "clock")
+
+
+def test_listening_does_not_change_how_pytorch_adds_up(ear: Ear) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    ears._whisper.cache_clear()
+    ear.hear(clip("clock"), CLIPS["clock"]["text"])
+    after = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert after == 3
 
 
 def test_the_same_take_is_always_heard_alike(ear: Ear) -> None:
