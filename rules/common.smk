@@ -121,10 +121,14 @@ def engine_memory(wildcards):
     return books.memory_mb(setup().model)
 
 
+def synth_memory(wildcards):
+    return books.synth_memory_mb(setup())
+
+
 def engine_threads(wildcards):
     memory = psutil.virtual_memory().total // 2**20
     return books.job_threads(
-        workflow.cores or 1, os.cpu_count() or 1, memory, books.memory_mb(setup().model)
+        workflow.cores or 1, os.cpu_count() or 1, memory, books.synth_memory_mb(setup())
     )
 
 

@@ -24,7 +24,7 @@ rule synth:
         "../envs/pockettts.yaml"
     threads: engine_threads
     resources:
-        mem_mb=engine_memory,
+        mem_mb=synth_memory,
     params:
         store=str(books.STORE),
         bundle=bundle_option,
