@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -86,7 +88,7 @@ def test_an_exported_model_is_used_only_with_a_report_that_it_passed(
         done.append("verify")
         out.write_text('{"passed": true}')
 
-    monkeypatch.setattr("pockettts.onnx.export.export_onnx", exported)
+    monkeypatch.setitem(sys.modules, "pockettts.onnx.export", SimpleNamespace(export_onnx=exported))
     monkeypatch.setattr("pockettts.speaking.verify_bundle", verified)
     config = CONFIG.model_copy(update={"engine": "onnx"})
 
