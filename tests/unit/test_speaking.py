@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -70,6 +73,23 @@ def test_weights_that_have_changed_are_found(project: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-4] + b"abcd")
     with pytest.raises(ChecksumError, match="sha256"):
         make_ready(CONFIG, book.RESULTS)
+
+
+def test_of_two_that_need_a_voice_one_makes_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    voice = Path("results/voices/bundled/bundled.safetensors")
+    kept = voice.rename("kept.safetensors")
+    made: list[str] = []
+
+    def export(*args: object, **options: object) -> None:
+        made.append("voice")
+        time.sleep(0.3)
+        shutil.copyfile(kept, voice)
+
+    monkeypatch.setattr("pockettts.voices.export_voice", export)
+    with ThreadPoolExecutor() as pool:
+        ready = list(pool.map(lambda _: make_ready(CONFIG, book.RESULTS), range(3)))
+    assert made == ["voice"]
+    assert len(set(map(str, ready))) == 1
 
 
 def test_an_exported_model_is_used_only_with_a_report_that_it_passed(
