@@ -12,6 +12,8 @@ rule join_takes:
         chunks=ancient("results/{book}/chunks.json"),
         # snakemake compares inputs as a set; order and pauses are told by a digest in here.
         plan="results/{book}/plan.json",
+        # What a job below a job that runs lacks is only seen through inputs that are not `ancient`.
+        model=model_file("runtime.json"),
         voice=voice_sidecar,
         receipts=receipts,
         repairs=repairs,

@@ -1,8 +1,9 @@
 """Fetch a model and prove its bytes.
 
 Inputs: models/manifest.json (what to fetch), models/lock.json (sha256 of files known before), HF_TOKEN, HF_ENDPOINT.
-Outputs: results/models/{model}/ with download.json (what was fetched), lock.json (sha256 and size of every file) and
-runtime.yaml (the configuration for `pocket-tts --config`, with absolute paths: no network is needed after this).
+Outputs: results/models/{model}/ with download.json (what was fetched), lock.json (sha256 and size of every file),
+runtime.yaml (the configuration for `pocket-tts --config`, with absolute paths: no network is needed after this) and
+runtime.json (the lock that it was made of: what tells the jobs to which runtime.yaml is `ancient` that it was made).
 """
 
 
@@ -40,10 +41,11 @@ rule write_runtime:
     input:
         "results/models/{model}/lock.json",
     output:
-        "results/models/{model}/runtime.yaml",
+        runtime="results/models/{model}/runtime.yaml",
+        sidecar="results/models/{model}/runtime.json",
     log:
         "results/models/{model}/logs/write_runtime.log",
     conda:
         "../envs/pockettts.yaml"
     shell:
-        "python scripts/write_runtime.py {wildcards.model:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python scripts/write_runtime.py {wildcards.model:q} --out {output.runtime:q} 2>&1 | tee {log:q}"

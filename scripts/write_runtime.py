@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pockettts import book, models
+from pockettts import book, files, models
 from pockettts.errors import exit_with_sentence
 
 
@@ -11,10 +11,12 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", help="an id of models/manifest.json")
-    parser.add_argument("--out", type=Path, required=True, help="runtime.yaml; the download lies beside it")
+    parser.add_argument("--out", type=Path, required=True, help="runtime.yaml; download and lock lie beside it")
     args = parser.parse_args()
     entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model)
     models.write_runtime(entry, models.read_download(entry, args.out.parent), args.out)
+    lock = args.out.with_name("lock.json")
+    files.write_json(args.out.with_suffix(".json"), {"lock": files.sha256_file(lock)})
 
 
 if __name__ == "__main__":

@@ -131,3 +131,13 @@ def test_jobs_and_engine_do_not_change_a_byte(built_once: Project, project: Proj
     project.build(jobs=4)
     assert project.takes() == built.takes()
     assert project.audio() == built.audio()
+
+
+def test_a_lock_that_was_written_anew_hides_no_missing_take(built: Project) -> None:
+    """Then write_runtime runs, and snakemake does not look at the jobs below it, to which runtime.yaml is ancient."""
+    lock = built.root / "results/models/bundled/lock.json"
+    lock.write_text(lock.read_text() + "\n")
+    next((built.root / "results/book/takes").iterdir()).unlink()
+    (built.root / "results/book.wav").unlink()
+    counts = built.plan("results/book.wav")
+    assert (counts["write_runtime"], counts["synth"], counts["join_takes"], counts["publish"]) == (1, 1, 1, 1)
