@@ -22,7 +22,7 @@ import uvicorn
 from pydantic import SecretStr
 from starlette.types import ASGIApp
 
-from pockettts import __version__, book
+from pockettts import __version__
 from pockettts.config import BookConfig, differences
 from pockettts.errors import ConfigError, EnvironmentNotReady
 from pockettts.models import read_lock
@@ -32,8 +32,7 @@ from pockettts.server.metrics import Metrics
 from pockettts.server.pool import Limits, Pool
 from pockettts.server.service import Service, offered_voices
 from pockettts.server.settings import MIN_TOKEN, Address, ServerSettings, parse_address
-from pockettts.speaking import make_ready
-from pockettts.voices import Voice
+from pockettts.voices import Voice, load_voices
 
 log = structlog.get_logger("pockettts.server")
 
@@ -73,18 +72,24 @@ def with_token(settings: ServerSettings) -> ServerSettings:
     return settings.model_copy(update={"token": SecretStr(token)})
 
 
-def serve(settings: ServerSettings, config: BookConfig, results: Path = book.RESULTS) -> int:
+def serve(settings: ServerSettings, config: BookConfig) -> int:
     """Make ready what is needed, serve until a signal comes, and return the exit code.
 
     0 when all requests were done, 1 when some were stopped. Raises `EnvironmentNotReady` for a port in use, and the
     errors of `make_ready` and of a worker that cannot start.
     """
+    # They bring scipy along, which a server whose workers speak does without.
+    from pockettts import book
+    from pockettts.speaking import make_ready
+
     settings = with_token(settings)
     listener = bind(parse_address(settings.listen))
     for_metrics = bind(parse_address(settings.metrics_addr)) if settings.metrics_addr else None
-    ready = make_ready(config, results)
-    voices = offered_voices(config, read_lock(ready.runtime.with_name("lock.json")).voice_cloning)
-    child = Child(WORKER, {"config": differences(config), "results": str(results)})
+    ready = make_ready(config, book.RESULTS)
+    setup = book.open_setup(config)
+    lock = read_lock(ready.runtime.with_name("lock.json"))
+    voices = offered_voices(load_voices(book.VOICE_MANIFEST), setup.model, lock, config.commercial)
+    child = Child(WORKER, {"config": differences(config), "results": str(book.RESULTS)})
     return asyncio.run(run(settings, config, voices, child, listener, for_metrics))
 
 
@@ -120,7 +125,7 @@ async def run(
             for server, _ in servers:
                 server.should_exit = True
             await asyncio.gather(*running)
-        unfinished = set().union(*(server.server_state.tasks for server, _ in servers))
+        unfinished = frozenset().union(*(server.unfinished for server, _ in servers))
         if unfinished:
             await asyncio.wait(unfinished, timeout=LAST_WORDS_SECONDS)
     finally:
@@ -157,12 +162,19 @@ def open_pool(settings: ServerSettings, config: BookConfig, child: Child, metric
 class _Server(uvicorn.Server):
     """uvicorn without its own handling of signals, which would end the process by the signal it got."""
 
+    unfinished: frozenset[asyncio.Task[None]] = frozenset()
+    """Requests that were stopped because the time to shut down was up."""
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self.unfinished = frozenset(self.server_state.tasks)
 
-def _uvicorn(app: ASGIApp, settings: ServerSettings) -> uvicorn.Server:
+
+def _uvicorn(app: ASGIApp, settings: ServerSettings) -> _Server:
     return _Server(
         uvicorn.Config(
             app,

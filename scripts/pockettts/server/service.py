@@ -9,32 +9,29 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from pockettts import book, models, voices
 from pockettts.config import BookConfig
 from pockettts.errors import VoiceError
+from pockettts.models import Lock, ModelEntry
 from pockettts.server.audio import MEDIA_TYPES, Encoder, Format, encode, open_encoder
 from pockettts.server.metrics import Metrics
 from pockettts.server.pool import Job, Pool
 from pockettts.server.record import fail, record_of
 from pockettts.server.replies import Problem
 from pockettts.server.settings import ServerSettings
-from pockettts.voices import Recording, Voice
+from pockettts.voices import Recording, Voice, check_licence, voice_pin
 
 
-def offered_voices(config: BookConfig, voice_cloning: bool) -> dict[str, Voice]:
-    """Return the voices of voices/manifest.json that the model can speak with and the configuration allows.
-
-    `voice_cloning` is whether the locked weights can make a voice from a recording.
-    """
-    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), config.model)
+def offered_voices(known: Mapping[str, Voice], model: ModelEntry, lock: Lock, commercial: bool) -> dict[str, Voice]:
+    """Return those of the known voices that a locked model can speak with and the configuration allows."""
     offered = {}
-    for voice in voices.load_voices(book.VOICE_MANIFEST).values():
+    for voice in known.values():
         try:
-            voices.check_licence(voice, config.commercial)
-            voices.voice_pin(voice, entry)
+            check_licence(voice, commercial)
+            voice_pin(voice, model)
         except VoiceError:
             continue
-        if voice_cloning or not isinstance(voice.source, Recording):
+        # Weights of the ungated repository cannot make a voice from a recording.
+        if lock.voice_cloning or not isinstance(voice.source, Recording):
             offered[voice.id] = voice
     return offered
 
