@@ -68,6 +68,18 @@ class VoiceError(PocketTTSError):
     """A voice is unknown, unusable with the model, or its licence forbids the use."""
 
 
+class UnknownModel(ModelError):
+    """No model of the manifest has this id."""
+
+    exit_code = 2
+
+
+class UnknownVoice(VoiceError):
+    """No voice of the manifest has this id."""
+
+    exit_code = 2
+
+
 class AudioError(PocketTTSError):
     """Audio bytes are not what they should be: format, length or level."""
 

@@ -28,7 +28,14 @@ from typing import Any
 
 import yaml
 
-from pockettts.errors import ChecksumError, GatedModelError, HubUnreachable, ModelError, exit_with_sentence
+from pockettts.errors import (
+    ChecksumError,
+    GatedModelError,
+    HubUnreachable,
+    ModelError,
+    UnknownModel,
+    exit_with_sentence,
+)
 from pockettts.files import read_json, sha256_file, write_json, write_text
 
 log = logging.getLogger(__name__)
@@ -197,14 +204,14 @@ def _entry(name: str, values: Mapping[str, Any], folder: Path) -> ModelEntry:
 
 
 def resolve(manifest: Manifest, model_id: str) -> ModelEntry:
-    """Return the entry of an id or of an alias. Raises `ModelError` naming near ids."""
+    """Return the entry of an id or of an alias. Raises `UnknownModel` naming near ids."""
     entry = manifest.models.get(manifest.aliases.get(model_id, model_id))
     if entry is not None:
         return entry
     known = [*manifest.models, *manifest.aliases]
     near = difflib.get_close_matches(model_id, known, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Known ids: {', '.join(sorted(known))}."
-    raise ModelError(f"There is no model {model_id!r} in models/manifest.json. {hint}")
+    raise UnknownModel(f"There is no model {model_id!r} in models/manifest.json. {hint}")
 
 
 def model_config(entry: ModelEntry) -> dict[str, Any]:
@@ -618,6 +625,19 @@ def _locked_file(item: Fetched, key: str, locked: Mapping[str, Any], *, accept: 
         verify(item.file, expected, str(item.source))
         identity = item.source.pin
     return {**identity, "sha256": actual, "bytes": item.file.stat().st_size}
+
+
+def verify_files(downloaded: Downloaded, lock: Lock) -> list[Path]:
+    """Return the files of a model, each read and found to be what the lock says. Raises `ModelError`; moves nothing."""
+    for role, item in downloaded.files.items():
+        facts = lock.files.get("ungated" if role == "weights" and downloaded.ungated else role)
+        if facts is None:
+            raise ModelError(f"The lock of {lock.model} says nothing of {item.file}; lock the model again.")
+        if not item.file.is_file():
+            raise ModelError(f"The model file {item.file} is gone; run again to fetch it.")
+        if (actual := sha256_file(item.file)) != facts["sha256"]:
+            raise ChecksumError(f"{item.file}: the sha256 should be {facts['sha256']} but is {actual}.")
+    return [item.file for item in downloaded.files.values()]
 
 
 def read_lock(path: Path) -> Lock:

@@ -25,7 +25,7 @@ from pockettts.engines import Engine
 from pockettts.errors import ModelError, UsageError, VoiceError
 from pockettts.takes import Take, TakeStore, content_key, make_take
 from pockettts.text.chunks import Chunk, chunk_manuscript
-from pockettts.text.manuscript import Manuscript, parse_manuscript, read_manuscript
+from pockettts.text.manuscript import Manuscript, manuscript_from_bytes, parse_manuscript, read_manuscript
 
 Int16 = npt.NDArray[np.int16]
 
@@ -145,6 +145,11 @@ def chunks_of(text: str, config: BookConfig, *, chunk: bool = True) -> list[Chun
 def chunks_of_file(path: Path, config: BookConfig, *, chunk: bool = True) -> list[Chunk]:
     """Like `chunks_of`, for a .txt or .md file of any encoding that `text.encoding` allows."""
     return _cut(read_manuscript(path, config.text.encoding), config, chunk)
+
+
+def chunks_of_bytes(data: bytes, config: BookConfig, *, chunk: bool = True) -> list[Chunk]:
+    """Like `chunks_of`, for plain text that was sent as bytes, of any encoding that `text.encoding` allows."""
+    return _cut(manuscript_from_bytes(data, Path(TYPED), config.text.encoding), config, chunk)
 
 
 def _cut(manuscript: Manuscript, config: BookConfig, chunk: bool) -> list[Chunk]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pockettts.errors import VoiceError, exit_with_sentence
+from pockettts.errors import UnknownVoice, VoiceError, exit_with_sentence
 from pockettts.files import read_json, sha256_file, write_json
 from pockettts.models import HubFile, Lock, ModelEntry, fetch_locked, model_config
 from pockettts.upstream import TookTooLong, child_environment, describe_exit, find_command, last_error_line, run
@@ -121,12 +121,12 @@ def _source(values: Mapping[str, Any], where: str, folder: Path) -> Predefined |
 
 
 def resolve_voice(voices: Mapping[str, Voice], voice_id: str) -> Voice:
-    """Return the voice of an id. Raises `VoiceError` naming near ids."""
+    """Return the voice of an id. Raises `UnknownVoice` naming near ids."""
     if voice_id in voices:
         return voices[voice_id]
     near = difflib.get_close_matches(voice_id, voices, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Known ids: {', '.join(sorted(voices))}."
-    raise VoiceError(f"There is no voice {voice_id!r} in voices/manifest.json. {hint}")
+    raise UnknownVoice(f"There is no voice {voice_id!r} in voices/manifest.json. {hint}")
 
 
 def check_licence(voice: Voice, commercial: bool) -> None:
@@ -391,6 +391,29 @@ def _readable(audio: Path, folder: Path) -> Path:
         return alias
 
 
+def manifest_entry(
+    path: Path, folder: Path, *, licence: str = "all rights reserved", attribution: str = "", right: str = ""
+) -> dict[str, Any]:
+    """Return the entry of voices/manifest.json for a recording; `folder` is that of the manifest.
+
+    A licence that allows commercial use is for a person to declare, so the entry says that none does. Raises
+    `VoiceError` for a recording that is not fit for a voice.
+    """
+    check_recording(path)
+    return {
+        "source": {"type": "audio", "path": os.path.relpath(path, folder), "sha256": sha256_file(path)},
+        "licence": licence,
+        "commercial": False,
+        "attribution": attribution,
+        "right": right,
+    }
+
+
+def id_of(path: Path) -> str:
+    """Return an id for the voice of a recording, from its file name."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-") or "mine"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m pockettts.voices pin FILE`: print an entry of voices/manifest.json for a recording."""
     parser = argparse.ArgumentParser(prog="python -m pockettts.voices", description="Voices of a build.")
@@ -398,15 +421,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pin = commands.add_parser("pin", help="print an entry of voices/manifest.json for a recording")
     pin.add_argument("file", type=Path, help="a recording in voices/")
     path = parser.parse_args(arguments).file
-    check_recording(path)
-    entry = {
-        "source": {"type": "audio", "path": path.name, "sha256": sha256_file(path)},
-        "licence": "all rights reserved",
-        "commercial": False,
-        "attribution": "",
-        "right": "",
-    }
-    print(json.dumps({re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-") or "mine": entry}, indent=1))
+    print(json.dumps({id_of(path): manifest_entry(path, path.parent)}, indent=1))
     return 0
 
 

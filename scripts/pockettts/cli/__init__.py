@@ -1,0 +1,80 @@
+"""The command `pockettts`: the library for people who want no workflow. On top of everything; one module a group.
+
+Each module adds its commands by `register(app)`. What is slow to import is imported by the commands that need it, so
+that help and completion answer at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from pockettts import __version__
+from pockettts.cli import book, config, doctor, model, synth, text, voices
+from pockettts.cli.context import Invocation
+from pockettts.errors import exit_with_sentence
+
+GROUPS = (synth, text, book, voices, model, config, doctor)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 misuse, 3 the environment is not ready.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"pockettts {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="POCKETTTS_CONFIG", help="Settings as YAML, TOML or JSON.", show_default="config.yaml of the project"
+        ),
+    ] = None,
+    project: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="POCKETTTS_PROJECT",
+            help="The folder with models/, voices/ and results/.",
+            show_default="the current one, or the nearest above it",
+        ),
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Speak texts and books with Kyutai's Pocket TTS, the same bytes every time."""
+    context.obj = Invocation(
+        config=config.absolute() if config else None,
+        project=project.absolute() if project else None,
+        log_level=log_level,
+    )
+
+
+for group in GROUPS:
+    group.register(app)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def main() -> None:
+    """Run as a program. An end by SIGTERM is one like any other: what was begun is cleaned up."""
+    signal.signal(signal.SIGTERM, _terminate)
+    exit_with_sentence(app)

@@ -1,0 +1,5 @@
+"""`python -m pockettts.cli` is `pockettts`."""
+
+from pockettts.cli import main
+
+main()

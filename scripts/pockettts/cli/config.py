@@ -1,0 +1,42 @@
+"""`pockettts config`: the settings that hold."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from pockettts.cli.context import Invocation, find_project, read_settings
+from pockettts.cli.output import print_json, print_table
+from pockettts.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(no_args_is_help=True, help="The settings.")
+    group.command()(show)
+    app.add_typer(group, name="config")
+
+
+def show(
+    context: typer.Context,
+    changed: Annotated[bool, typer.Option("--changed", help="Leave out what is as by default.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+) -> None:
+    """Print every setting with its value and where that came from: a flag, the environment, a file or the default."""
+    from pockettts.settings import effective
+
+    invocation: Invocation = context.obj
+    try:
+        root = find_project(invocation.project)
+    except UsageError:
+        # Outside a project there is no config.yaml, and the rest is still of use.
+        if invocation.project is not None:
+            raise
+        root = None
+    rows = [row for row in effective(read_settings(context, root)) if not changed or row[2] != "default"]
+    if as_json:
+        print_json({key: {"value": value, "origin": origin} for key, value, origin in rows})
+        return
+    print_table(("key", "value", "origin"), [(key, json.dumps(value, ensure_ascii=False), o) for key, value, o in rows])

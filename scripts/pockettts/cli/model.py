@@ -1,0 +1,169 @@
+"""`pockettts model`: fetch, prove and export models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pockettts.cli.context import in_project
+from pockettts.cli.output import print_json, print_table, yes
+
+if TYPE_CHECKING:
+    from pockettts.models import ModelEntry
+    from pockettts.settings import Settings
+
+Model = Annotated[
+    str | None, typer.Argument(help="An id of `pockettts model list`.", show_default="model of the configuration")
+]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(no_args_is_help=True, help="Fetch, prove and export models.")
+    group.command("list")(list_models)
+    group.command()(download)
+    group.command()(lock)
+    group.command()(verify)
+    group.command()(export)
+    app.add_typer(group, name="model")
+
+
+def _entry(settings: Settings) -> ModelEntry:
+    from pockettts import book, models
+
+    return models.resolve(models.load_manifest(book.MODEL_MANIFEST), settings.model)
+
+
+def _folder(entry: ModelEntry) -> Path:
+    from pockettts import book
+
+    return book.RESULTS / "models" / entry.id
+
+
+def list_models(context: typer.Context, as_json: Json = False) -> None:
+    """List the models of models/manifest.json, and which are here."""
+    from pockettts import book, models
+
+    with in_project(context):
+        manifest = models.load_manifest(book.MODEL_MANIFEST)
+        names = {
+            entry: [alias for alias, target in manifest.aliases.items() if target == entry] for entry in manifest.models
+        }
+        rows = [
+            {
+                "id": entry.id,
+                "alias": ", ".join(names[entry.id]) or None,
+                "language": entry.language,
+                "licence": entry.licence,
+                "token needed": isinstance(entry.weights, models.HubFile) and entry.weights.gated,
+                "here": (_folder(entry) / "lock.json").exists(),
+            }
+            for entry in manifest.models.values()
+        ]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        tuple(rows[0]), [[yes(cell) if isinstance(cell, bool) else cell for cell in row.values()] for row in rows]
+    )
+
+
+def download(
+    context: typer.Context,
+    model: Model = None,
+    allow_ungated: Annotated[
+        bool | None, typer.Option("--allow-ungated", help="Without a token: weights that cannot clone voices.")
+    ] = None,
+) -> None:
+    """Fetch a model, prove its bytes and write results/models/MODEL/{download.json,lock.json,runtime.yaml}."""
+    from pockettts.speaking import ready_model
+
+    with in_project(context, model=model, allow_ungated=allow_ungated or None) as settings:
+        entry = _entry(settings)
+        proven = ready_model(entry, _folder(entry), allow_ungated=settings.hub.allow_ungated)
+        for role, facts in proven.files.items():
+            print(f"{role}\t{facts['path']}\t{facts['bytes']}\t{facts['sha256']}")
+
+
+def lock(
+    context: typer.Context,
+    model: Model = None,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Write it to models/lock.json too, to be committed.")
+    ] = False,
+) -> None:
+    """Read the bytes of a fetched model again and lock them: sha256 and size of every file."""
+    from pockettts import book, models
+
+    with in_project(context, model=model) as settings:
+        entry = _entry(settings)
+        proven = models.lock_model(entry, _folder(entry), book.MODEL_LOCK, commit=commit)
+        for role, facts in proven.files.items():
+            print(f"{role}\t{facts['path']}\t{facts['bytes']}\t{facts['sha256']}")
+
+
+def verify(
+    context: typer.Context,
+    model: Model = None,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="Compare the exported graphs with PyTorch, too; takes a minute.")
+    ] = False,
+) -> None:
+    """Check the files of a fetched model against its lock, and every exported model against its manifest."""
+    from pockettts import book, models
+    from pockettts.onnx.bundle import MANIFEST, read_bundle
+
+    with in_project(context, model=model) as settings:
+        entry = _entry(settings)
+        folder = _folder(entry)
+        checked = models.verify_files(models.read_download(entry, folder), models.read_lock(folder / "lock.json"))
+        for path in checked:
+            print(f"ok\t{path}")
+        for manifest in sorted((book.RESULTS / "onnx" / entry.id).glob(f"*/{MANIFEST}")):
+            read_bundle(manifest.parent)
+            print(f"ok\t{manifest.parent}")
+            if onnx:
+                _compare(manifest.parent, folder / "runtime.yaml")
+
+
+def _compare(bundle: Path, runtime: Path) -> None:
+    from pockettts.onnx import need
+
+    need()
+    from pockettts.onnx.verify import verify_onnx
+
+    report = verify_onnx(bundle, runtime, Path("voices/bundled.wav"), bundle.with_suffix(".verify.json"))
+    print(report.table(), end="")
+    report.require(bundle)
+
+
+def export(
+    context: typer.Context,
+    model: Model = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Quantised: faster, smaller, and not quite the same voice.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Export a model as ONNX graphs into results/onnx/MODEL/{fp32,int8}/."""
+    from pockettts import book
+    from pockettts.onnx import need
+
+    precision: Literal["fp32", "int8"] = "int8" if int8 else "fp32"
+    with in_project(context, model=model) as settings:
+        need()
+        from pockettts.onnx.export import export_onnx
+        from pockettts.speaking import ready_model
+
+        entry = _entry(settings)
+        ready_model(entry, _folder(entry), allow_ungated=settings.hub.allow_ungated)
+        out = book.RESULTS / "onnx" / entry.id / precision
+        bundle = export_onnx(_folder(entry) / "runtime.yaml", out, precision=precision, language=entry.language)
+    if as_json:
+        print_json(bundle.manifest)
+        return
+    for name, facts in bundle.manifest["files"].items():
+        print(f"{out / name}\t{facts['bytes']}\t{facts['sha256']}")

@@ -1,0 +1,36 @@
+"""Where a command gets its text from: an option, a file or standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pockettts.cli.context import absolute
+from pockettts.errors import UsageError
+
+if TYPE_CHECKING:
+    from pockettts.config import BookConfig
+    from pockettts.text.chunks import Chunk
+
+Text = Annotated[str | None, typer.Option("--text", "-t", help="The text; - or nothing for standard input.")]
+File = Annotated[
+    Path | None, typer.Option("--file", "-f", callback=absolute, help="A file of text, .txt or .md for Markdown.")
+]
+
+
+def read_chunks(text: str | None, file: Path | None, config: BookConfig, *, chunk: bool = True) -> list[Chunk]:
+    """Return the chunks of the text that was given. Raises `UsageError` for none, two or one without a word."""
+    from pockettts import speaking
+
+    if file is not None and text is not None:
+        raise UsageError("--text and --file are two texts; give one of them.")
+    if file is not None and str(file) != "-":
+        return speaking.chunks_of_file(file, config, chunk=chunk)
+    if text not in (None, "-"):
+        return speaking.chunks_of(text or "", config, chunk=chunk)
+    if sys.stdin.isatty():
+        raise UsageError("There is no text: give --text or --file, or send one to standard input.")
+    return speaking.chunks_of_bytes(sys.stdin.buffer.read(), config, chunk=chunk)

@@ -1,0 +1,308 @@
+"""Whether everything that speaking needs is there and right: above all that it looks at, below the command `doctor`.
+
+Each check is a function that yields findings; it never raises for what it finds.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import re
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pockettts import book, models, voices
+from pockettts.config import BookConfig
+from pockettts.engines.cli import option_list
+from pockettts.errors import PocketTTSError
+from pockettts.upstream import TookTooLong, child_environment, find_command, last_error_line, run
+
+Status = Literal["pass", "warn", "fail"]
+
+DISTRIBUTION = "pockettts-book"
+NEEDED_DISK = 500 * 2**20
+LITTLE_DISK = 4 * 2**30
+FLAGS = ("--config", "--voice", "--text", "--output-path")
+"""What engine cli gives to `pocket-tts generate`, besides what the settings ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `remedy` says what to do unless it passed."""
+
+    name: str
+    status: Status
+    reason: str
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+Check = Callable[[BookConfig], Iterator[Finding]]
+
+
+def examine(config: BookConfig, listen: str, *, speak: bool = True) -> Iterator[Finding]:
+    """Look at everything, the quick things first, and yield what is found as it is found.
+
+    In the project's folder. `listen` is HOST:PORT of the server. Without `speak`, no process of pocket-tts is started.
+    """
+    checks: list[Check] = [
+        _python,
+        _packages,
+        _audio,
+        _disk,
+        _memory,
+        lambda _: _port(listen),
+        _model,
+        _voice,
+        _bundles,
+    ]
+    if speak:
+        checks += [_flags, _speech]
+    for check in checks:
+        try:
+            yield from check(config)
+        except PocketTTSError as error:
+            yield Finding(check.__name__.strip("_"), "fail", str(error), "See the reason.")
+
+
+# --- this machine -------------------------------------------------------------------------------------------------
+
+
+def _python(config: BookConfig) -> Iterator[Finding]:
+    from packaging.specifiers import SpecifierSet
+
+    wanted = importlib.metadata.metadata(DISTRIBUTION)["Requires-Python"] or ""
+    version = platform.python_version()
+    told = f"{version} ({sys.executable})"
+    if SpecifierSet(wanted).contains(version):
+        yield Finding("python", "pass", told)
+    else:
+        yield Finding("python", "fail", f"{told}, and {wanted} is needed", "Make the environment with Python 3.11.")
+
+
+def _packages(config: BookConfig) -> Iterator[Finding]:
+    """The versions in the interpreter that runs, against what the project declares; extras only where they are used."""
+    from packaging.requirements import Requirement
+
+    requirements = [Requirement(text) for text in importlib.metadata.requires(DISTRIBUTION) or []]
+    yield from _group("packages", [r for r in requirements if r.marker is None], "fail", "run `make env`")
+    for extra, purpose in (("onnx", "engine onnx"), ("server", "the server"), ("asr", "the check of takes by ear")):
+        wanted = [r for r in requirements if r.marker is not None and r.marker.evaluate({"extra": extra})]
+        wanted = [r for r in wanted if not any(r.name == other.name for other in requirements if other.marker is None)]
+        needed = extra == "onnx" and config.engine == "onnx"
+        remedy = f"run `pip install '.[{extra}]'`, if you want {purpose}"
+        yield from _group(f"packages of {purpose}", wanted, "fail" if needed else "warn", remedy)
+
+
+def _group(name: str, requirements: list[Any], otherwise: Status, remedy: str) -> Iterator[Finding]:
+    faults, found = [], []
+    for requirement in requirements:
+        try:
+            version = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            faults.append(f"{requirement.name} is not installed")
+            continue
+        found.append(f"{requirement.name} {version}")
+        if not requirement.specifier.contains(version, prereleases=True):
+            faults.append(f"{requirement.name} is {version}, not {requirement.specifier}")
+    if faults:
+        yield Finding(name, otherwise, "; ".join(faults), remedy[0].upper() + remedy[1:] + ".")
+    else:
+        yield Finding(name, "pass", ", ".join(found))
+
+
+def _audio(config: BookConfig) -> Iterator[Finding]:
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:
+        yield Finding("libsndfile", "fail", str(error), "Install the package soundfile, or libsndfile1 of the system.")
+    else:
+        formats = soundfile.available_formats()
+        missing = [name for name in ("WAV", "FLAC", "MP3") if name not in formats]
+        told = soundfile.__libsndfile_version__
+        if missing:
+            yield Finding("libsndfile", "warn", f"{told}, cannot read {', '.join(missing)}", "Give recordings as WAV.")
+        else:
+            yield Finding("libsndfile", "pass", f"{told}, reads WAV, FLAC and MP3")
+
+
+def _disk(config: BookConfig) -> Iterator[Finding]:
+    place = next(path for path in (book.RESULTS.absolute(), *book.RESULTS.absolute().parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    told = f"{free / 2**30:.1f} GiB free in {place}"
+    remedy = "Free some space: a model takes up to 1.3 GiB, an hour of a book 0.7 GiB."
+    yield Finding("disk", "fail" if free < NEEDED_DISK else "warn" if free < LITTLE_DISK else "pass", told, remedy)
+
+
+def _memory(config: BookConfig) -> Iterator[Finding]:
+    import psutil
+
+    need = book.memory_mb(models.resolve(models.load_manifest(book.MODEL_MANIFEST), config.model))
+    free = psutil.virtual_memory().available // 2**20
+    told = f"{free:,} MB free, a process of the model {config.model} needs about {need:,}"
+    yield Finding("memory", "pass" if free > need else "warn", told, "End other programs, or choose a smaller model.")
+
+
+def _port(listen: str) -> Iterator[Finding]:
+    host, _, port = listen.rpartition(":")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As a server does, for which a port whose last connections are still closing is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, ValueError, OverflowError) as error:
+        yield Finding("port", "warn", f"{listen} cannot be used: {error}", "Give the server another one by --listen.")
+    else:
+        yield Finding("port", "pass", f"{listen} is free")
+
+
+# --- model and voice ----------------------------------------------------------------------------------------------
+
+
+def _here(config: BookConfig) -> tuple[models.ModelEntry, Path, bool]:
+    """Return the model, its folder, and whether it was fetched."""
+    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), config.model)
+    folder = book.RESULTS / "models" / entry.id
+    return entry, folder, (folder / "lock.json").exists() and (folder / "download.json").exists()
+
+
+def _model(config: BookConfig) -> Iterator[Finding]:
+    entry, folder, here = _here(config)
+    if not here:
+        remedy = "Nothing, the first use fetches it; or `pockettts model download`."
+        yield Finding("model", "pass" if entry.local else "warn", f"{entry.id} is not fetched yet", remedy)
+        return
+    try:
+        downloaded = models.read_download(entry, folder)
+        files = models.verify_files(downloaded, models.read_lock(folder / "lock.json"))
+    except PocketTTSError as error:
+        yield Finding("model", "fail", str(error), "`pockettts model download`, after a look at the file.")
+        return
+    if downloaded.ungated:
+        told = f"{entry.id}: the {len(files)} files are as locked, but these weights cannot clone voices"
+        yield Finding("model", "warn", told, "For voices of your own, accept the terms and set HF_TOKEN.")
+    else:
+        yield Finding("model", "pass", f"{entry.id}: the {len(files)} files are as locked")
+
+
+def _voice(config: BookConfig) -> Iterator[Finding]:
+    entry, folder, here = _here(config)
+    try:
+        voice = voices.resolve_voice(voices.load_voices(book.VOICE_MANIFEST), config.voice)
+        voices.check_licence(voice, config.commercial)
+        voices.voice_pin(voice, entry)
+    except PocketTTSError as error:
+        yield Finding("voice", "fail", str(error), "Choose another by --voice: `pockettts voices list`.")
+        return
+    if (notice := voices.licence_notice(voice)) is not None:
+        yield Finding("licence of the voice", "warn", notice, "Keep the recording private, or choose another voice.")
+    else:
+        yield Finding("licence of the voice", "pass", f"{voice.id}: {voice.licence}, {voice.attribution}")
+    if not here:
+        return
+    lock, model_config = models.read_lock(folder / "lock.json"), models.model_config(entry)
+    exported = sorted((book.RESULTS / "voices" / entry.id).glob("*.safetensors"))
+    if not exported:
+        yield Finding("voice", "pass", f"{voice.id} is not exported yet; the first use does it")
+    for path in exported:
+        try:
+            sidecar = voices.check_voice(path, lock, model_config)
+            voices.check_values(path)
+        except PocketTTSError as error:
+            mine = path.stem == voice.id
+            yield Finding(f"voice {path.stem}", "fail" if mine else "warn", str(error), f"Delete {path}.")
+        else:
+            yield Finding(f"voice {path.stem}", "pass", f"{sidecar['frames']} frames, fits the model {entry.id}")
+
+
+def _bundles(config: BookConfig) -> Iterator[Finding]:
+    from pockettts.onnx.bundle import MANIFEST, read_bundle
+
+    entry, _, _ = _here(config)
+    folder = book.RESULTS / "onnx" / entry.id
+    for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
+        name, used = f"onnx {manifest.parent.name}", config.engine == "onnx"
+        try:
+            bundle = read_bundle(manifest.parent)
+        except PocketTTSError as error:
+            remedy = f"Delete {manifest.parent} and run `pockettts model export`."
+            yield Finding(name, "fail" if used else "warn", str(error), remedy)
+            continue
+        yield from _graphs(name, bundle)
+    if config.engine == "onnx" and not (folder / config.synth.precision / MANIFEST).exists():
+        yield Finding("onnx", "pass", f"{entry.id} is not exported yet; the first use does it")
+
+
+def _graphs(name: str, bundle: Any) -> Iterator[Finding]:
+    if importlib.util.find_spec("onnxruntime") is None:
+        yield Finding(
+            name, "warn", "the files are whole; ONNX Runtime is not installed", "Run `pip install '.[onnx]'`."
+        )
+        return
+    from pockettts.onnx.verify import check_graphs
+
+    failed = [check for check in check_graphs(bundle) if not check.passed]
+    if failed:
+        told = "; ".join(f"{check.name}: {check.note}" for check in failed)
+        yield Finding(name, "fail", told, f"Delete {bundle.folder} and run `pockettts model export`.")
+    else:
+        yield Finding(name, "pass", f"the files of {bundle.folder} are whole and every graph runs")
+
+
+# --- speaking -----------------------------------------------------------------------------------------------------
+
+
+def _flags(config: BookConfig) -> Iterator[Finding]:
+    """The flags that pocket-tts really has, against those that it will be given."""
+    command = find_command(config.synth.executable)
+    try:
+        done = run([*command.arguments(0), "generate", "--help"], child_environment(COLUMNS="200"), 120)
+    except TookTooLong:
+        yield Finding("pocket-tts", "fail", f"{command.program} did not answer in 120 s", "Look at the machine's load.")
+        return
+    if done.code != 0:
+        yield Finding("pocket-tts", "fail", f"{command.program}: {last_error_line(done.stderr)}", "Run `make env`.")
+        return
+    known = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", done.stdout.decode(errors="replace")))
+    wanted = {*FLAGS, *(re.split("=", option)[0] for option in option_list(config.synth) if option.startswith("-"))}
+    versions = ", ".join(f"{name} {version}" for name, version in command.identity().items())
+    if missing := sorted(wanted - known):
+        told = f"{command.program} ({versions}) has no {', '.join(missing)}"
+        yield Finding("pocket-tts", "fail", told, "Install the pinned version (`make env`), or correct synth.tts_args.")
+    elif not command.seeded:
+        told = f"{command.program} takes no seed, so its takes cannot be repeated"
+        yield Finding("pocket-tts", "warn", told, "Remove synth.executable to use the Python package.")
+    else:
+        yield Finding("pocket-tts", "pass", f"{versions}; has every flag that is used")
+
+
+def _speech(config: BookConfig) -> Iterator[Finding]:
+    """One word by the engine of the settings, through all that a take goes through; nothing of it is kept."""
+    from pockettts.engines import open_engine
+    from pockettts.speaking import chunks_of, make_ready, speak
+
+    entry, _, here = _here(config)
+    name = f"speech by engine {config.engine}"
+    if not here and not entry.local:
+        yield Finding(name, "warn", f"not tried: {entry.id} is not fetched yet", "`pockettts model download`.")
+        return
+    try:
+        ready = make_ready(config, book.RESULTS)
+        with open_engine(config.engine, ready.runtime, ready.voice, config.synth, ready.bundle) as engine:
+            began = time.monotonic()
+            samples = sum(len(part) for part in speak(engine, chunks_of("Hello.", config), config.synth.seed, config))
+    except PocketTTSError as error:
+        yield Finding(name, "fail", str(error), "See the reason.")
+    else:
+        yield Finding(name, "pass", f"one word, {samples / 24_000:.1f} s, in {time.monotonic() - began:.1f} s")
