@@ -63,7 +63,7 @@ class Running:
             time.sleep(0.02)
         if found := [line for line in self.log if values.items() <= line.items()]:
             return found[0]
-        raise AssertionError(f"the log never said {values}:\n{self.log}\n{''.join(self.noise)}")
+        raise AssertionError(f"the log never said {values}:\n{self.log[-20:]}\n{''.join(self.noise)}")
 
     @property
     def address(self) -> str:
@@ -103,7 +103,7 @@ class Running:
     def until(self, true: Callable[[], bool], seconds: float = 30) -> None:
         limit = time.monotonic() + seconds
         while not true():
-            assert time.monotonic() < limit, self.log
+            assert time.monotonic() < limit, self.log[-5:]
             time.sleep(0.02)
 
     def connect(self) -> socket.socket:

@@ -329,6 +329,8 @@ def test_a_lost_worker_is_an_error_and_a_broken_stream_is_seen_as_one(server: Ru
         streamed = read_all(client)
     assert streamed.startswith(b"HTTP/1.1 200")
     assert not streamed.endswith(b"0\r\n\r\n")
+    server.until(lambda: server.metric('pockettts_errors_total{kind="worker_lost"}') >= 2)
+    assert not [line for line in server.log if line["event"] == "a request met a defect"]
     server.wait_ready(2)
 
 

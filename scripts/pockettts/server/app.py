@@ -202,7 +202,7 @@ def _add_errors(app: FastAPI) -> None:
         body = error_body(request.url.path, problem, record_of(request.scope).id)
         return JSONResponse(body, status_code=problem.status, headers=problem.headers)
 
-    for kind in (Problem, PocketTTSError, RequestValidationError, HTTPException):
+    for kind in (Problem, PocketTTSError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
 
 

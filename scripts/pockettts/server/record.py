@@ -48,10 +48,14 @@ def record_of(scope: Scope) -> Record:
 
 
 def fail(scope: Scope, error: Exception) -> Problem:
-    """Note in the record that a request failed, and return how it is to be answered."""
+    """Note in the record that a request failed, and return how it is to be answered.
+
+    What was noted first is the cause: frameworks raise other errors after it.
+    """
     record = record_of(scope)
-    record.problem = problem_of(error)
-    record.exit_code = getattr(error, "exit_code", None)
+    if record.problem is None:
+        record.problem = problem_of(error)
+        record.exit_code = getattr(error, "exit_code", None)
     return record.problem
 
 
