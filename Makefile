@@ -69,8 +69,8 @@ WITHOUT_TORCH = awk '/^[a-z]/ {keep = !/^torch==/} keep'
 
 lock: test-env ## compile both lock files and the conda environment from pyproject.toml
 	$(PIP) pip-tools
-	$(LOCK) --extra onnx --output-file $(VENV)/run.lock pyproject.toml
-	$(LOCK) --extra onnx --extra test --constraint $(VENV)/run.lock --output-file $(VENV)/test.lock pyproject.toml
+	$(LOCK) --extra onnx --extra server --output-file $(VENV)/run.lock pyproject.toml
+	$(LOCK) --extra onnx --extra server --extra asr --extra test --constraint $(VENV)/run.lock --output-file $(VENV)/test.lock pyproject.toml
 	$(WITHOUT_TORCH) $(VENV)/run.lock > requirements.lock
 	$(WITHOUT_TORCH) $(VENV)/test.lock > requirements-test.lock
 	$(BIN)/python scripts/pin_env.py

@@ -294,7 +294,7 @@ def test_a_bundle_that_does_not_fit_is_a_sentence(paths: tuple[Path, Path, Path]
 
 def test_a_failure_of_the_runtime_is_a_sentence(engine: OnnxEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.load()
-    monkeypatch.setattr(engine._speaker, "_main", engine._speaker._flow)
+    monkeypatch.setattr(engine._speaker, "_flow", engine._speaker._conditioner)
     with pytest.raises(EngineFailed, match="ONNX Runtime failed for"):
         engine.synthesize("Hello.", 1)
 

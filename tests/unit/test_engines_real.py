@@ -67,7 +67,7 @@ def test_a_runaway_is_told_by_both_engines_or_accepted(paths: tuple[Path, Path])
 
 def test_the_warm_engine_stops_in_time(paths: tuple[Path, Path], warm: TorchEngine) -> None:
     slow = TorchEngine(*paths, SynthConfig(timeout_seconds=0.001))
-    slow._loaded = warm._loaded
+    slow._model = warm._model
     with pytest.raises(EngineTimeout, match=r"0\.001 s"):
         slow.synthesize(LONG, 1)
 

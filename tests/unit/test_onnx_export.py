@@ -121,6 +121,17 @@ def test_int8_is_the_same_bytes_again(exported: Exported, tmp_path: Path) -> Non
     assert again.graphs["flow_lm_main"].stat().st_size < 0.5 * size
 
 
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_weights_are_in_a_bundle_once(exported: Exported, precision: str) -> None:
+    bundle = getattr(exported, precision)
+    main, step = bundle.graphs["flow_lm_main"], bundle.graphs["flow_lm_step"]
+    proto = onnx.load(step, load_external_data=False)
+    own = sum(len(tensor.raw_data) for tensor in proto.graph.initializer if tensor.name not in ("cosine", "sine"))
+    assert own < 0.05 * main.stat().st_size
+    places = {entry.value for t in proto.graph.initializer for entry in t.external_data if entry.key == "location"}
+    assert places == {main.name}
+
+
 # --- verify -------------------------------------------------------------------------------------------------------
 
 
@@ -130,7 +141,16 @@ def test_a_good_bundle_passes(exported: Exported, precision: str) -> None:
     assert report.passed, report.table()
     report.require(Path("here"))
     names = " ".join(check.name for check in report.checks)
-    for part in ("runs", "a recording", "voice state", "40 frames", "end of speech", "40 calls", "4 calls"):
+    for part in (
+        "runs",
+        "a recording",
+        "voice state",
+        "40 frames",
+        "two takes",
+        "end of speech",
+        "40 calls",
+        "4 calls",
+    ):
         assert part in names
     assert ("from text to sound" in names) == (precision == "fp32")
 
@@ -187,6 +207,12 @@ MUTATIONS = {
         swap("transformer.layers.0.linear1.weight", "transformer.layers.1.linear1.weight"),
     ),
     "main shifts positions": ("flow_lm_main", shift_rope("transformer.")),
+    "step loses the beginning of speech": ("flow_lm_step", drop_beginning_of_speech),
+    "step swaps two weights": (
+        "flow_lm_step",
+        swap("transformer.layers.0.linear1.weight", "transformer.layers.1.linear1.weight"),
+    ),
+    "step shifts positions": ("flow_lm_step", lambda proto: put(proto, "cosine", lambda value: np.roll(value, 1))),
     "encoder shifts positions": ("mimi_encoder", shift_rope("transformer.transformer.")),
     "decoder shifts positions": ("mimi_decoder", shift_rope("transformer.transformer.")),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,35 +14,53 @@ import numpy.typing as npt
 from pockettts.config import SynthConfig
 from pockettts.errors import UsageError
 
+Int16 = npt.NDArray[np.int16]
+
 ENGINES = ("cli", "torch", "onnx")
 
 
-class Engine(Protocol):
-    """Turns text into sound. A context manager; what it holds is released by `close`."""
+class Engine(ABC):
+    """Turns text into sound with one voice. A context manager; what it holds is released by `close`."""
 
-    @property
-    def name(self) -> str:
-        """The engine's id in config.yaml."""
+    name: ClassVar[str]
+    """The engine's id in config.yaml."""
 
     @property
     def seeded(self) -> bool:
         """Whether the same text and seed give the same samples."""
+        return True
 
-    def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> npt.NDArray[np.int16]:
+    @property
+    def lanes(self) -> int:
+        """How many texts it speaks at once, each from a thread of its own, at about the cost of one."""
+        return 1
+
+    @abstractmethod
+    def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> Int16:
         """Return the samples of `text`, mono at 24 kHz, shape (samples,), without pocket-tts's 200 ms of silence.
 
         Raises subclasses of `EngineError`: `NoEndOfSpeech` where the model ran to its maximum length (with
         `accept_runaway` that audio is returned), `EngineTimeout`, `EngineFailed`, `ExecutableNotFound`.
         """
 
-    def close(self) -> None:
+    def stream(self, text: str, seed: int, *, accept_runaway: bool = False) -> Iterator[Int16]:
+        """Yield the samples of `synthesize` in parts, as soon as they are there; in one part if it cannot stream."""
+        yield self.synthesize(text, seed, accept_runaway=accept_runaway)
+
+    @abstractmethod
+    def use_voice(self, voice: Path) -> None:
+        """Speak with another exported voice from now on; the model stays loaded. What is wrong with it shows later."""
+
+    def close(self) -> None:  # noqa: B027 an engine may hold nothing
         """Release what the engine holds."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
 
 def open_engine(name: str, runtime_yaml: Path, voice: Path, synth: SynthConfig, bundle: Path | None = None) -> Engine:

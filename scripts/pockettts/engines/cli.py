@@ -9,14 +9,12 @@ import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from pockettts.audio.wav import parse_piped_wav
 from pockettts.config import SynthConfig
+from pockettts.engines import Engine, Int16
 from pockettts.engines.pieces import DEFAULT_TOKENS, Splitter, speak_in_pieces
 from pockettts.errors import (
     AudioError,
@@ -34,8 +32,6 @@ from pockettts.upstream import (
     last_error_line,
     run,
 )
-
-Int16 = npt.NDArray[np.int16]
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +125,7 @@ def quoted(text: str, length: int = 60) -> str:
     return f'"{text}"' if len(text) <= length else f'"{text[: length - 1].rstrip()}…"'
 
 
-class CliEngine:
+class CliEngine(Engine):
     """Speaks with the command line of pocket-tts. Nothing is kept between calls."""
 
     name = "cli"
@@ -154,16 +150,9 @@ class CliEngine:
         """Whether the same text and seed give the same samples."""
         return self._command.seeded
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing is held."""
+    def use_voice(self, voice: Path) -> None:
+        """Speak with another exported voice from now on, as `Engine.use_voice`."""
+        self.voice = voice.absolute()
 
     def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> Int16:
         """Speak a text, as `Engine.synthesize`; also raises `UsageError` and `ModelError` as `Splitter` does."""

@@ -1,6 +1,6 @@
 """Engine `onnx`: an exported model in this process, by ONNX Runtime; PyTorch is never imported.
 
-    text -> tokens -> text_conditioner -> flow_lm_main -> noise, flow_lm_flow -> latents -> mimi_decoder -> samples
+    text -> tokens -> text_conditioner -> flow_lm_step -> noise, flow_lm_flow -> latents -> mimi_decoder -> samples
                                           one thread, frame by frame                        another, some frames a call
 
 What a frame is decoded with decides its last bits, so frames go to the decoder in groups of fixed sizes, whoever is
@@ -19,8 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,7 @@ from safetensors import safe_open
 
 from pockettts.audio.wav import RATE
 from pockettts.config import SynthConfig
+from pockettts.engines import Engine, Int16
 from pockettts.engines.cli import check_tts_args, quoted, token_limit
 from pockettts.engines.pieces import (
     PAUSE_SAMPLES,
@@ -48,17 +48,16 @@ from pockettts.errors import (
     UsageError,
     VoiceError,
 )
-from pockettts.onnx.bundle import AGAIN, FORMAT, Bundle, State, read_bundle
+from pockettts.onnx.bundle import AGAIN, FORMAT, MAX_ROWS, Bundle, Precision, State, read_bundle
 from pockettts.voices import check_shapes, check_values, expected_layers, read_tensors
 
-Int16 = npt.NDArray[np.int16]
 Float32 = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 # By the name of the input; the values are onnxruntime's.
 States = Mapping[str, Any]
 
 # In every content key: raise it when the same bundle, text and seed give other samples.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 
 # Of pocket-tts 4.0.1: TTSModel, default_parameters and _decode_audio_worker.
 TOKENS_PER_SECOND = 3.0
@@ -71,6 +70,13 @@ FADE_SECONDS = 0.005
 
 THREADS = 1
 """Threads of ONNX Runtime for one call of a graph. Another number divides sums elsewhere: the last bits differ."""
+
+LANES: Mapping[Precision, int] = {"fp32": 2, "int8": 1}
+"""How many takes a step is made for. Reading the weights is what a step costs, and two takes share it. In int8 they
+would share the scale of their activations as well, and so depend on each other."""
+
+PATIENCE = 0.02
+"""Seconds that a take waits at a step for the other one of its room."""
 
 GROUPS = (1, 2)
 """How many frames the first calls of the decoder get: few, so that the first sound comes soon."""
@@ -152,39 +158,49 @@ def _reason(error: BaseException) -> str:
 # --- graphs -------------------------------------------------------------------------------------------------------
 
 
+def open_session(path: Path) -> Any:
+    """Load a graph into ONNX Runtime. Raises `BundleError`."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # A plan of memory is kept for each shape, and the shapes of a prompt are many.
+    options.enable_mem_pattern = False
+    for owner in ("intra_op", "inter_op"):
+        options.add_session_config_entry(f"session.{owner}.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    # What ONNX Runtime raises shares no other base.
+    except Exception as error:
+        raise BundleError(f"ONNX Runtime cannot load {path} ({_reason(error)}): {AGAIN}.") from None
+
+
+def check_names(path: Path, session: Any, states: Sequence[State]) -> None:
+    """Raise `BundleError` for a graph that has not the states that the manifest says."""
+    found = {item.name for item in (*session.get_inputs(), *session.get_outputs())}
+    if missing := {name for state in states for name in (state.input_name, state.output_name)} - found:
+        raise BundleError(f"The graph {path} has no {min(missing)}, which its manifest names: {AGAIN}.")
+
+
 class Graph:
     """One graph of a bundle. Its states stay with ONNX Runtime, so that a call copies none of them."""
 
     def __init__(self, path: Path, states: Sequence[State] = ()) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        # A plan of memory is kept for each shape, and the growing cache has another one at every call.
-        options.enable_mem_pattern = False
-        for owner in ("intra_op", "inter_op"):
-            options.add_session_config_entry(f"session.{owner}.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        # What ONNX Runtime raises shares no other base.
-        except Exception as error:
-            raise BundleError(f"ONNX Runtime cannot load {path} ({_reason(error)}): {AGAIN}.") from None
-        outputs = [item.name for item in self._session.get_outputs()]
+        self._session = open_session(path)
+        check_names(path, self._session, states)
         kept = [state.output_name for state in states]
-        found = {item.name for item in self._session.get_inputs()} | set(outputs)
-        if missing := {state.input_name for state in states}.union(kept) - found:
-            raise BundleError(f"The graph {path} has no {min(missing)}, which its manifest names: {AGAIN}.")
         self.states = tuple(states)
-        self._data = [name for name in outputs if name not in kept]
+        self._data = [item.name for item in self._session.get_outputs() if item.name not in kept]
         self._outputs = [*self._data, *kept]
         self._value = onnxruntime.OrtValue.ortvalue_from_numpy
 
-    def start(self, values: Mapping[str, Array] | None = None) -> States:
-        """Return the states before the first call: `values` by the name of the input, else what the bundle says."""
-        given = values or {}
-        return {s.input_name: self._value(given.get(s.input_name, s.initial())) for s in self.states}
+    def start(self) -> States:
+        """Return the states before the first call."""
+        return {state.input_name: self._value(state.initial()) for state in self.states}
 
     def __call__(self, data: Mapping[str, Array], states: States) -> tuple[list[Array], States]:
         """Return the outputs, and the states for the next call; `states` stays as it is."""
@@ -195,33 +211,167 @@ class Graph:
         return [value.numpy() for value in values[:count]], following
 
 
-def voice_states(path: Path, config: Mapping[str, Any], states: Sequence[State]) -> dict[str, Array]:
-    """Return the states of flow_lm_main after the voice, by the name of the input.
+Rows = Mapping[str, Float32]
+"""The keys and values of a voice by the name of the input, each of the shape (1, heads, rows, head)."""
+
+
+def voice_rows(path: Path, config: Mapping[str, Any], states: Sequence[State]) -> Rows:
+    """Return what flow_lm_step has to know of a voice; `states` is its keys and values.
 
     `path` is what `pocket-tts export-voice` wrote. Raises `VoiceError` for a voice of another model.
     """
     check_shapes(path, read_tensors(path), config)
     check_values(path)
-    values: dict[str, Array] = {}
+    rows: dict[str, Float32] = {}
     with safe_open(path, framework="numpy") as tensors:
         names = set(tensors.keys())
-
-        def used(module: str) -> int:
-            if f"{module}/offset" in names:
-                return int(tensors.get_tensor(f"{module}/offset").max())
-            # As version 1 of pocket-tts wrote it: the length is the shape.
-            kept = "current_end" if f"{module}/current_end" in names else "cache"
-            return int(tensors.get_slice(f"{module}/{kept}").get_shape()[0 if kept == "current_end" else 2])
-
         for state in states:
-            if state.key == "step":
-                values[state.input_name] = np.full(state.shape, used(state.module), np.dtype(state.dtype))
-            elif state.key == "cache":
-                if f"{state.module}/pad" in names and tensors.get_tensor(f"{state.module}/pad").any():
-                    raise VoiceError(f"The voice file {path} was padded for a batch; delete it and run again.")
-                cache = tensors.get_slice(f"{state.module}/cache")[:, :, : used(state.module)]
-                values[state.input_name] = np.ascontiguousarray(cache, np.dtype(state.dtype))
-    return values
+            module = state.module
+            if f"{module}/pad" in names and tensors.get_tensor(f"{module}/pad").any():
+                raise VoiceError(f"The voice file {path} was padded for a batch; delete it and run again.")
+            if f"{module}/offset" in names:
+                used = int(tensors.get_tensor(f"{module}/offset").max())
+            else:
+                # As version 1 of pocket-tts wrote it: the length is the shape.
+                kept = "current_end" if f"{module}/current_end" in names else "cache"
+                used = int(tensors.get_slice(f"{module}/{kept}").get_shape()[0 if kept == "current_end" else 2])
+            cache = tensors.get_slice(f"{module}/cache")[:, :, :used]
+            part = cache[("keys", "values").index(state.key)]
+            rows[state.input_name] = np.ascontiguousarray(part.transpose(0, 2, 1, 3), np.float32)
+    return rows
+
+
+class Room:
+    """The keys and values of some takes that grow at the same time, a lane for each.
+
+    flow_lm_step writes new rows behind those that are there, so nothing is copied from step to step, and the rows of
+    a voice stay for the next take of the lane. A step is one call for all lanes, always: the rows of a product differ
+    in their last bits with their number, but not with what is in the others. Whoever steps waits a moment for the
+    other lanes; a lane that missed a step has only its next row filled with what will be overwritten.
+    """
+
+    def __init__(self, bundle: Bundle, session: Any, lanes: int) -> None:
+        self._session = session
+        self._states = bundle.step_states
+        self._caches: dict[str, Float32] = {
+            s.input_name: np.zeros((lanes, *s.shape[1:]), np.float32) for s in self._states
+        }
+        self._capacity = 0
+        self._voices: list[Rows | None] = [None] * lanes
+        self._used = np.zeros(lanes, np.int32)
+        self._nothing = np.zeros((lanes, 0, bundle.conditioning_dim), np.float32)
+        self._sequence = np.zeros((lanes, 1, bundle.latent_dim), np.float32)
+        self._last_row = np.zeros(lanes, np.int32)
+        self._rows = np.zeros((), np.int32)
+        sizes = {item.name: item.shape[1] for item in session.get_outputs()[:2]}
+        self._results = {name: np.zeros((lanes, size), np.float32) for name, size in sizes.items()}
+        self._step: Any = None
+        self._turn = threading.Condition()
+        self._taken: set[int] = set()
+        self._waiting: set[int] = set()
+
+    def enter(self) -> int | None:
+        """Return a lane that nobody has, or None."""
+        with self._turn:
+            free = set(range(len(self._used))) - self._taken
+            # Of all that are free always the same: its voice is there already.
+            lane = min(free, default=None)
+            if lane is not None:
+                self._taken.add(lane)
+            return lane
+
+    def leave(self, lane: int) -> None:
+        """Give a lane back."""
+        with self._turn:
+            self._taken.discard(lane)
+            voice = self._voices[lane]
+            self._used[lane] = 0 if voice is None else _length(voice)
+            self._turn.notify_all()
+
+    def begin(self, lane: int, voice: Rows, text: Float32, frames: int) -> None:
+        """Put a voice and a text, shape (1, tokens, width), before so many frames."""
+        with self._turn:
+            count = text.shape[1]
+            # One more: the row that is filled when others step.
+            self._reserve(_length(voice) + count + frames + 1)
+            if self._voices[lane] is not voice:
+                self._voices[lane] = voice
+                for name, rows in voice.items():
+                    self._caches[name][lane, :, : rows.shape[2]] = rows[0]
+            self._used[lane] = _length(voice) + count
+            part = slice(lane, lane + 1)
+            last_row = self._used[part] - 1
+            inputs = {
+                "sequence": self._sequence[part, :0],
+                "text_embeddings": text,
+                "last_row": last_row,
+                "rows": np.asarray(self._used[lane]),
+            }
+            caches = {name: cache[part] for name, cache in self._caches.items()}
+            results = {name: np.empty((1, array.shape[1]), np.float32) for name, array in self._results.items()}
+            self._session.run_with_iobinding(self._binding(inputs, caches, results))
+
+    def step(self, lane: int, latent: Array) -> tuple[Float32, float]:
+        """Return the condition after one more frame, shape (1, width), and the logit of the end of speech."""
+        with self._turn:
+            self._sequence[lane] = latent
+            self._waiting.add(lane)
+            self._turn.notify_all()
+            until = time.monotonic() + PATIENCE
+            try:
+                while lane in self._waiting:
+                    left = until - time.monotonic()
+                    if self._waiting >= self._taken or left <= 0:
+                        self._step_all()
+                    else:
+                        self._turn.wait(left)
+            finally:
+                self._waiting.discard(lane)
+            return self._results["conditioning"][lane : lane + 1].copy(), float(self._results["eos_logit"][lane, 0])
+
+    def _step_all(self) -> None:
+        np.copyto(self._last_row, self._used)
+        self._rows[...] = self._used.max() + 1
+        self._session.run_with_iobinding(self._step)
+        for lane in self._waiting:
+            self._used[lane] += 1
+        self._waiting.clear()
+        self._turn.notify_all()
+
+    def _reserve(self, rows: int) -> None:
+        """Make room for so many rows in every lane. Raises `BundleError` for more than the graph has positions for."""
+        if rows <= self._capacity:
+            return
+        if rows > MAX_ROWS:
+            raise BundleError(
+                f"Voice and text have {rows:,} frames, and engine onnx can do {MAX_ROWS:,}: use a shorter recording."
+            )
+        self._capacity = min(-(-rows // 256) * 256, MAX_ROWS)
+        for name, cache in self._caches.items():
+            grown = np.zeros((*cache.shape[:2], self._capacity, cache.shape[3]), np.float32)
+            grown[:, :, : cache.shape[2]] = cache
+            self._caches[name] = grown
+        inputs = {
+            "sequence": self._sequence,
+            "text_embeddings": self._nothing,
+            "last_row": self._last_row,
+            "rows": self._rows,
+        }
+        self._step = self._binding(inputs, self._caches, self._results)
+
+    def _binding(self, inputs: Mapping[str, Array], caches: Mapping[str, Array], results: Mapping[str, Array]) -> Any:
+        """Return the arguments of a call that reads and writes these arrays where they are."""
+        binding = self._session.io_binding()
+        for name, array in (*inputs.items(), *caches.items()):
+            binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        outputs = {state.output_name: caches[state.input_name] for state in self._states}
+        for name, array in (*results.items(), *outputs.items()):
+            binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        return binding
+
+
+def _length(voice: Rows) -> int:
+    return int(next(iter(voice.values())).shape[2])
 
 
 def check_bundle(bundle: Bundle, config: Mapping[str, Any], synth: SynthConfig) -> None:
@@ -252,23 +402,23 @@ class Prompt:
 
 
 class Speaker:
-    """A bundle and a voice in memory."""
+    """A bundle in memory, and the voices that have been asked for."""
 
-    def __init__(self, bundle: Path, runtime_yaml: Path, voice: Path, synth: SynthConfig) -> None:
+    def __init__(self, bundle: Path, runtime_yaml: Path, synth: SynthConfig) -> None:
         self.config = config = read_runtime_config(runtime_yaml)
         self.synth = synth
         self._encode = load_encoder(config)
-        found = read_bundle(bundle)
+        self._bundle = found = read_bundle(bundle)
         check_bundle(found, config, synth)
-        self._eos = found.eos
         self._conditioner = Graph(found.graphs["text_conditioner"])
-        self._main = Graph(found.graphs["flow_lm_main"], found.flow_lm_states)
+        self._step = open_session(found.graphs["flow_lm_step"])
+        check_names(found.graphs["flow_lm_step"], self._step, found.step_states)
         self._flow = Graph(found.graphs["flow_lm_flow"])
         self._mimi = Graph(found.graphs["mimi_decoder"], found.mimi_states)
-        self._voice = self._main.start(voice_states(voice, config, found.flow_lm_states))
         self._silence = self._mimi.start()
-        self._latent = found.latent_dim
-        self._width = found.conditioning_dim
+        self._voices: dict[Path, Rows] = {}
+        self._rooms: list[Room] = []
+        self._entering = threading.Lock()
         self._decoding = ThreadPoolExecutor(1, "mimi")
 
     def close(self) -> None:
@@ -296,7 +446,27 @@ class Speaker:
             frames_after_eos=guess + 2 if wanted is None else wanted,
         )
 
-    def speak(self, text: str, seed: int, deadline: float, accept_runaway: bool) -> Iterator[Future[Int16] | None]:
+    def voice(self, path: Path) -> Rows:
+        """Return a voice, read once. Raises `VoiceError`."""
+        if path not in self._voices:
+            self._voices[path] = voice_rows(path, self.config, self._bundle.step_states)
+        return self._voices[path]
+
+    def _enter(self) -> tuple[Room, int]:
+        """Return a free lane of a room; if there is none, of a new one."""
+        with self._entering:
+            for room in self._rooms:
+                if (lane := room.enter()) is not None:
+                    return room, lane
+            room = Room(self._bundle, self._step, LANES[self._bundle.precision])
+            self._rooms.append(room)
+            lane = room.enter()
+            assert lane is not None
+            return room, lane
+
+    def speak(
+        self, text: str, voice: Rows, seed: int, deadline: float, accept_runaway: bool
+    ) -> Iterator[Future[Int16] | None]:
         """Yield after every frame: the sound to come of the frames since the last one, or None.
 
         Raises `NoEndOfSpeech`, `EngineTimeout` and `EngineFailed`, which a sound to come may hold as well.
@@ -305,7 +475,7 @@ class Speaker:
         sizes = group_sizes()
         size = next(sizes)
         group: list[Array] = []
-        for latent in self._latents(self.prompt(text), seed, deadline, accept_runaway):
+        for latent in self._latents(self.prompt(text), voice, seed, deadline, accept_runaway):
             group.append(latent)
             if len(group) < size:
                 yield None
@@ -315,26 +485,29 @@ class Speaker:
         if group:
             yield self._decoding.submit(decode, group)
 
-    def _latents(self, prompt: Prompt, seed: int, deadline: float, accept_runaway: bool) -> Iterator[Array]:
+    def _latents(
+        self, prompt: Prompt, voice: Rows, seed: int, deadline: float, accept_runaway: bool
+    ) -> Iterator[Array]:
         """Yield frame after frame, each of the shape (1, 1, latent)."""
         temperature = self._setting("temperature", TEMPERATURE)
         threshold = self._setting("eos_threshold", EOS_THRESHOLD)
-        noise = frame_noise(seed, self._latent, temperature, self.synth.noise_clamp)
-        nothing = np.zeros((1, 0, self._width), np.float32)
-        latent: Array = np.full((1, 1, self._latent), np.nan, np.float32)
+        size = self._bundle.latent_dim
+        noise = frame_noise(seed, size, temperature, self.synth.noise_clamp)
+        # What is not a number stands for the beginning of speech.
+        latent: Array = np.full((1, 1, size), np.nan, np.float32)
         end: int | None = None
+        room, lane = self._enter()
         try:
             (text,), _ = self._conditioner({"token_ids": prompt.tokens}, {})
-            data = {"sequence": np.zeros((1, 0, self._latent), np.float32), "text_embeddings": text}
-            _, states = self._main(data, self._voice)
+            room.begin(lane, voice, text, prompt.max_frames)
             for frame in range(prompt.max_frames):
                 if time.monotonic() > deadline:
                     raise EngineTimeout(
                         f"ONNX Runtime took more than {self.synth.timeout_seconds:g} s (synth.timeout_seconds) for"
                         f" {quoted(prompt.text)} and was stopped."
                     )
-                (condition, eos), states = self._main({"sequence": latent, "text_embeddings": nothing}, states)
-                if end is None and frame >= MIN_FRAMES_BEFORE_EOS and self._eos(float(eos.flat[0])) > threshold:
+                condition, eos = room.step(lane, latent)
+                if end is None and frame >= MIN_FRAMES_BEFORE_EOS and eos > threshold:
                     end = frame + prompt.frames_after_eos
                 if end is not None and frame >= end:
                     return
@@ -344,6 +517,8 @@ class Speaker:
             raise
         except Exception as error:
             raise decoding_error(prompt.text, error) from error
+        finally:
+            room.leave(lane)
         if not accept_runaway:
             raise NoEndOfSpeech(
                 f"The model did not find the end of {quoted(prompt.text)}: it ran to its maximum length."
@@ -388,11 +563,10 @@ class Decoder:
 # --- the engine ---------------------------------------------------------------------------------------------------
 
 
-class OnnxEngine:
+class OnnxEngine(Engine):
     """Speaks with a bundle that stays in memory, loaded by the first call. Several threads may use it at once."""
 
     name = "onnx"
-    seeded = True
 
     def __init__(self, runtime_yaml: Path, voice: Path, synth: SynthConfig, bundle: Path | None) -> None:
         check_settings(synth)
@@ -406,25 +580,27 @@ class OnnxEngine:
         self._speaker: Speaker | None = None
         self._loading = threading.Lock()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Let go of the model."""
         speaker, self._speaker = self._speaker, None
         if speaker is not None:
             speaker.close()
 
+    def use_voice(self, voice: Path) -> None:
+        """Speak with another exported voice from now on, as `Engine.use_voice`."""
+        self.voice = voice.absolute()
+
+    @property
+    def lanes(self) -> int:
+        """How many texts it speaks at about the cost of one, as `Engine.lanes`."""
+        return LANES[self.synth.precision]
+
     def load(self) -> None:
         """Load the bundle and the voice, if that is still to be done. Raises `ModelError` and `VoiceError`."""
         with self._loading:
             if self._speaker is None:
-                self._speaker = Speaker(self.bundle, self.runtime_yaml, self.voice, self.synth)
+                self._speaker = Speaker(self.bundle, self.runtime_yaml, self.synth)
+            self._speaker.voice(self.voice)
 
     def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> Int16:
         """Speak a text, as `Engine.synthesize`; also raises `UsageError`, `ModelError` and `VoiceError`."""
@@ -436,6 +612,7 @@ class OnnxEngine:
         pieces = self._split(text)
         self.load()
         assert self._speaker is not None
+        voice = self._speaker.voice(self.voice)
         deadline = time.monotonic() + self.synth.timeout_seconds
         waiting: deque[Future[Int16]] = deque()
         try:
@@ -444,7 +621,7 @@ class OnnxEngine:
                     pause: Future[Int16] = Future()
                     pause.set_result(np.zeros(PAUSE_SAMPLES, np.int16))
                     waiting.append(pause)
-                for sound in self._speaker.speak(piece, piece_seed(seed, index), deadline, accept_runaway):
+                for sound in self._speaker.speak(piece, voice, piece_seed(seed, index), deadline, accept_runaway):
                     if sound is not None:
                         waiting.append(sound)
                     while waiting and waiting[0].done():

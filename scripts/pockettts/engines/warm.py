@@ -11,18 +11,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pockettts.config import SynthConfig
+from pockettts.engines import Engine, Int16
 from pockettts.engines.cli import check_tts_args, quoted, token_limit
 from pockettts.engines.pieces import Splitter, speak_in_pieces
 from pockettts.errors import ConfigError, EngineFailed, EngineTimeout, ExecutableNotFound, NoEndOfSpeech
-
-Int16 = npt.NDArray[np.int16]
 
 _EOS_SWITCH = "KPOCKET_TTS_ERROR_WITHOUT_EOS"
 # The generator of random numbers belongs to the process: two engines that spoke at once would share it.
@@ -37,11 +34,10 @@ def check_settings(synth: SynthConfig) -> None:
         raise ConfigError("synth.executable is for engine cli; engine torch uses the pocket-tts of this environment.")
 
 
-class TorchEngine:
+class TorchEngine(Engine):
     """Speaks with a model that stays in memory, loaded by the first call. One text at a time in a process."""
 
     name = "torch"
-    seeded = True
 
     def __init__(self, runtime_yaml: Path, voice: Path, synth: SynthConfig) -> None:
         self.runtime_yaml = runtime_yaml.absolute()
@@ -50,19 +46,17 @@ class TorchEngine:
         check_settings(synth)
         self._tokens = token_limit(check_tts_args(synth.tts_args))
         self._split = Splitter(self.runtime_yaml, self._tokens)
-        self._loaded: tuple[Any, Any] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self._model: Any = None
+        self._voices: dict[Path, Any] = {}
 
     def close(self) -> None:
         """Let go of the model."""
-        self._loaded = None
+        self._model = None
+        self._voices.clear()
+
+    def use_voice(self, voice: Path) -> None:
+        """Speak with another exported voice from now on, as `Engine.use_voice`."""
+        self.voice = voice.absolute()
 
     def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> Int16:
         """Speak a text, as `Engine.synthesize`; also raises `UsageError` and `ModelError` as `Splitter` does."""
@@ -72,6 +66,7 @@ class TorchEngine:
             return speak_in_pieces(pieces, seed, lambda piece, seed: self._speak(piece, seed, deadline))
 
     def _load(self) -> tuple[Any, Any]:
+        """Return the model and the voice, loaded unless they are."""
         try:
             import torch
             from pocket_tts import TTSModel
@@ -83,16 +78,20 @@ class TorchEngine:
         optional = {} if synth.decode_steps is None else {"sampler_decode_steps": synth.decode_steps}
         torch.set_num_threads(1)
         try:
-            model = TTSModel.load_model(
-                config=self.runtime_yaml,
-                temp=synth.temperature,
-                noise_clamp=synth.noise_clamp,
-                eos_threshold=synth.eos_threshold,
-                quantize=synth.quantize,
-                **optional,
-            )
-            model.max_decoder_frames_per_call = 1
-            return model, model.get_state_for_audio_prompt(self.voice)
+            if self._model is None:
+                model = TTSModel.load_model(
+                    config=self.runtime_yaml,
+                    temp=synth.temperature,
+                    noise_clamp=synth.noise_clamp,
+                    eos_threshold=synth.eos_threshold,
+                    quantize=synth.quantize,
+                    **optional,
+                )
+                model.max_decoder_frames_per_call = 1
+                self._model = model
+            if self.voice not in self._voices:
+                self._voices[self.voice] = self._model.get_state_for_audio_prompt(self.voice)
+            return self._model, self._voices[self.voice]
         # Whatever upstream raises for a bad file; the command line shows it in the same words.
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
@@ -103,9 +102,7 @@ class TorchEngine:
     def _speak(self, text: str, seed: int, deadline: float) -> Int16:
         import torch
 
-        if self._loaded is None:
-            self._loaded = self._load()
-        model, state = self._loaded
+        model, state = self._load()
         stop = threading.Event()
         timer = threading.Timer(max(0.0, deadline - time.monotonic()), stop.set)
         timer.start()

@@ -4,6 +4,7 @@ A bundle is a folder:
 
     text_conditioner.onnx, flow_lm_main.onnx, flow_lm_flow.onnx, mimi_encoder.onnx, mimi_decoder.onnx
         main, flow and decoder are NAME_int8.onnx in a bundle of precision int8
+    flow_lm_step.onnx or flow_lm_step_int8.onnx        flow_lm_main for engine onnx; its weights are in that file
     tokenizer.model, vocab.json, token_scores.json     the same tokenizer for SentencePiece and for sherpa-onnx
     bos_before_voice.npy                               zeros: what it is for is inside mimi_encoder
     bundle.json                                        what clients such as pocketsynth read
@@ -25,10 +26,12 @@ from pockettts.files import read_json, sha256_file
 
 Precision = Literal["fp32", "int8"]
 
-FORMAT = "pockettts-onnx-1"
+FORMAT = "pockettts-onnx-2"
 OPSET = 18
-GRAPHS = ("text_conditioner", "flow_lm_main", "flow_lm_flow", "mimi_encoder", "mimi_decoder")
-QUANTIZED = ("flow_lm_main", "flow_lm_flow", "mimi_decoder")
+GRAPHS = ("text_conditioner", "flow_lm_main", "flow_lm_step", "flow_lm_flow", "mimi_encoder", "mimi_decoder")
+QUANTIZED = ("flow_lm_main", "flow_lm_step", "flow_lm_flow", "mimi_decoder")
+MAX_ROWS = 4096
+"""Rows that flow_lm_step knows positions for: of voice, text and frames together, five minutes and a half."""
 MANIFEST = "manifest.json"
 AGAIN = "delete the folder and export the model again"
 
@@ -58,6 +61,7 @@ class Bundle:
     precision: Precision
     graphs: Mapping[str, Path]
     flow_lm_states: tuple[State, ...]
+    step_states: tuple[State, ...]
     mimi_states: tuple[State, ...]
     latent_dim: int
     conditioning_dim: int
@@ -88,6 +92,7 @@ def read_bundle(folder: Path, *, check: bool = True) -> Bundle:
             precision=manifest["precision"],
             graphs={name: folder / manifest["graphs"][name]["file"] for name in GRAPHS},
             flow_lm_states=_states(manifest["graphs"]["flow_lm_main"]),
+            step_states=_states(manifest["graphs"]["flow_lm_step"]),
             mimi_states=_states(manifest["graphs"]["mimi_decoder"]),
             latent_dim=manifest["latent_dim"],
             conditioning_dim=manifest["conditioning_dim"],

@@ -35,6 +35,7 @@ VOICE_ROWS = 1000  # the size of the caches that clients reserve for a voice
 _DYNAMIC = torch.export.Dim.DYNAMIC
 _VERSIONS = ("pocket-tts", "torch", "onnx", "onnx-ir", "onnxscript", "onnxruntime")
 _LIMIT = 2**31 - 1  # of a protobuf file
+_WORTH_SHARING = 1024  # bytes of a weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ def _write(
         if precision == "int8" and name in QUANTIZED:
             proto = quantize(proto)
         file = folder / file_name(name, precision)
+        if name == "flow_lm_step":
+            proto = share_weights(proto, folder / file_name("flow_lm_main", precision))
         write_graph(proto, file)
         states[name] = describe_states(plan.specs)
         described[name] = {"file": file.name, **describe_graph(proto), "states": states[name]}
@@ -204,7 +207,7 @@ def plans(model: Any) -> dict[str, Plan]:
     """Return how each graph is exported, in the order of `GRAPHS`."""
     latent, width = model.flow_lm.ldim, max(graphs.CLIENT_WIDTH, model.flow_lm.dim)
     conditioned = model.flow_lm.out_eos.in_features
-    main, decoder = graphs.FlowLMMain(model), graphs.MimiDecoder(model)
+    main, step, decoder = graphs.FlowLMMain(model), graphs.FlowLMStep(model), graphs.MimiDecoder(model)
     made = {
         "text_conditioner": Plan(
             graphs.TextConditioner(model, width),
@@ -218,6 +221,22 @@ def plans(model: Any) -> dict[str, Plan]:
             ("conditioning", "eos_logit"),
             {"sequence": {1: _DYNAMIC}, "text_embeddings": {1: _DYNAMIC}},
             main.specs,
+        ),
+        "flow_lm_step": Plan(
+            step,
+            {
+                "sequence": torch.zeros(2, 2, latent),
+                "text_embeddings": torch.zeros(2, 3, width),
+                "last_row": torch.full((2,), 4, dtype=torch.int32),
+                "rows": torch.tensor(5, dtype=torch.int32),
+            },
+            ("conditioning", "eos_logit"),
+            {
+                "sequence": {0: _DYNAMIC, 1: _DYNAMIC},
+                "text_embeddings": {0: _DYNAMIC, 1: _DYNAMIC},
+                "last_row": {0: _DYNAMIC},
+            },
+            step.specs,
         ),
         "flow_lm_flow": Plan(
             graphs.FlowLMFlow(model),
@@ -248,12 +267,14 @@ def export_graph(plan: Plan) -> onnx.ModelProto:
     examples, varying = [], []
     for spec in plan.specs:
         example = spec.zeros()
-        if spec.grows is not None:
-            example = torch.zeros([5 if axis == spec.grows else size for axis, size in enumerate(spec.shape)])
+        if spec.varies:
+            # Two takes, where there may be several: an exporter that sees one concludes that there is always one.
+            sizes = {0: 2, 2: 5}
+            example = torch.zeros([sizes[i] if i in spec.varies else size for i, size in enumerate(spec.shape)])
         elif spec.key == "step":
             example = torch.full(spec.shape, 4, dtype=spec.dtype)
         examples.append(example)
-        varying.append(None if spec.grows is None else {spec.grows: _DYNAMIC})
+        varying.append(dict.fromkeys(spec.varies, _DYNAMIC) or None)
     shapes: dict[str, Any] = {name: plan.varying.get(name) for name in plan.inputs}
     if plan.specs:
         shapes["states"] = tuple(varying)
@@ -335,6 +356,26 @@ def write_graph(model: onnx.ModelProto, path: Path) -> None:
     if model.ByteSize() > _LIMIT:
         raise BundleError(f"The graph {path.name} has more than 2 GB, which one file cannot hold; export it as int8.")
     path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def share_weights(model: onnx.ModelProto, file: Path) -> onnx.ModelProto:
+    """Return a graph whose weights are in the file of another in the same folder, where the bytes are the same."""
+    content = file.read_bytes()
+    shared = onnx.ModelProto()
+    shared.CopyFrom(model)
+    for tensor in shared.graph.initializer:
+        raw = tensor.raw_data
+        if len(raw) < _WORTH_SHARING:
+            continue
+        place = content.find(raw[:_WORTH_SHARING])
+        while place >= 0 and content[place : place + len(raw)] != raw:
+            place = content.find(raw[:_WORTH_SHARING], place + 1)
+        if place >= 0:
+            tensor.ClearField("raw_data")
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            for key, value in (("location", file.name), ("offset", place), ("length", len(raw))):
+                tensor.external_data.add(key=key, value=str(value))
+    return shared
 
 
 def describe_graph(model: onnx.ModelProto) -> dict[str, Any]:

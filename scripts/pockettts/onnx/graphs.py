@@ -1,4 +1,4 @@
-"""The five graphs of a model: what pocket-tts 4.0.1 computes, stated again without what an exporter stumbles over.
+"""The graphs of a model: what pocket-tts 4.0.1 computes, stated again without what an exporter stumbles over.
 
 Upstream slices caches in place by `.item()`, keeps a mask of the traced length and pads by `math.ceil`; none of that
 can be exported. Here every graph is a function of its inputs. Names, order, shapes and types are a contract that
@@ -12,6 +12,12 @@ sherpa-onnx (by position), pocketsynth (by name) and PocketTTS.cpp (by both) sha
     flow_lm_flow       c [1, Z], s [1, 1], t [1, 1], x [1, latent]       -> flow_dir [1, latent]
     mimi_decoder       latent [1, N, latent], state_0 ... state_m        -> audio_frame [1, 1, N * samples per frame],
                                                                             out_state_0 ... out_state_m
+
+    flow_lm_step       sequence [B, S, latent], text_embeddings [B, T, W], last_row [B] int32, rows [] int32, keys and
+                       values of each layer                              -> conditioning [B, Z], eos_logit [B, 1], the
+                                                                            same keys and values
+
+The last one is no part of that contract: it is flow_lm_main for our engine (see `FlowLMStep`).
 
 W is 1024, or the width of the model where that is more: clients know no other number. A narrower model is padded with
 zeros by text_conditioner and mimi_encoder, and flow_lm_main cuts them off. Either of `sequence` and `text_embeddings`
@@ -43,6 +49,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pockettts.errors import ModelError
+from pockettts.onnx.bundle import MAX_ROWS
 
 CLIENT_WIDTH = 1024
 MIN_FRAMES = 6
@@ -60,8 +67,8 @@ class StateSpec:
     key: str
     shape: tuple[int, ...]
     dtype: torch.dtype = torch.float32
-    grows: int | None = None
-    """The axis that has another length at every call."""
+    varies: tuple[int, ...] = ()
+    """The axes that may have another length at every call."""
 
     def zeros(self) -> Tensor:
         """Return the value before the first call."""
@@ -274,16 +281,14 @@ class FlowLMMain(nn.Module):
     def _specs(self) -> Iterator[StateSpec]:
         for module, layer in zip(self.modules_of_layers, self.transformer.layers, strict=True):
             shape = (2, 1, 0, layer.attention.kv_heads, layer.attention.head)  # type: ignore[union-attr]
-            yield StateSpec(module, "cache", shape, grows=2)  # type: ignore[arg-type]
+            yield StateSpec(module, "cache", shape, varies=(2,))  # type: ignore[arg-type]
             yield StateSpec(module, "step", (1,), torch.int64)
         yield StateSpec("end_of_speech", "frames", (1,), torch.int64)
 
     def forward(self, sequence: Tensor, text_embeddings: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         """Return conditioning, eos_logit and the states."""
         tape = Tape(self.specs, states)
-        speech = self.input_linear(torch.where(torch.isnan(sequence), self.bos, sequence))
-        x = torch.cat([text_embeddings[..., : self.width], speech], dim=1)
-        count = x.shape[1]
+        count = text_embeddings.shape[1] + sequence.shape[1]
         positions = tape.read(self.modules_of_layers[0], "step") + torch.arange(count)
         turn = self.transformer.rope(positions)
 
@@ -298,14 +303,75 @@ class FlowLMMain(nn.Module):
             mask = torch.arange(kv.shape[2])[None, :] <= positions[:, None]
             return attention.merge(attend(q.transpose(1, 2), k, v, mask))
 
-        z = self.z_proj(self.norm(self.transformer.run(x, look)[:, -1]))
-        # A sum of products and no MatMul: one row costs nothing, and the end of speech is not to be quantised.
-        logit = (z * self.eos.weight).sum(dim=-1, keepdim=True) + self.eos.bias
+        z = self.backbone(sequence, text_embeddings, look)
         frames = tape.read("end_of_speech", "frames")
         tape.write("end_of_speech", "frames", frames + sequence.shape[1])
-        told = EOS_SCALE * (logit - self.threshold) + EOS_SHIFT
+        told = EOS_SCALE * (self.end_of_speech(z) - self.threshold) + EOS_SHIFT
         told = torch.where(frames >= MIN_FRAMES, told, torch.full_like(told, EOS_NEVER))
         return (z, told, *tape.results())
+
+    def backbone(
+        self, sequence: Tensor, text_embeddings: Tensor, look: Callable[[int, Attention, Tensor], Tensor]
+    ) -> Tensor:
+        """Return the condition after the last row; `look` is the attention of a layer."""
+        speech = self.input_linear(torch.where(torch.isnan(sequence), self.bos, sequence))
+        x = torch.cat([text_embeddings[..., : self.width], speech], dim=1)
+        return self.z_proj(self.norm(self.transformer.run(x, look)[:, -1]))  # type: ignore[no-any-return]
+
+    def end_of_speech(self, z: Tensor) -> Tensor:
+        """Return the logit of the end: a sum of products and no MatMul, since it is cheap and not to be quantised."""
+        return (z * self.eos.weight).sum(dim=-1, keepdim=True) + self.eos.bias  # type: ignore[no-any-return]
+
+
+class FlowLMStep(FlowLMMain):
+    """`FlowLMMain` as ONNX Runtime does it best: for several takes at once, with caches that are written in place.
+
+    The keys and values of a layer are [B, key/value heads, rows, head], of any number of rows that is large enough. A
+    take has `last_row` + 1 rows after the call, `rows` is the largest such number. Given as input and output, they
+    are not copied. The operator is ONNX Runtime's own (com.microsoft.GroupQueryAttention); with S + T > 1 it takes
+    B = 1 only. The end of speech is the model's own logit.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        cosine, sine = self.transformer.rope(torch.arange(MAX_ROWS))
+        self.cosine = nn.Parameter(cosine[:, 0].contiguous(), requires_grad=False)
+        self.sine = nn.Parameter(sine[:, 0].contiguous(), requires_grad=False)
+
+    def _specs(self) -> Iterator[StateSpec]:
+        for module, layer in zip(self.modules_of_layers, self.transformer.layers, strict=True):
+            shape = (1, layer.attention.kv_heads, 0, layer.attention.head)  # type: ignore[union-attr]
+            for key in ("keys", "values"):
+                yield StateSpec(module, key, shape, varies=(0, 2))  # type: ignore[arg-type]
+
+    def forward(  # type: ignore[override]
+        self, sequence: Tensor, text_embeddings: Tensor, last_row: Tensor, rows: Tensor, *states: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Return conditioning, eos_logit and the states."""
+        tape = Tape(self.specs, states)
+
+        def look(index: int, attention: Attention, y: Tensor) -> Tensor:
+            module = self.modules_of_layers[index]
+            keys, values = tape.read(module, "keys"), tape.read(module, "values")
+            out, new_keys, new_values = torch.onnx.ops.symbolic_multi_out(
+                "com.microsoft::GroupQueryAttention",
+                [attention.in_proj(y), None, None, keys, values, last_row, rows, self.cosine, self.sine],
+                {
+                    "num_heads": attention.heads,
+                    "kv_num_heads": attention.kv_heads,
+                    "do_rotary": 1,
+                    "rotary_interleaved": 1,
+                },
+                dtypes=[y.dtype] * 3,
+                shapes=[(*y.shape[:2], attention.heads * attention.head), keys.shape, values.shape],
+                version=1,
+            )
+            tape.write(module, "keys", new_keys)
+            tape.write(module, "values", new_values)
+            return attention.out_proj(out)  # type: ignore[no-any-return]
+
+        z = self.backbone(sequence, text_embeddings, look)
+        return (z, self.end_of_speech(z), *tape.results())
 
 
 class FlowLMFlow(nn.Module):

@@ -30,6 +30,8 @@ def quantize(model: onnx.ModelProto) -> onnx.ModelProto:
                 op_types_to_quantize=["MatMul"],
                 per_channel=True,
                 weight_type=QuantType.QInt8,
+                # Shape inference stops at operators of ONNX Runtime's own.
+                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
             )
         finally:
             root.setLevel(level)

@@ -169,6 +169,9 @@ def _check_graph(bundle: Bundle, name: str) -> None:
         feed[value["name"]] = np.zeros(shape, value["dtype"])
     if "t" in feed:
         feed["t"] += 1
+    if "rows" in feed:
+        feed["last_row"] += 1
+        feed["rows"] += 2
     try:
         results = Session(path).run(feed)
     except Exception as error:
@@ -207,7 +210,11 @@ class Session:
 
 def open_sessions(bundle: Bundle) -> dict[str, Session]:
     """Return the graphs of a bundle in ONNX Runtime."""
-    states = {"flow_lm_main": bundle.flow_lm_states, "mimi_decoder": bundle.mimi_states}
+    states = {
+        "flow_lm_main": bundle.flow_lm_states,
+        "flow_lm_step": bundle.step_states,
+        "mimi_decoder": bundle.mimi_states,
+    }
     return {name: Session(path, states.get(name, ())) for name, path in bundle.graphs.items()}
 
 
@@ -256,6 +263,7 @@ class Comparison:
             self.mimi_encoder,
             self.voice_state,
             self.teacher_forced,
+            self.flow_lm_step,
             self.flow_lm_flow,
             self.mimi_decoder,
         )
@@ -328,6 +336,38 @@ class Comparison:
             compare(f"flow_lm_main: {STEPS} frames", np.asarray(got_conditions), conditions, limit),
             compare("flow_lm_main: end of speech", eos, logits[graphs.MIN_FRAMES :], limit, level),
             Check("flow_lm_main: no end in the first frames", early, note="" if early else "it may end at once"),
+        ]
+
+    def flow_lm_step(self) -> list[Check]:
+        """Compare the same with the graph of our engine, two takes at once; both say the same here."""
+        latents, conditions, logits = self._speak(STEPS)
+        text = self.sessions["text_conditioner"].run({"token_ids": self.tokens})["text_embeddings"]
+        states = {}
+        for state in self.bundle.step_states:
+            voice = self.voice[state.module]
+            part = voice["cache"][("keys", "values").index(state.key), :, : int(voice["offset"][0])]
+            states[state.input_name] = part.transpose(1, 2).contiguous().numpy()
+        known = next(iter(states.values())).shape[2]
+        empty = np.zeros((1, 0, self.bundle.latent_dim), np.float32)
+        self._step_rows({"sequence": empty, "text_embeddings": text}, states, known + text.shape[1])
+        known += text.shape[1]
+        states = {name: np.concatenate([state, state]) for name, state in states.items()}
+        sequence = np.full((2, 1, self.bundle.latent_dim), np.nan, np.float32)
+        nothing = np.zeros((2, 0, self.bundle.conditioning_dim), np.float32)
+        got_conditions, got_logits = [], []
+        for frame in range(STEPS):
+            feed = {"sequence": sequence, "text_embeddings": nothing}
+            results = self._step_rows(feed, states, known + frame + 1)
+            got_conditions.append(results["conditioning"])
+            got_logits.append(results["eos_logit"])
+            sequence = np.concatenate([latents[frame]] * 2)
+        limit = self.limits["flow_lm_main"]
+        level = float(self.flow_lm.out_eos.weight.norm())
+        expected = np.repeat(conditions, 2, axis=1)
+        ends = np.repeat(logits, 2, axis=1)
+        return [
+            compare(f"flow_lm_step: {STEPS} frames of two takes", np.asarray(got_conditions), expected, limit),
+            compare("flow_lm_step: end of speech", np.asarray(got_logits), ends, limit, level),
         ]
 
     def flow_lm_flow(self) -> list[Check]:
@@ -487,6 +527,12 @@ class Comparison:
         text = self.sessions["text_conditioner"].run({"token_ids": self.tokens})["text_embeddings"]
         empty = np.zeros((1, 0, self.bundle.latent_dim), np.float32)
         self.sessions["flow_lm_main"].step({"sequence": empty, "text_embeddings": text}, states)
+
+    def _step_rows(self, feed: Mapping[str, Array], states: dict[str, Array], rows: int) -> dict[str, Array]:
+        """Take a step of the graph of our engine, after which every take has so many rows."""
+        last_row = np.full(feed["sequence"].shape[0], rows - 1, np.int32)
+        whole = {**feed, "last_row": last_row, "rows": np.asarray(rows, np.int32)}
+        return self.sessions["flow_lm_step"].step(whole, states)
 
     def _flow(self, condition: Array, start: float, stop: float, x: Array) -> Array:
         times = {name: np.full((1, 1), value, np.float32) for name, value in (("s", start), ("t", stop))}
