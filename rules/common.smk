@@ -101,7 +101,10 @@ def bundle_folder():
 def bundle(wildcards):
     """Named by its folder's place in the keys: model pins, precision and exporter are in them."""
     folder = bundle_folder()
-    return [ancient(f"{folder}/manifest.json")] if folder else []
+    if folder is None:
+        return []
+    # Nothing is spoken with a bundle before it has said what the model says.
+    return [ancient(f"{folder}/manifest.json"), ancient(f"{folder}.verify.json")]
 
 
 def bundle_option(wildcards):
@@ -118,10 +121,14 @@ def engine_memory(wildcards):
     return books.memory_mb(setup().model)
 
 
+def synth_memory(wildcards):
+    return books.synth_memory_mb(setup())
+
+
 def engine_threads(wildcards):
     memory = psutil.virtual_memory().total // 2**20
     return books.job_threads(
-        workflow.cores or 1, os.cpu_count() or 1, memory, books.memory_mb(setup().model)
+        workflow.cores or 1, os.cpu_count() or 1, memory, books.synth_memory_mb(setup())
     )
 
 

@@ -1,6 +1,7 @@
 """Speak the chunks. Engine cli: one job and one `pocket-tts generate` a chunk; warm engines: one job a batch.
 
-Inputs: results/{book}/chunks.json, the locked model, the exported voice, and for engine onnx the exported model.
+Inputs: results/{book}/chunks.json, the locked model, the exported voice, and for engine onnx the exported model and
+the report that it says what the model says.
 Outputs: results/takes/{key[:2]}/{key}.wav, the store that all books share, and results/{book}/takes/{batch}.json, a
 receipt of the takes of one job with their sha256. Receipts and takes are named by content, so the inputs only say
 what must be there first: they are all `ancient`. (snakemake does not look at the params of a job below a job that runs,
@@ -23,7 +24,7 @@ rule synth:
         "../envs/pockettts.yaml"
     threads: engine_threads
     resources:
-        mem_mb=engine_memory,
+        mem_mb=synth_memory,
     params:
         store=str(books.STORE),
         bundle=bundle_option,

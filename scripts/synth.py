@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 
 from pockettts import files, models, takes, voices
-from pockettts.config import SynthConfig
+from pockettts.config import QaConfig, SynthConfig
+from pockettts.ear import open_ear
 from pockettts.engines import open_engine
 from pockettts.errors import exit_with_sentence
 
@@ -24,13 +25,15 @@ def main() -> None:
     args = parser.parse_args()
     document = files.read_json(args.chunks)
     synth = SynthConfig(**document["synth"])
+    ear = open_ear(QaConfig(**document["qa"]), document["language"])
     keys = document["batches"][args.batch]
     texts = {chunk["key"]: chunk["text"] for chunk in document["chunks"]}
     voices.check_voice(args.voice, models.read_lock(args.lock), models.read_runtime(args.runtime))
     store = takes.TakeStore(args.store)
     with open_engine(document["engine"], args.runtime, args.voice, synth, args.bundle) as engine:
         chunks = [(key, texts[key]) for key in keys]
-        made = takes.make_takes(chunks, engine, store, synth, document["recipe"], within if len(keys) > 1 else None)
+        tell = within if len(keys) > 1 else None
+        made = takes.make_takes(chunks, engine, store, synth, document["recipe"], tell, ear)
     files.write_json(args.out, takes.receipt(made))
     done = sum(1 for batch in document["batches"] if (args.out.parent / f"{batch}.json").exists())
     print(progress(args.out.parent, args.chunks, done, len(document["batches"])))

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pockettts import files, takes
+from pockettts import ear, files, takes
 from pockettts.config import BookConfig
 from pockettts.errors import ManuscriptError, ModelError
 from pockettts.models import (
@@ -31,6 +31,7 @@ from pockettts.models import (
     write_runtime,
 )
 from pockettts.takes import Recipe, content_key, make_recipe
+from pockettts.text.normalize import language_code
 from pockettts.text.plan import BookPlan, plan_book
 from pockettts.voices import Voice, check_licence, load_voices, resolve_voice, voice_pin
 
@@ -84,15 +85,23 @@ class Setup:
         job looks again at what the store has, and speaks only if it must.
         """
         synth = self.config.synth.model_dump(mode="json")
-        return digest([synth[name] for name in ("attempts", "allow_failed", "checks")])[:8]
+        values = [synth[name] for name in ("attempts", "allow_failed", "checks")]
+        if self.config.qa.asr != "off":
+            values += [self.config.qa.model_dump(mode="json"), language_code(self.language)]
+        return digest(values)[:8]
 
 
 def open_setup(config: BookConfig) -> Setup:
-    """Look up the model and the voice. Raises `ModelError` or `VoiceError`, also when the licence forbids the use."""
+    """Look up the model and the voice. Raises `ModelError` or `VoiceError`, also when the licence forbids the use.
+
+    Raises `EnvironmentNotReady` or `ConfigError` when the check by ear is asked for and cannot be made.
+    """
     model = resolve(load_manifest(MODEL_MANIFEST), config.model)
     voice = resolve_voice(load_voices(VOICE_MANIFEST), config.voice)
     check_licence(voice, config.commercial)
-    return Setup(config, model, voice)
+    setup = Setup(config, model, voice)
+    ear.check_ready(config.qa, setup.language)
+    return setup
 
 
 @dataclass(frozen=True)
@@ -172,6 +181,7 @@ def chunks_document(book: Book, setup: Setup) -> dict[str, Any]:
         "engine": setup.config.engine,
         "recipe": setup.recipe.as_dict(),
         "synth": setup.config.synth.model_dump(mode="json"),
+        "qa": setup.config.qa.model_dump(mode="json"),
         "batches": {name: list(keys) for name, keys in book.batches.items()},
         "chunks": [{"key": key, **asdict(chunk)} for key, chunk in zip(book.keys, book.plan.chunks, strict=True)],
     }
@@ -228,6 +238,11 @@ def memory_mb(model: ModelEntry) -> int:
     transformer = model_config(model)["flow_lm"]["transformer"]
     parameters: int = 12 * transformer["num_layers"] * transformer["d_model"] ** 2
     return 700 + round(2 * 4 * parameters / 1e6)
+
+
+def synth_memory_mb(setup: Setup) -> int:
+    """Estimate the memory of one synthesis job, in MB: an engine, and an ear where takes are heard."""
+    return memory_mb(setup.model) + (0 if setup.config.qa.asr == "off" else ear.MEMORY_MB)
 
 
 def job_threads(cores: int, cpus: int, memory: int, each: int) -> int:

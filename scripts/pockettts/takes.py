@@ -1,6 +1,6 @@
 """Takes: what one is named by, where it is kept, when it is good enough, and how often it is tried.
 
-    (text, recipe) -> content key -> seeds -> engine -> acceptance -> store
+    (text, recipe) -> content key -> seeds -> engine -> acceptance (by measure, by ear) -> store
 
 The key names everything that decides the samples and nothing else, so a take in the store is never asked for twice.
 """
@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ import numpy.typing as npt
 from pockettts import files
 from pockettts.audio.wav import RATE, decode_wav, write_wav
 from pockettts.config import CheckConfig, SynthConfig
+from pockettts.ear import Ear, Heard
 from pockettts.engines import Engine, onnx, warm
 from pockettts.engines.cli import check_tts_args, quoted
 from pockettts.engines.pieces import PIECES_VERSION
@@ -189,16 +191,20 @@ def judge(quality: Quality, text: str, checks: CheckConfig) -> list[str]:
 
 @dataclass(frozen=True)
 class Refused:
-    """An attempt that was not good enough; `quality` is None if the engine gave no audio."""
+    """An attempt that was not good enough; `quality` is None if there was no audio, `heard` if nobody listened."""
 
     seed: int
     reasons: tuple[str, ...]
     quality: Quality | None = None
+    heard: Heard | None = None
 
 
 @dataclass(frozen=True)
 class Take:
-    """What the sidecar of a take says. Attempts count from 0; `refused` are those before `attempt`."""
+    """What the sidecar of a take says. Attempts count from 0; `refused` are those before `attempt`.
+
+    `heard` is None if nobody listened.
+    """
 
     key: str
     text: str
@@ -212,6 +218,7 @@ class Take:
     quality: Quality
     reasons: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
+    heard: Heard | None = None
     seconds: float = 0.0
     recipe: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
@@ -225,11 +232,11 @@ class Take:
     def from_dict(cls, values: Mapping[str, Any]) -> Take:
         """Read a sidecar's content. Raises `TypeError` or `KeyError` for anything else."""
         refused = tuple(
-            Refused(r["seed"], tuple(r["reasons"]), Quality(**r["quality"]) if r["quality"] else None)
+            Refused(r["seed"], tuple(r["reasons"]), Quality(**r["quality"]) if r["quality"] else None, _heard(r))
             for r in values["refused"]
         )
         quality, reasons = Quality(**values["quality"]), tuple(values["reasons"])
-        return cls(**{**values, "quality": quality, "reasons": reasons, "refused": refused})
+        return cls(**{**values, "quality": quality, "reasons": reasons, "refused": refused, "heard": _heard(values)})
 
     def summary(self) -> dict[str, Any]:
         """Return what a receipt says: nothing that differs between two runs of the same build."""
@@ -242,7 +249,13 @@ class Take:
             "accepted": self.accepted,
             "reasons": list(self.reasons),
             "refused": [list(refused.reasons) for refused in self.refused],
+            "heard": asdict(self.heard) if self.heard else None,
         }
+
+
+def _heard(values: Mapping[str, Any]) -> Heard | None:
+    """What was heard, of a sidecar's mapping; those from before there was a check by ear say nothing of it."""
+    return Heard(**values["heard"]) if values.get("heard") else None
 
 
 class TakeStore:
@@ -325,6 +338,12 @@ class TakeStore:
             raise AudioError(f"The take {audio} cannot be written: {reason}. Takes that are done are kept.") from None
         return kept
 
+    def note(self, take: Take) -> None:
+        """Write what is now known of a take that is in the store into its sidecar; its audio stays as it is."""
+        # What is known is in the receipt, too: a store that cannot be written is no reason to stop.
+        with contextlib.suppress(OSError), self._locked(take.key):
+            files.write_json(self.path(take.key).with_suffix(".json"), asdict(take))
+
     def intact(self, key: str, sha256: str, size: int) -> bool:
         """Tell quickly whether the audio of a take is still what a receipt says.
 
@@ -358,32 +377,64 @@ class TakeStore:
 # --- making -------------------------------------------------------------------------------------------------------
 
 
-def _still_the_choice(take: Take, synth: SynthConfig) -> bool:
+def _refusals(take: Take | Refused, text: str, synth: SynthConfig, ear: Ear | None) -> list[str]:
+    """Return why the settings of now refuse an attempt with audio, by what is known of it."""
+    reasons = judge(take.quality, text, synth.checks) if take.quality else []
+    if ear is not None and take.heard is not None and take.heard.by == ear.name:
+        reasons += ear.reasons(take.heard, text)
+    return reasons
+
+
+def _still_the_choice(take: Take, synth: SynthConfig, ear: Ear | None) -> bool:
     """Whether the settings of now would have chosen this take: those of its day may have been other ones."""
-    if not all(r.quality is None or judge(r.quality, take.text, synth.checks) for r in take.refused):
+    if not all(r.quality is None or _refusals(r, take.text, synth, ear) for r in take.refused):
         return False
     if take.accepted:
-        return take.attempt < synth.attempts and not judge(take.quality, take.text, synth.checks)
+        return take.attempt < synth.attempts and not _refusals(take, take.text, synth, ear)
     return synth.allow_failed and len(take.refused) == synth.attempts
 
 
+def _stored_choice(key: str, store: TakeStore, synth: SynthConfig, ear: Ear | None) -> Take | None:
+    """Return the take of the store, if it would be chosen today; one that was never heard is heard now."""
+    take = store.get(key)
+    if take is None:
+        return None
+    if ear is not None and take.accepted and (take.heard is None or take.heard.by != ear.name):
+        heard = replace(take, heard=ear.hear(store.load(take), take.text))
+        if not _still_the_choice(heard, synth, ear):
+            return None
+        store.note(heard)
+        return heard
+    return take if _still_the_choice(take, synth, ear) else None
+
+
 def make_take(
-    key: str, text: str, engine: Engine, store: TakeStore, synth: SynthConfig, recipe: Mapping[str, Any] | None = None
+    key: str,
+    text: str,
+    engine: Engine,
+    store: TakeStore,
+    synth: SynthConfig,
+    recipe: Mapping[str, Any] | None = None,
+    ear: Ear | None = None,
 ) -> Take:
     """Return the take of a chunk: from the store, or the first of `synth.attempts` seeds that passes the checks.
 
-    If none passes, raises `TakeRejected` with the text and every reason; with `synth.allow_failed` the attempt with
-    the fewest reasons is kept instead, unaccepted; if the model never came to an end, what it said until its maximum
-    length. Raises other `EngineError` when the engine itself fails, `AudioError` when the take cannot be kept.
+    `ear`, if it wants this take, is the last of the checks. If no seed passes, raises `TakeRejected` with the text and
+    every reason; with `synth.allow_failed` the attempt with the fewest reasons (of those, the one that was heard best)
+    is kept instead, unaccepted; if the model never came to an end, what it said until its maximum length. Raises other
+    `EngineError` when the engine itself fails, `AudioError` when the take cannot be kept.
     """
-    stored = store.get(key)
-    if stored is not None and _still_the_choice(stored, synth):
+    ear = ear if ear is not None and ear.wants(key) else None
+    stored = _stored_choice(key, store, synth, ear)
+    if stored is not None:
         return stored
     refused: list[Refused] = []
     best: tuple[Int16, Take] | None = None
     began = time.monotonic()
 
-    def take_of(samples: Int16, attempt: int, quality: Quality, reasons: Sequence[str]) -> Take:
+    def take_of(
+        samples: Int16, attempt: int, quality: Quality, reasons: Sequence[str], heard: Heard | None = None
+    ) -> Take:
         return Take(
             key=key,
             text=text,
@@ -397,6 +448,7 @@ def make_take(
             quality=quality,
             reasons=tuple(reasons),
             refused=tuple(refused),
+            heard=heard,
             seconds=round(time.monotonic() - began, 3),
             recipe=recipe or {},
         )
@@ -411,12 +463,17 @@ def make_take(
             continue
         quality = measure_take(samples)
         reasons = judge(quality, text, synth.checks)
-        if not reasons:
-            return store.put(samples, take_of(samples, attempt, quality, ()))
-        refused.append(Refused(seed, tuple(reasons), quality))
+        # Listening costs far more than measuring: what is refused already is not heard.
+        heard = ear.hear(samples, text) if ear is not None and not reasons else None
+        if ear is not None and heard is not None:
+            reasons = ear.reasons(heard, text)
+        take = take_of(samples, attempt, quality, reasons, heard)
+        if take.accepted:
+            return store.put(samples, take)
+        refused.append(Refused(seed, tuple(reasons), quality, heard))
         log.info("attempt %d at %s is refused: %s", attempt + 1, quoted(text), "; ".join(reasons))
-        if best is None or len(reasons) < len(best[1].reasons):
-            best = samples, take_of(samples, attempt, quality, reasons)
+        if best is None or _badness(take) < _badness(best[1]):
+            best = samples, take
     told = "; ".join(f"attempt {n}: {', '.join(r.reasons)}" for n, r in enumerate(refused, start=1))
     if not synth.allow_failed:
         raise TakeRejected(f"No attempt at {quoted(text, 200)} was good enough ({told}). {_ADVICE}")
@@ -428,8 +485,14 @@ def make_take(
     return store.put(samples, replace(take, refused=tuple(refused)))
 
 
+def _badness(take: Take) -> tuple[int, float]:
+    """An order of refused takes: by reasons, then by what was heard; all that was not heard is alike."""
+    return len(take.reasons), take.heard.error if take.heard else math.inf
+
+
 _ADVICE = (
-    "Reword the text, raise synth.attempts, look at synth.checks, or set synth.allow_failed to use the best of them."
+    "Reword the text, raise synth.attempts, look at synth.checks and qa, "
+    "or set synth.allow_failed to use the best of them."
 )
 
 
@@ -440,6 +503,7 @@ def make_takes(
     synth: SynthConfig,
     recipe: Mapping[str, Any] | None = None,
     progress: Callable[[int, int, float], None] | None = None,
+    ear: Ear | None = None,
 ) -> dict[str, Take]:
     """Make the takes of (key, text) pairs; `progress` hears how many of how many are done, and the seconds left.
 
@@ -452,7 +516,7 @@ def make_takes(
     began = time.monotonic()
     for number, (key, text) in enumerate(chunks, start=1):
         try:
-            made[key] = make_take(key, text, engine, store, synth, recipe)
+            made[key] = make_take(key, text, engine, store, synth, recipe, ear)
             last_words = None
         except (TakeRejected, EngineTimeout) as error:
             failures.append(error)
@@ -481,9 +545,10 @@ def receipt(made: Mapping[str, Take]) -> dict[str, Any]:
 
 
 def told(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a report tells of a take: which attempt it is, and every reason for which one was refused."""
+    """Return what a report tells of a take: which attempt it is, why others were refused, and what was heard in it."""
     refused = [f"attempt {n}: {', '.join(reasons)}" for n, reasons in enumerate(summary["refused"], start=1)]
-    return {"attempt": summary["attempt"], "accepted": summary["accepted"], "reasons": refused}
+    heard = summary.get("heard")  # not in receipts from before there was a check by ear
+    return {"attempt": summary["attempt"], "accepted": summary["accepted"], "reasons": refused, "heard": heard}
 
 
 def read_receipts(folder: Path, batches: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:

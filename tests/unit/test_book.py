@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pockettts.book import job_threads, make_batches
+from pockettts import ear
+from pockettts.book import Setup, job_threads, make_batches, memory_mb, open_setup, synth_memory_mb
+from pockettts.config import BookConfig, parse
+from pockettts.errors import ConfigError, EnvironmentNotReady
+
+ROOT = Path(__file__).parents[2]
 
 
 def keys_of(*numbers: int) -> list[str]:
@@ -57,3 +65,39 @@ def test_jobs_at_once_fit_into_memory(cores: int, cpus: int, memory: int, each: 
     at_once = cores // job_threads(cores, cpus, memory, each)
     assert at_once >= 1
     assert at_once <= max(1, memory // each)
+
+
+@pytest.fixture
+def setup(monkeypatch: pytest.MonkeyPatch) -> Setup:
+    monkeypatch.chdir(ROOT)
+    return open_setup(BookConfig())
+
+
+def test_the_check_by_ear_is_in_the_names_of_receipts_and_not_of_takes(setup: Setup) -> None:
+    """If the first line fails, every receipt of every user is made anew: change it only on purpose."""
+    assert setup.judging == "5c036db3"
+    others = [
+        parse({"qa": {"asr": "all"}}),
+        parse({"qa": {"asr": "all", "tolerance": 0.2}}),
+        parse({"qa": {"asr": "sample"}}),
+    ]
+    setups = [replace(setup, config=config) for config in others]
+    assert len({setup.judging, *(other.judging for other in setups)}) == 4
+    assert replace(setup, config=parse({"qa": {"tolerance": 0.2}})).judging == setup.judging
+    assert {other.recipe.canonical for other in setups} == {setup.recipe.canonical}
+
+
+def test_a_job_that_listens_has_memory_for_it(setup: Setup) -> None:
+    assert synth_memory_mb(setup) == memory_mb(setup.model)
+    listening = replace(setup, config=parse({"qa": {"asr": "sample"}}))
+    assert synth_memory_mb(listening) == memory_mb(setup.model) + ear.MEMORY_MB
+
+
+def test_a_check_that_cannot_be_made_stops_before_the_first_job(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="the text is in german"):
+        open_setup(parse({"language": "german", "qa": {"asr": "all"}}))
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "faster_whisper" else find(name))
+    with pytest.raises(EnvironmentNotReady, match="faster_whisper is not installed"):
+        open_setup(parse({"qa": {"asr": "all"}}))
+    assert open_setup(BookConfig()).judging == setup.judging

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from bundled_model import runtime_config, write_runtime, write_voice
+from bundled_model import runtime_config, write_voice
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx_models import bundled_export
 from safetensors.numpy import load_file, save_file
 
 from pockettts.config import SynthConfig
@@ -41,12 +42,9 @@ TOLERANCE = 64
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    from pockettts.onnx.export import export_onnx
-
-    folder = tmp_path_factory.mktemp("model")
-    runtime = write_runtime(folder)
-    export_onnx(runtime, folder / "fp32")
-    return runtime, write_voice(folder, runtime), folder / "fp32"
+    exported = bundled_export()
+    voice = write_voice(tmp_path_factory.mktemp("voice"), exported.runtime)
+    return exported.runtime, voice, exported.fp32.folder
 
 
 def engine_of(paths: tuple[Path, Path, Path], synth: SynthConfig | None = None) -> OnnxEngine:
@@ -57,6 +55,11 @@ def engine_of(paths: tuple[Path, Path, Path], synth: SynthConfig | None = None) 
 @pytest.fixture(scope="module")
 def engine(paths: tuple[Path, Path, Path]) -> OnnxEngine:
     return engine_of(paths)
+
+
+@pytest.fixture(scope="module")
+def int8(paths: tuple[Path, Path, Path]) -> OnnxEngine:
+    return OnnxEngine(*paths[:2], SynthConfig(precision="int8"), bundled_export().int8.folder)
 
 
 # --- pure parts
@@ -167,6 +170,66 @@ def test_threads_change_nothing(engine: OnnxEngine) -> None:
         again = list(pool.map(lambda text: engine.synthesize(text, 7), (SHORT, OTHER) * 3))
     for index, samples in enumerate(again):
         np.testing.assert_array_equal(samples, first[index % 2])
+
+
+def test_a_stream_that_stands_still_stops_nobody(engine: OnnxEngine) -> None:
+    """The room has a lane for two takes; the one that nobody reads on must not keep the other waiting."""
+    expected = engine.synthesize(OTHER, 7)
+    idle = [engine.stream(LONG, seed) for seed in range(2)]
+    for stream in idle:
+        next(stream)
+    np.testing.assert_array_equal(engine.synthesize(OTHER, 7), expected)
+    whole = engine.synthesize(LONG, 0)
+    np.testing.assert_array_equal(np.concatenate([whole[:FRAME], *idle[0]]), whole)
+    idle[1].close()
+
+
+def test_int8_repeats_itself_and_is_as_loud_as_fp32(engine: OnnxEngine, int8: OnnxEngine) -> None:
+    first = int8.synthesize(SHORT, 7)
+    with ThreadPoolExecutor(2) as pool:
+        for again in pool.map(lambda _: int8.synthesize(SHORT, 7), range(2)):
+            np.testing.assert_array_equal(again, first)
+    exact = engine.synthesize(SHORT, 7)
+    assert not np.array_equal(first, exact)
+    level, expected = (20 * np.log10(np.std(samples.astype(float))) for samples in (first, exact))
+    assert abs(level - expected) < 1.5
+    assert (int8.lanes, engine.lanes) == (1, 2)
+
+
+def test_a_voice_can_be_changed_and_changed_back(
+    paths: tuple[Path, Path, Path], engine: OnnxEngine, tmp_path: Path
+) -> None:
+    runtime, voice, _ = paths
+    # The same voice cut short: another voice for the model.
+    tensors = load_file(voice)
+    shorter = {
+        name: np.ascontiguousarray(value[:, :, :-4]) if name.endswith("cache") else value - 4 * name.endswith("offset")
+        for name, value in tensors.items()
+    }
+    other = tmp_path / "other.safetensors"
+    save_file(shorter, other)
+    warm = TorchEngine(runtime, voice, STILL)
+    still = engine_of(paths, STILL)
+    first = engine.synthesize(SHORT, 1)
+    for one in (engine, still, warm):
+        one.use_voice(other)
+    assert not np.array_equal(engine.synthesize(SHORT, 1), first)
+    theirs = warm.synthesize(SHORT, 1, accept_runaway=True).astype(int)
+    ours = still.synthesize(SHORT, 1, accept_runaway=True).astype(int)
+    assert np.abs(ours - theirs).max() <= TOLERANCE
+    engine.use_voice(voice)
+    np.testing.assert_array_equal(engine.synthesize(SHORT, 1), first)
+
+
+def test_a_voice_that_is_too_long_is_a_sentence(paths: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    def longer(tensors: dict) -> dict:
+        return {
+            name: np.repeat(value, 300, axis=2) if name.endswith("cache") else value * 300 ** name.endswith("offset")
+            for name, value in tensors.items()
+        }
+
+    with pytest.raises(BundleError, match=r"engine onnx can do 4,096: use a shorter recording"):
+        spoiled(paths, tmp_path / "long.safetensors", longer).synthesize("Hello.", 1)
 
 
 def test_a_stream_is_the_take_in_parts(engine: OnnxEngine) -> None:

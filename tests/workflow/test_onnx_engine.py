@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 from conftest import Project
@@ -14,6 +15,7 @@ def test_a_book_is_built_and_built_again_alike(project: Project) -> None:
     project.configure(engine="onnx", synth={"allow_failed": True, "checks": OPEN})
     project.build()
     takes, audio = project.takes(), project.audio()
+    assert json.loads((project.root / "results/onnx/bundled/fp32.verify.json").read_text())["passed"]
     assert len(takes) == 5
     assert project.plan("results/book.wav") == {}
     for folder in ("takes", "book"):
@@ -24,4 +26,4 @@ def test_a_book_is_built_and_built_again_alike(project: Project) -> None:
     assert project.audio() == audio
     project.configure(engine="onnx", synth={"allow_failed": True, "checks": OPEN, "precision": "int8"})
     counts = project.plan("results/book.wav")
-    assert (counts["export_onnx"], counts["synth"]) == (1, 1)
+    assert (counts["export_onnx"], counts["verify_onnx"], counts["synth"]) == (1, 1, 1)

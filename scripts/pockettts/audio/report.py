@@ -32,6 +32,7 @@ from pockettts.files import write_text
 
 # More retried takes than anyone would listen to are counted, not listed; refused ones are all listed.
 _LISTED = 200
+_WORST_HEARD = 10
 _QUIETEST_DRAWN = -60.0
 
 # Colours that no plot uses, put in the SVG and exchanged for those of the page, which follow light and dark.
@@ -67,7 +68,8 @@ def write_report(
     """Write the report of a book as one HTML file, atomically; the same input gives the same bytes.
 
     `takes` has one mapping for each entry of `timeline`, in its order: "text", "attempt" (from 0), "reasons" (why
-    earlier attempts, or a take used all the same, were refused) and "accepted". `voice` has "id", "licence",
+    earlier attempts, or a take used all the same, were refused), "accepted" and, where somebody listened, "heard" with
+    "words" and "error", the share of wrong ones. `voice` has "id", "licence",
     "commercial" and, if known, "attribution" and "right". `provenance` is results/{book}.provenance.json. `audio` is
     linked to, not read. `chapters` are titles; a missing one is numbered.
     Raises `AudioError` when the takes are not those of the timeline.
@@ -77,18 +79,21 @@ def write_report(
             f"The report was given {len(takes)} takes for {len(timeline.entries)} entries of the timeline; join again."
         )
     contents = _chapters(timeline, takes, chapters)
-    heard = [
+    shown = [
         {
             "text": take["text"],
             "attempt": take["attempt"],
             "accepted": take["accepted"],
             "reasons": list(take["reasons"]),
+            "heard": take.get("heard"),
             "chapter": contents[span.chapter]["title"],
             "start": span.start / timeline.rate,
         }
         for span, take in zip(timeline.entries, takes, strict=True)
     ]
-    retried = [take for take in heard if take["attempt"] and take["accepted"]]
+    retried = [take for take in shown if take["attempt"] and take["accepted"]]
+    doubtful = [take for take in shown if take["accepted"] and take["heard"] and take["heard"]["error"]]
+    doubtful.sort(key=lambda take: -take["heard"]["error"])
     speech = sum(span.end - span.start for span in timeline.entries) / timeline.rate
     starts = [chapter["start"] for chapter in contents.values()]
     page = _template().render(
@@ -102,10 +107,12 @@ def write_report(
         speech_seconds=speech,
         rate=_rate(takes, speech),
         chapters=list(contents.values()),
-        refused=[take for take in heard if not take["accepted"]],
+        refused=[take for take in shown if not take["accepted"]],
         retried=retried[:_LISTED],
         retried_count=len(retried),
         takes_sentence=_takes_sentence(len(takes), len(retried)),
+        heard_sentence=_heard_sentence([take["heard"] for take in shown if take["heard"]], len(takes)),
+        doubtful=doubtful[:_WORST_HEARD],
         voice=voice,
         model_notice=model_notice,
         facts=_facts(provenance),
@@ -159,6 +166,13 @@ def _takes_sentence(takes: int, retried: int) -> str:
         return f"None of the {takes:,} takes needed a second attempt." if takes > 1 else "The take needed no retry."
     verb = "was" if retried == 1 else "were"
     return f"{retried:,} of {takes:,} takes {verb} accepted only after another attempt."
+
+
+def _heard_sentence(heard: Sequence[Mapping[str, Any]], takes: int) -> str:
+    if not heard:
+        return ""
+    alike = sum(not one["error"] for one in heard)
+    return f"{len(heard):,} of {takes:,} takes were checked by ear; {alike:,} were heard exactly as written."
 
 
 def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str, bool]]:

@@ -288,10 +288,13 @@ class Room:
             self._used[lane] = 0 if voice is None else _length(voice)
             self._turn.notify_all()
 
-    def begin(self, lane: int, voice: Rows, text: Float32, frames: int) -> None:
-        """Put a voice and a text, shape (1, tokens, width), before so many frames."""
+    def begin(self, lane: int, voice: Rows, text: Float32, frames: int) -> tuple[Float32, float]:
+        """Put a voice and a text, shape (1, tokens, width), before so many frames; return what `step` does.
+
+        Text and the beginning of speech are one call, which reads the weights once.
+        """
         with self._turn:
-            count = text.shape[1]
+            count = text.shape[1] + 1
             # One more: the row that is filled when others step.
             self._reserve(_length(voice) + count + frames + 1)
             if self._voices[lane] is not voice:
@@ -302,7 +305,7 @@ class Room:
             part = slice(lane, lane + 1)
             last_row = self._used[part] - 1
             inputs = {
-                "sequence": self._sequence[part, :0],
+                "sequence": np.full_like(self._sequence[part], np.nan),
                 "text_embeddings": text,
                 "last_row": last_row,
                 "rows": np.asarray(self._used[lane]),
@@ -310,6 +313,7 @@ class Room:
             caches = {name: cache[part] for name, cache in self._caches.items()}
             results = {name: np.empty((1, array.shape[1]), np.float32) for name, array in self._results.items()}
             self._session.run_with_iobinding(self._binding(inputs, caches, results))
+            return results["conditioning"], float(results["eos_logit"][0, 0])
 
     def step(self, lane: int, latent: Array) -> tuple[Float32, float]:
         """Return the condition after one more frame, shape (1, width), and the logit of the end of speech."""
@@ -493,26 +497,24 @@ class Speaker:
         threshold = self._setting("eos_threshold", EOS_THRESHOLD)
         size = self._bundle.latent_dim
         noise = frame_noise(seed, size, temperature, self.synth.noise_clamp)
-        # What is not a number stands for the beginning of speech.
-        latent: Array = np.full((1, 1, size), np.nan, np.float32)
         end: int | None = None
         room, lane = self._enter()
         try:
             (text,), _ = self._conditioner({"token_ids": prompt.tokens}, {})
-            room.begin(lane, voice, text, prompt.max_frames)
+            condition, eos = room.begin(lane, voice, text, prompt.max_frames)
             for frame in range(prompt.max_frames):
                 if time.monotonic() > deadline:
                     raise EngineTimeout(
                         f"ONNX Runtime took more than {self.synth.timeout_seconds:g} s (synth.timeout_seconds) for"
                         f" {quoted(prompt.text)} and was stopped."
                     )
-                condition, eos = room.step(lane, latent)
                 if end is None and frame >= MIN_FRAMES_BEFORE_EOS and eos > threshold:
                     end = frame + prompt.frames_after_eos
                 if end is not None and frame >= end:
                     return
                 latent = self._sample(condition, next(noise))[:, None]
                 yield latent
+                condition, eos = room.step(lane, latent)
         except PocketTTSError:
             raise
         except Exception as error:
@@ -615,6 +617,7 @@ class OnnxEngine(Engine):
         voice = self._speaker.voice(self.voice)
         deadline = time.monotonic() + self.synth.timeout_seconds
         waiting: deque[Future[Int16]] = deque()
+        heard = False
         try:
             for index, piece in enumerate(pieces):
                 if index:
@@ -624,7 +627,9 @@ class OnnxEngine(Engine):
                 for sound in self._speaker.speak(piece, voice, piece_seed(seed, index), deadline, accept_runaway):
                     if sound is not None:
                         waiting.append(sound)
-                    while waiting and waiting[0].done():
+                    # Nobody hears anything yet: the first sound is worth more than the next frame.
+                    while waiting and (waiting[0].done() or not heard):
+                        heard = True
                         yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -77,13 +77,13 @@ def serve(settings: ServerSettings, config: BookConfig) -> int:
     0 when all requests were done, 1 when some were stopped. Raises `EnvironmentNotReady` for a port in use, and the
     errors of `make_ready` and of a worker that cannot start.
     """
-    # They bring scipy along, which a server whose workers speak does without.
-    from pockettts import book
-    from pockettts.speaking import make_ready
-
     settings = with_token(settings)
     listener = bind(parse_address(settings.listen))
     for_metrics = bind(parse_address(settings.metrics_addr)) if settings.metrics_addr else None
+    # They bring scipy along, which nothing else here needs, and what is wrong with the settings is told before.
+    from pockettts import book
+    from pockettts.speaking import make_ready
+
     ready = make_ready(config, book.RESULTS)
     setup = book.open_setup(config)
     lock = read_lock(ready.runtime.with_name("lock.json"))

@@ -1,0 +1,39 @@
+"""The check by ear in a whole build. The bundled model babbles, so every take of it must be refused by name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import Project
+
+SENTENCE = "The old man sat down by the river and was silent."
+
+
+def test_takes_without_the_words_of_their_text_stop_the_build(built: Project) -> None:
+    built.write_text(SENTENCE)
+    (built.root / "config.yaml").write_text("engine: torch\nsynth: {attempts: 1}\nqa: {asr: all}\n")
+    output = built.fails("results/book.wav")
+    assert f'No attempt at "{SENTENCE}" was good enough (attempt 1: it was heard as ' in output
+    assert "missing: " in output
+
+
+def test_switching_the_check_on_hears_what_is_there_and_off_is_as_before(built: Project) -> None:
+    takes = len(built.takes())
+    (built.root / "config.yaml").write_text("qa:\n  asr: off\n")
+    assert built.plan("results/book.wav") == {}
+    built.configure(qa={"asr": "all"})
+    assert built.plan("results/book.wav")["synth"] == takes
+
+
+@pytest.mark.slow
+def test_a_take_that_was_heard_otherwise_is_in_the_report(built: Project) -> None:
+    built.write_text(SENTENCE)
+    built.configure(engine="torch", synth={"attempts": 2, "allow_failed": True}, qa={"asr": "all"})
+    built.build()
+    (receipt,) = (built.root / "results/book/takes").glob("*.json")
+    (take,) = json.loads(receipt.read_text()).values()
+    assert take["heard"]["error"] > 0.3
+    report = (built.root / "results/book.report.html").read_text()
+    assert "it was heard as" in report
+    assert "1 of 1 takes were checked by ear; 0 were heard exactly as written." in report
