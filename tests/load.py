@@ -224,8 +224,8 @@ def main() -> None:
     lengths = [len(text) for text in SENTENCES]
     about = (
         f"`pockettts serve {' '.join(flags)}`, bundled model, {options.seconds:g} s a round, sentences of"
-        f" {min(lengths)} to {max(lengths)} characters; {machine}. Every answer was compared with what its text and seed"
-        " give to a client that is alone. Fairness is Jain's index of the answers per client."
+        f" {min(lengths)} to {max(lengths)} characters; {machine}. Every answer was compared with what its text and"
+        " seed give to a client that is alone. Fairness is Jain's index of the answers per client."
     )
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(f"# Load\n\n{about}\n\n{table(tallies)}\n", encoding="utf-8")

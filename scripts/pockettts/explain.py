@@ -67,8 +67,8 @@ def explain(opened: Book, setup: Setup, place: str) -> Explanation:
     Raises `UsageError` for a place that is none, or not in this book.
     """
     built = _Built.read(opened.name)
-    # A key is 32 digits long; a time that long is none.
-    seconds = parse_time(place) if len(place) < 12 else None
+    # Many digits and nothing else are the beginning of a key.
+    seconds = None if place.isdigit() and len(place) >= 8 else parse_time(place)
     if seconds is not None:
         key = built.at(seconds).key
     elif _KEY.fullmatch(place.lower()):

@@ -34,9 +34,14 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write sorted, indented JSON in one step: the same value gives the same bytes."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+def write_json(path: Path, value: Any, *, keep_same: bool = False) -> None:
+    """Write sorted, indented JSON in one step: the same value gives the same bytes.
+
+    With `keep_same` a file that has these bytes already is left alone, date and all.
+    """
+    data = (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    if not (keep_same and path.is_file() and path.read_bytes() == data):
+        write_bytes(path, data)
 
 
 def read_json(path: Path, what: str = "the file", error: type[PocketTTSError] = PocketTTSError) -> Any:

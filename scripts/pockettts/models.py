@@ -601,7 +601,8 @@ def lock_model(entry: ModelEntry, dest: Path, committed_lock: Path | None = None
     lock = Lock(entry.id, files, digest(model_config(entry)), voice_cloning=not downloaded.ungated)
     if commit and committed_lock is not None:
         write_json(committed_lock, {**locks, entry.id: {**locked, **files}})
-    write_json(dest / "lock.json", lock.as_dict())
+    # The same lock keeps its date, so that what a build made with it is still the younger.
+    write_json(dest / "lock.json", lock.as_dict(), keep_same=True)
     return lock
 
 

@@ -183,6 +183,12 @@ def _leaves(model: type[Section], values: Mapping[str, Any], path: str = "") -> 
             yield path + name, value
 
 
+def variable(key: str) -> str:
+    """Return the variable that sets a key, by its short name if it has one."""
+    name = next((short for short, long in SHORT.items() if long == key), key.replace(".", "__"))
+    return PREFIX + name.replace("-", "_").upper()
+
+
 def effective(settings: Settings) -> list[tuple[str, Any, str]]:
     """Return every key with its value, as plain JSON types, and its origin, in the order of config.yaml."""
     values = settings.model_dump(mode="json")

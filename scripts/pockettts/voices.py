@@ -8,21 +8,19 @@ word and speaks garbage with it, so a sidecar beside each file names the model l
 
 from __future__ import annotations
 
-import argparse
 import difflib
-import json
 import logging
 import os
 import re
 import shutil
 import tempfile
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pockettts.errors import UnknownVoice, VoiceError, exit_with_sentence
+from pockettts.errors import UnknownVoice, VoiceError
 from pockettts.files import read_json, sha256_file, write_json
 from pockettts.models import HubFile, Lock, ModelEntry, fetch_locked, model_config
 from pockettts.upstream import TookTooLong, child_environment, describe_exit, find_command, last_error_line, run
@@ -412,18 +410,3 @@ def manifest_entry(
 def id_of(path: Path) -> str:
     """Return an id for the voice of a recording, from its file name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-") or "mine"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m pockettts.voices pin FILE`: print an entry of voices/manifest.json for a recording."""
-    parser = argparse.ArgumentParser(prog="python -m pockettts.voices", description="Voices of a build.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    pin = commands.add_parser("pin", help="print an entry of voices/manifest.json for a recording")
-    pin.add_argument("file", type=Path, help="a recording in voices/")
-    path = parser.parse_args(arguments).file
-    print(json.dumps({id_of(path): manifest_entry(path, path.parent)}, indent=1))
-    return 0
-
-
-if __name__ == "__main__":
-    exit_with_sentence(main)

@@ -1,20 +1,64 @@
-"""A project folder as a user has it, without a Snakefile: models, voices and a text."""
+"""A project folder as a user has it, without a Snakefile; and a quick stand-in for an engine."""
 
+import atexit
+import contextlib
 import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import yaml
+
+from pockettts import book
+from pockettts.config import BookConfig
+from pockettts.engines import Engine
+from pockettts.speaking import make_ready
 
 ROOT = Path(__file__).parents[2]
 TEXT = "CHAPTER I. The Road\n\nMr. Holmes had walked twelve miles before noon.\n\nThe road was white and dry.\n"
 
 
-def make_project(root: Path, text: str = TEXT, **settings: object) -> Path:
+def make_project(root: Path, **settings: object) -> Path:
     """Lay out a project; nothing is built in it."""
     root.mkdir(parents=True)
     shutil.copytree(ROOT / "models", root / "models")
     shutil.copytree(ROOT / "voices", root / "voices")
     (root / "inputs").mkdir()
-    (root / "inputs" / "book.txt").write_text(text)
+    (root / "inputs" / "book.txt").write_text(TEXT)
     (root / "config.yaml").write_text(yaml.safe_dump(settings))
     return root
+
+
+@cache
+def ready_project() -> Path:
+    """A project in which the bundled model and voice are ready, made once. Not to be changed."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    root = make_project(folder / "project")
+    with contextlib.chdir(root):
+        make_ready(BookConfig(engine="torch"), book.RESULTS)
+    return root
+
+
+def copy_of_ready(root: Path) -> Path:
+    """A project of a test's own, with model and voice ready."""
+    shutil.copytree(ready_project(), root)
+    return root
+
+
+class Singer(Engine):
+    """Sings a tone for every text, as long as it has characters, of a pitch that its seed decides."""
+
+    name = "torch"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+
+    def use_voice(self, voice: Path) -> None:
+        """It has one voice."""
+
+    def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> np.ndarray:
+        self.asked.append((text, seed))
+        time = np.arange(len(text) * 24_000 // 14)
+        return (8_000 * np.sin(time * (0.02 + seed % 1000 / 10_000)) * np.hanning(len(time))).astype(np.int16)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pockettts.config import BookConfig
 from pockettts.errors import ConfigError
-from pockettts.settings import SHORT, Settings, effective, load_settings
+from pockettts.settings import SHORT, Settings, effective, load_settings, variable
 
 ROOT = Path(__file__).parents[2]
 
@@ -128,6 +128,13 @@ def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: str | byt
         load_settings(file=tmp_path / name)
     with pytest.raises(ConfigError, match="No such file"):
         load_settings(file=tmp_path / "missing.yaml")
+
+
+def test_the_variable_of_every_key_sets_it() -> None:
+    for key, value, _ in effective(load_settings()):
+        text = "null" if value is None else json.dumps(value) if not isinstance(value, str) else value
+        settings = load_settings(environ={variable(key): text})
+        assert settings.origin(key) == f"environment {variable(key)}"
 
 
 def test_variables_that_are_no_settings_are_left_alone() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,48 +12,20 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from projects import make_project
+from projects import Singer, copy_of_ready, ready_project
 
 from pockettts import book, takes
 from pockettts.config import BookConfig, SynthConfig, TextConfig
-from pockettts.engines import Engine
 from pockettts.errors import ChecksumError, ManuscriptError, TakeRejected, UsageError, VoiceError
 from pockettts.speaking import chunks_of, chunks_of_file, make_ready, speak, with_seed
 
 CONFIG = BookConfig(engine="torch")
 
 
-class Singer(Engine):
-    """Sings a tone for every text, as long as it has characters, of a pitch that its seed decides."""
-
-    name = "torch"
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, int]] = []
-
-    def use_voice(self, voice: Path) -> None:
-        """It has one voice."""
-
-    def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> np.ndarray:
-        self.asked.append((text, seed))
-        time = np.arange(len(text) * 24_000 // 14)
-        return (8_000 * np.sin(time * (0.02 + seed % 1000 / 10_000)) * np.hanning(len(time))).astype(np.int16)
-
-
-@pytest.fixture(scope="module")
-def ready_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which the bundled model and voice are ready."""
-    root = make_project(tmp_path_factory.mktemp("ready") / "project")
-    with contextlib.chdir(root):
-        make_ready(CONFIG, book.RESULTS)
-    return root
-
-
 @pytest.fixture
-def project(ready_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it, which is the current directory."""
-    shutil.copytree(ready_project, tmp_path / "project")
-    monkeypatch.chdir(tmp_path / "project")
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with model and voice ready, which is the current directory."""
+    monkeypatch.chdir(copy_of_ready(tmp_path / "project"))
     return tmp_path / "project"
 
 
@@ -180,9 +151,9 @@ def test_a_take_that_never_passes_is_refused_with_its_text(project: Path) -> Non
 
 @settings(max_examples=10, deadline=None)
 @given(pauses=st.lists(st.integers(0, 3000), min_size=1, max_size=4))
-def test_a_pause_is_as_long_as_its_mark(ready_project: Path, pauses: list[int]) -> None:
+def test_a_pause_is_as_long_as_its_mark(pauses: list[int]) -> None:
     text = "Hello there. " + " ".join(f"[pause: {pause}ms] And again we went on." for pause in pauses)
-    with contextlib.chdir(ready_project):
+    with contextlib.chdir(ready_project()):
         chunks = chunks_of(text, CONFIG)
         parts = list(speak(Singer(), chunks, 0, CONFIG))
         alone = list(speak(Singer(), chunks[-1:], 0, CONFIG))

@@ -249,16 +249,18 @@ def test_a_predefined_voice_has_a_pin_for_each_model(entry, predefined):
         voices.voice_pin(predefined, dataclasses.replace(entry, voices=None))
 
 
-def test_pin_prints_an_entry_to_paste(tmp_path, capsys, entry):
-    path = tmp_path / "me.wav"
+def test_the_entry_of_a_recording_is_one_to_paste(tmp_path, entry):
+    path = tmp_path / "sub" / "My voice!.wav"
+    path.parent.mkdir()
     soundfile.write(path, tone(), 24_000)
-    assert voices.main(["pin", str(path)]) == 0
-    printed = json.loads(capsys.readouterr().out)
-    (voice_id,) = printed
-    assert voice_id == "me"
-    assert printed["me"]["source"]["sha256"] == sha256_file(path)
-    printed["me"]["right"] = "my own voice"
-    loaded = voices.load_voices(written(tmp_path, printed))["me"]
+    assert voices.id_of(path) == "My-voice"
+    pasted = {"me": voices.manifest_entry(path, tmp_path)}
+    assert pasted["me"]["source"] == {"type": "audio", "path": "sub/My voice!.wav", "sha256": sha256_file(path)}
+    assert not pasted["me"]["commercial"]
+    with pytest.raises(VoiceError, match="right"):
+        voices.load_voices(written(tmp_path, pasted))
+    pasted["me"]["right"] = "my own voice"
+    loaded = voices.load_voices(written(tmp_path, pasted))["me"]
     assert voices.voice_pin(loaded, entry)
 
 

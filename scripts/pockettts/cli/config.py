@@ -24,8 +24,8 @@ def show(
     changed: Annotated[bool, typer.Option("--changed", help="Leave out what is as by default.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
-    """Print every setting with its value and where that came from: a flag, the environment, a file or the default."""
-    from pockettts.settings import effective
+    """Print every setting: its value, where that came from (a flag, the environment, a file), and its variable."""
+    from pockettts.settings import effective, variable
 
     invocation: Invocation = context.obj
     try:
@@ -37,6 +37,7 @@ def show(
         root = None
     rows = [row for row in effective(read_settings(context, root)) if not changed or row[2] != "default"]
     if as_json:
-        print_json({key: {"value": value, "origin": origin} for key, value, origin in rows})
+        print_json({key: {"value": value, "origin": origin, "variable": variable(key)} for key, value, origin in rows})
         return
-    print_table(("key", "value", "origin"), [(key, json.dumps(value, ensure_ascii=False), o) for key, value, o in rows])
+    cells = [(key, json.dumps(value, ensure_ascii=False), origin, variable(key)) for key, value, origin in rows]
+    print_table(("key", "value", "origin", "variable"), cells)

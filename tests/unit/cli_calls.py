@@ -1,0 +1,36 @@
+"""Calls of `pockettts` in this process, with what a shell would see of them."""
+
+import io
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from pockettts.cli import app
+from pockettts.errors import exit_with_sentence
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Answer]
+
+
+def caller(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Call:
+    """Return a function that calls the command with arguments and standard input; it never shows a traceback."""
+
+    def call(*arguments: str, stdin: bytes | None = None) -> Answer:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin or b"")))
+        with pytest.raises(SystemExit) as ended:
+            exit_with_sentence(lambda: app(args=list(arguments), prog_name="pockettts"))
+        out, err = capsysbinary.readouterr()
+        answer = Answer(int(ended.value.code or 0), out.decode("utf-8", "replace"), err.decode())
+        assert "Traceback" not in answer.err
+        return answer
+
+    return call
