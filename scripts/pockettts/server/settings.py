@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -77,3 +78,16 @@ class ServerSettings(Section):
     def max_body_bytes(self) -> int:
         """The longest request body: every byte of the text may be written as a JSON escape of six."""
         return 6 * self.max_text_bytes + 4096
+
+
+def settings_table() -> str:
+    """Return all settings as a table in Markdown: what docs/SERVER.md holds."""
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    for name, field in ServerSettings.model_fields.items():
+        default = json.dumps(field.default).strip('"')
+        lines.append(f"| `{name}` | `{default}` | {field.description} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(settings_table())
