@@ -178,6 +178,18 @@ def listen_alone(port: int) -> dict[Wish, str]:
     return expected
 
 
+def long_text(port: int) -> str:
+    """Say when the first audio of a text of many sentences comes, and when all of it."""
+    text = " ".join(SENTENCES * 8)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    status, body, first, whole = ask(connection, Wish(text, 0))
+    connection.close()
+    if status != 200:
+        sys.exit(f"error: the long text got the status {status}.")
+    length = f"A text of {len(text)} characters ({len(body) / 2 / RATE:.0f} s of audio), alone"
+    return f"{length}: first audio after {first:.2f} s, all of it after {whole:.2f} s."
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the value below which a share of the values lies; 0 for none."""
     ordered = sorted(values)
@@ -215,6 +227,7 @@ def main() -> None:
     with started(flags) as (port, server):
         wait_ready(port, options.workers)
         expected = listen_alone(port)
+        alone = long_text(port)
         tallies = []
         for clients in options.clients:
             tallies.append(run_round(clients, port, options.seconds, expected))
@@ -228,7 +241,7 @@ def main() -> None:
         " seed give to a client that is alone. Fairness is Jain's index of the answers per client."
     )
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(f"# Load\n\n{about}\n\n{table(tallies)}\n", encoding="utf-8")
+    options.out.write_text(f"# Load\n\n{about}\n\n{table(tallies)}\n\n{alone}\n", encoding="utf-8")
     print(f"wrote {options.out}")
     if wrong or server.returncode:
         sys.exit("\n".join([*wrong[:10], f"error: {len(wrong)} answers were lost or wrong; exit {server.returncode}."]))

@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+import urllib.request
 import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ import openai
 import psutil
 import pytest
 from fakes.server_worker import noise
-from server_kit import Running, fake_server
+from server_kit import OPENER, Running, fake_server
 
 TOKEN = "a-token-of-some-length"
 
@@ -399,6 +400,12 @@ def test_a_token_is_asked_for(tmp_path) -> None:
         assert openai.OpenAI(base_url=f"{server.address}/v1", api_key=TOKEN).models.list().data
         allowed = server.ask("/voices", Authorization=f"Bearer {TOKEN}", Origin=origin)
         assert allowed.headers["access-control-allow-origin"] == origin
+        preflight = urllib.request.Request(server.address + "/tts", method="OPTIONS")
+        asked = "authorization,content-type"
+        names = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": asked}
+        for name, value in names.items():
+            preflight.add_header(name, value)
+        assert OPENER.open(preflight, timeout=30).headers["access-control-allow-origin"] == origin
         other = server.ask("/voices", Authorization=f"Bearer {TOKEN}", Origin="https://other.example")
         assert "access-control-allow-origin" not in other.headers
     assert TOKEN not in str(server.log)
