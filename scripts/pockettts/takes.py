@@ -17,10 +17,11 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,8 @@ from pockettts.engines.cli import check_tts_args, quoted
 from pockettts.engines.pieces import PIECES_VERSION
 from pockettts.errors import AudioError, EngineError, EngineFailed, EngineTimeout, NoEndOfSpeech, TakeRejected
 from pockettts.upstream import find_command
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -507,16 +510,18 @@ def make_takes(
 ) -> dict[str, Take]:
     """Make the takes of (key, text) pairs; `progress` hears how many of how many are done, and the seconds left.
 
-    A chunk that fails does not keep the others from being made: `TakeRejected` comes at the end and names them all. But
-    an engine that fails twice running with the same words would fail at every chunk, and is not asked again.
+    An engine with several lanes is given as many chunks at once. A chunk that fails does not keep the others from being
+    made: `TakeRejected` comes at the end and names them all. But an engine that fails twice running with the same words
+    would fail at every chunk, and is not asked again.
     """
     made: dict[str, Take] = {}
     failures: list[EngineError] = []
     last_words: str | None = None
     began = time.monotonic()
-    for number, (key, text) in enumerate(chunks, start=1):
+    jobs = [partial(make_take, key, text, engine, store, synth, recipe, ear) for key, text in chunks]
+    for number, ((key, _), outcome) in enumerate(zip(chunks, in_lanes(jobs, engine.lanes), strict=True), start=1):
         try:
-            made[key] = make_take(key, text, engine, store, synth, recipe, ear)
+            made[key] = outcome()
             last_words = None
         except (TakeRejected, EngineTimeout) as error:
             failures.append(error)
@@ -534,6 +539,22 @@ def make_takes(
         listed = " ".join(f"({number}) {error}" for number, error in enumerate(failures, start=1))
         raise TakeRejected(f"{len(failures)} of {len(chunks)} chunks failed, the others are done: {listed}")
     return made
+
+
+def in_lanes(jobs: Sequence[Callable[[], T]], lanes: int) -> Iterator[Callable[[], T]]:
+    """Yield, in order, what gives the result of each job or raises what it raised; `lanes` of them run at a time.
+
+    With one lane a job runs when its result is asked for, in the thread that asks, where Ctrl-C reaches it.
+    """
+    if lanes == 1:
+        yield from jobs
+        return
+    pool = ThreadPoolExecutor(lanes, "lane")
+    try:
+        for future in [pool.submit(job) for job in jobs]:
+            yield future.result
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 # --- receipts -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ import errno
 import json
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -55,6 +56,7 @@ class Script:
 
     name = "script"
     seeded = True
+    lanes = 1
 
     def __init__(self, *answers: Any) -> None:
         self.answers = iter(answers)
@@ -474,6 +476,40 @@ def test_an_engine_that_fails_the_same_way_twice_is_not_asked_again(store: TakeS
 
 
 # --- by ear
+
+
+class Together(Script):
+    """An engine of two lanes that speaks only when both are asked, and fails at texts that say so."""
+
+    lanes = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met = threading.Barrier(2, timeout=30)
+
+    def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> np.ndarray:
+        self.met.wait()
+        if "broken" in text:
+            raise EngineFailed("broke", 1, text)
+        return speech(len(text) / 14)
+
+
+def test_an_engine_with_lanes_is_asked_for_several_takes_at_once(store: TakeStore) -> None:
+    heard: list[tuple[int, int, float]] = []
+    chunks = batch(4)
+    made = make_takes(chunks, Together(), store, SynthConfig(), None, lambda *told: heard.append(told))
+    assert list(made) == [key for key, _ in chunks]
+    assert [told[:2] for told in heard] == [(n, 4) for n in range(1, 5)]
+    broken = [
+        ("ff" + key[2:4] + key[:28], f"{text} This one is broken {n}.") for n, (key, text) in enumerate(chunks[:2])
+    ]
+    with pytest.raises(TakeRejected, match=r"2 of 4 chunks failed"):
+        make_takes(
+            [*broken, *[("ff" + key[2:4] + key[:28], text) for key, text in chunks[2:]]],
+            Together(),
+            store,
+            SynthConfig(),
+        )
 
 
 class Whispers(Ear):

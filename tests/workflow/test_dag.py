@@ -43,7 +43,7 @@ def test_job_counts(project: Project, values: dict[str, Any], synth: int) -> Non
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_engine_onnx_exports_the_model_and_verifies_it_first(project: Project, precision: str) -> None:
-    project.configure(engine="onnx", synth={"precision": precision})
+    project.configure(engine="onnx", synth={"precision": precision, "batch_chunks": 1024})
     assert project.plan("results/book.wav") == {**ONCE, "synth": 1, "export_onnx": 1, "verify_onnx": 1}
 
 

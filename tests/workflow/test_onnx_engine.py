@@ -24,6 +24,8 @@ def test_a_book_is_built_and_built_again_alike(project: Project) -> None:
     project.build(jobs=3)
     assert project.takes() == takes
     assert project.audio() == audio
-    project.configure(engine="onnx", synth={"allow_failed": True, "checks": OPEN, "precision": "int8"})
+    project.configure(
+        engine="onnx", synth={"allow_failed": True, "checks": OPEN, "precision": "int8", "batch_chunks": 1024}
+    )
     counts = project.plan("results/book.wav")
     assert (counts["export_onnx"], counts["verify_onnx"], counts["synth"]) == (1, 1, 1)
