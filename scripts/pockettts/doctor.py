@@ -99,7 +99,7 @@ def _packages(config: BookConfig) -> Iterator[Finding]:
     for extra, purpose in (("onnx", "engine onnx"), ("server", "the server"), ("asr", "the check of takes by ear")):
         wanted = [r for r in requirements if r.marker is not None and r.marker.evaluate({"extra": extra})]
         wanted = [r for r in wanted if not any(r.name == other.name for other in requirements if other.marker is None)]
-        needed = extra == "onnx" and config.engine == "onnx"
+        needed = (extra, True) in {("onnx", config.engine == "onnx"), ("asr", config.qa.asr != "off")}
         remedy = f"run `pip install '.[{extra}]'`, if you want {purpose}"
         yield from _group(f"packages of {purpose}", wanted, "fail" if needed else "warn", remedy)
 

@@ -17,8 +17,9 @@ from pockettts import book, files
 from pockettts.audio.join import Span, Timeline
 from pockettts.book import Book, Setup
 from pockettts.config import SynthConfig
+from pockettts.ear import Ear, open_ear
 from pockettts.errors import AudioError, UsageError
-from pockettts.takes import Take, TakeStore, judge
+from pockettts.takes import Take, TakeStore, content_key, refusals
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)s?")
 _KEY = re.compile(r"[0-9a-f]{4,32}")
@@ -203,11 +204,15 @@ class _Explainer:
         fault = self._fault(receipt)
         if self.take is None or (fault and fault.startswith("its audio")):
             return f"it is spoken: {fault or 'the store has no such take'}"
-        refused = _against(self.take, self.setup.config.synth)
+        ear = open_ear(self.setup.config.qa, self.setup.language)
+        ear = ear if ear is not None and ear.wants(self.key) else None
+        refused = _against(self.take, self.setup.config.synth, ear)
         if refused:
             return f"it is spoken again: {refused}"
         if not receipt.exists():
-            return f"it is taken from the store, and its job writes a receipt ({receipt} is not there)"
+            unheard = ear is not None and (self.take.heard is None or self.take.heard.by != ear.name)
+            first = "heard, since qa.asr asks for it, and if it is good " if unheard else ""
+            return f"it is {first}taken from the store, and its job writes a receipt ({receipt} is not there)"
         return f"nothing: the receipt {receipt} and the store agree"
 
     def _fault(self, receipt: Path) -> str | None:
@@ -228,17 +233,18 @@ class _Explainer:
         if text not in {chunk.text for chunk in self.book.plan.chunks}:
             return "since its text is not in it"
         changed = sorted(_differences(self.take.recipe if self.take else {}, self.setup.recipe.as_dict()))
-        return f"since its text is now spoken by another recipe ({', '.join(changed) or 'unknown'})"
+        now = content_key(text, self.setup.recipe)
+        return f"since its text is now the take {now}, by another recipe ({', '.join(changed) or 'unknown'})"
 
 
-def _against(take: Take, synth: SynthConfig) -> str | None:
-    """Say why the settings of now would not choose this take, if so."""
+def _against(take: Take, synth: SynthConfig, ear: Ear | None) -> str | None:
+    """Say why the settings of now would not choose this take, if so; `ear` where it is to be heard."""
     if take.attempt >= synth.attempts:
         return f"it is attempt {take.attempt + 1}, and synth.attempts is now {synth.attempts}"
-    if reasons := judge(take.quality, take.text, synth.checks):
+    if reasons := refusals(take, take.text, synth, ear):
         return None if synth.allow_failed and not take.accepted else f"by the checks of now {', '.join(reasons)}"
     for number, one in enumerate(take.refused, start=1):
-        if one.quality is not None and not judge(one.quality, take.text, synth.checks):
+        if one.quality is not None and not refusals(one, take.text, synth, ear):
             return f"attempt {number}, which was refused, passes the checks of now"
     return None
 

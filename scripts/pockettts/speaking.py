@@ -10,24 +10,32 @@ It stands above `book`, whose settings, keys and folders it shares: what a book 
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from pockettts import book, models, voices
+from pockettts import book, files, models, voices
 from pockettts.audio.dsp import seconds_to_samples
 from pockettts.audio.join import prepare_take
 from pockettts.config import BookConfig
+from pockettts.ear import open_ear
 from pockettts.engines import Engine
-from pockettts.errors import ModelError, UsageError, VoiceError
-from pockettts.takes import Take, TakeStore, content_key, make_take
+from pockettts.errors import ModelError, PocketTTSError, UsageError, VoiceError
+from pockettts.takes import Take, TakeStore, content_key, in_lanes, make_take
 from pockettts.text.chunks import Chunk, chunk_manuscript
 from pockettts.text.manuscript import Manuscript, manuscript_from_bytes, parse_manuscript, read_manuscript
 
+log = logging.getLogger(__name__)
+
 Int16 = npt.NDArray[np.int16]
+
+RECORDING = Path("voices/bundled.wav")
+"""A sound to make a voice of, when an exported model is compared with the model."""
 
 TYPED = "The text"
 """What messages call a text that came from no file."""
@@ -113,20 +121,45 @@ def ready_voice(
 
 
 def ready_bundle(entry: models.ModelEntry, runtime: Path, folder: Path, precision: str) -> None:
-    """Have the exported model in `folder`, no older than the model's lock.
+    """Have the exported model in `folder`, no older than the model's lock, and the report that it passed all checks.
 
     A damaged one is left to the engine to refuse, as in a build: it is not replaced unasked.
     """
     from pockettts.onnx import need
     from pockettts.onnx.bundle import MANIFEST
 
-    manifest, lock = folder / MANIFEST, runtime.with_name("lock.json")
-    if manifest.exists() and manifest.stat().st_mtime_ns >= lock.stat().st_mtime_ns:
-        return
-    need()
-    from pockettts.onnx.export import export_onnx
+    manifest, lock, report = folder / MANIFEST, runtime.with_name("lock.json"), folder.with_suffix(".verify.json")
+    if not manifest.exists() or manifest.stat().st_mtime_ns < lock.stat().st_mtime_ns:
+        need()
+        from pockettts.onnx.export import export_onnx
 
-    export_onnx(runtime, folder, precision="int8" if precision == "int8" else "fp32", language=entry.language)
+        log.info("exporting the model %s as ONNX graphs into %s, once", entry.id, folder)
+        export_onnx(runtime, folder, precision="int8" if precision == "int8" else "fp32", language=entry.language)
+    if not _passed(report) or report.stat().st_mtime_ns < manifest.stat().st_mtime_ns:
+        log.info("comparing %s with the model, once", folder)
+        verify_bundle(folder, runtime, report)
+
+
+def verify_bundle(folder: Path, runtime: Path, report: Path) -> str:
+    """Compare the exported model in `folder` with PyTorch, write the report and return its table.
+
+    Raises `BundleError` if it does not say what the model says, and `EnvironmentNotReady`.
+    """
+    from pockettts.onnx import need
+
+    need()
+    from pockettts.onnx.verify import verify_onnx
+
+    found = verify_onnx(folder, runtime, RECORDING, report)
+    found.require(folder)
+    return found.table()
+
+
+def _passed(report: Path) -> bool:
+    try:
+        return bool(files.read_json(report)["passed"])
+    except (PocketTTSError, KeyError, TypeError):
+        return False
 
 
 # --- text ---------------------------------------------------------------------------------------------------------
@@ -163,24 +196,24 @@ def _cut(manuscript: Manuscript, config: BookConfig, chunk: bool) -> list[Chunk]
 
 
 class PassingStore(TakeStore):
-    """A store that keeps nothing on disk, only the samples of the take that was made last."""
+    """A store for one take, which keeps its samples and nothing on disk."""
 
     def __init__(self) -> None:
         super().__init__(Path())
-        self._last: Int16 = np.zeros(0, np.int16)
+        self._samples: Int16 = np.zeros(0, np.int16)
 
     def get(self, key: str) -> Take | None:
         """There is never one."""
         return None
 
     def put(self, samples: Int16, take: Take) -> Take:
-        """Hold the samples until the next take."""
-        self._last = samples
+        """Hold the samples."""
+        self._samples = samples
         return take
 
     def load(self, take: Take) -> Int16:
-        """Return the samples that were put last."""
-        return self._last
+        """Return the samples that were put."""
+        return self._samples
 
 
 def with_seed(config: BookConfig, seed: int) -> BookConfig:
@@ -197,20 +230,28 @@ def speak(
     config: BookConfig,
     store: TakeStore | None = None,
     progress: Callable[[Take], None] | None = None,
+    lanes: int = 1,
 ) -> Iterator[Int16]:
     """Yield the samples of chunk after chunk, mono at 24 kHz: each take cleaned as in a book, and the pause after it.
 
     `config` must name the voice and the model that the engine was opened with, for they decide the seeds of the takes:
     a text has the samples here that it has in a book with the same settings and `synth.seed`. Takes come from `store`
     and are kept in it; without one nothing is written. `progress` hears of each take. The pause of the last chunk is
-    left out. Raises the errors of `takes.make_take`.
+    left out. With `lanes` (at most `engine.lanes`) that many chunks are spoken at once, which is sooner done and has
+    its first sound later. Raises the errors of `takes.make_take`.
     """
-    recipe = book.open_setup(with_seed(config, seed)).recipe
-    held = store if store is not None else PassingStore()
-    for number, chunk in enumerate(chunks, start=1):
-        key = content_key(chunk.text, recipe)
-        take = make_take(key, chunk.text, engine, held, config.synth, recipe.as_dict())
+    setup = book.open_setup(with_seed(config, seed))
+    recipe, ear = setup.recipe, open_ear(config.qa, setup.language)
+
+    def spoken(text: str) -> tuple[Take, Int16]:
+        held = store if store is not None else PassingStore()
+        take = make_take(content_key(text, recipe), text, engine, held, config.synth, recipe.as_dict(), ear)
+        return take, held.load(take)
+
+    outcomes = in_lanes([partial(spoken, chunk.text) for chunk in chunks], lanes)
+    for number, (chunk, outcome) in enumerate(zip(chunks, outcomes, strict=True), start=1):
+        take, samples = outcome()
         if progress is not None:
             progress(take)
         pause = seconds_to_samples(chunk.pause) if number < len(chunks) else 0
-        yield np.concatenate([prepare_take(held.load(take), config.audio), np.zeros(pause, np.int16)])
+        yield np.concatenate([prepare_take(samples, config.audio), np.zeros(pause, np.int16)])

@@ -380,7 +380,7 @@ class TakeStore:
 # --- making -------------------------------------------------------------------------------------------------------
 
 
-def _refusals(take: Take | Refused, text: str, synth: SynthConfig, ear: Ear | None) -> list[str]:
+def refusals(take: Take | Refused, text: str, synth: SynthConfig, ear: Ear | None) -> list[str]:
     """Return why the settings of now refuse an attempt with audio, by what is known of it."""
     reasons = judge(take.quality, text, synth.checks) if take.quality else []
     if ear is not None and take.heard is not None and take.heard.by == ear.name:
@@ -390,10 +390,10 @@ def _refusals(take: Take | Refused, text: str, synth: SynthConfig, ear: Ear | No
 
 def _still_the_choice(take: Take, synth: SynthConfig, ear: Ear | None) -> bool:
     """Whether the settings of now would have chosen this take: those of its day may have been other ones."""
-    if not all(r.quality is None or _refusals(r, take.text, synth, ear) for r in take.refused):
+    if not all(r.quality is None or refusals(r, take.text, synth, ear) for r in take.refused):
         return False
     if take.accepted:
-        return take.attempt < synth.attempts and not _refusals(take, take.text, synth, ear)
+        return take.attempt < synth.attempts and not refusals(take, take.text, synth, ear)
     return synth.allow_failed and len(take.refused) == synth.attempts
 
 

@@ -1,8 +1,10 @@
 """Calls of `pockettts` in this process, with what a shell would see of them."""
 
+import contextlib
 import io
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -21,12 +23,24 @@ class Answer:
 Call = Callable[..., Answer]
 
 
+@contextlib.contextmanager
+def _logging_restored() -> Iterator[None]:
+    """A program may set up logging as it likes; the next test must not find it so."""
+    root, ours = logging.getLogger(), logging.getLogger("pockettts")
+    before = list(root.handlers), root.level, ours.level
+    root.handlers = []
+    try:
+        yield
+    finally:
+        root.handlers, root.level, ours.level = before
+
+
 def caller(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Call:
     """Return a function that calls the command with arguments and standard input; it never shows a traceback."""
 
     def call(*arguments: str, stdin: bytes | None = None) -> Answer:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin or b"")))
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as ended, _logging_restored():
             exit_with_sentence(lambda: app(args=list(arguments), prog_name="pockettts"))
         out, err = capsysbinary.readouterr()
         answer = Answer(int(ended.value.code or 0), out.decode("utf-8", "replace"), err.decode())

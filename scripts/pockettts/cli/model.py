@@ -115,6 +115,7 @@ def verify(
     """Check the files of a fetched model against its lock, and every exported model against its manifest."""
     from pockettts import book, models
     from pockettts.onnx.bundle import MANIFEST, read_bundle
+    from pockettts.speaking import verify_bundle
 
     with in_project(context, model=model) as settings:
         entry = _entry(settings)
@@ -126,18 +127,8 @@ def verify(
             read_bundle(manifest.parent)
             print(f"ok\t{manifest.parent}")
             if onnx:
-                _compare(manifest.parent, folder / "runtime.yaml")
-
-
-def _compare(bundle: Path, runtime: Path) -> None:
-    from pockettts.onnx import need
-
-    need()
-    from pockettts.onnx.verify import verify_onnx
-
-    report = verify_onnx(bundle, runtime, Path("voices/bundled.wav"), bundle.with_suffix(".verify.json"))
-    print(report.table(), end="")
-    report.require(bundle)
+                report = manifest.parent.with_suffix(".verify.json")
+                print(verify_bundle(manifest.parent, folder / "runtime.yaml", report), end="")
 
 
 def export(

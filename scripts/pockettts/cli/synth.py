@@ -179,7 +179,7 @@ def _join(path: Path, chunks: Sequence[Chunk], settings: Settings) -> None:
         WavWriter(path) as writer,
         progress("chunk", len(chunks)) as step,
     ):
-        for samples in speak(engine, chunks, settings.synth.seed, settings, store):
+        for samples in speak(engine, chunks, settings.synth.seed, settings, store, lanes=engine.lanes):
             writer.write(samples)
             step()
     print(f"{writer.samples / RATE:.2f} s, model {setup.model.id}, voice {setup.voice.id}", file=sys.stderr)
