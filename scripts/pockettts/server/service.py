@@ -49,7 +49,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a client wants spoken, whichever route it came by; `text_field` and `voice_field` are its names there."""
+    """What a client wants spoken, whichever route it came by; `text_field` is what that calls the text."""
 
     text: str
     voice: str | None
@@ -72,7 +72,7 @@ async def speak(request: Request, service: Service, wish: Wish) -> Response:
     record.voice, record.characters, record.format = voice, len(wish.text), wish.format
     record.text = wish.text if service.settings.log_text else None
     record.job = job = Job(
-        {"text": wish.text, "voice": voice, "seed": seed, "chunk": wish.chunk},
+        {"text": wish.text, "voice": voice, "seed": seed, "chunk": wish.chunk, "stream": wish.stream},
         record.arrived + service.settings.request_timeout,
         arrived=record.arrived,
     )

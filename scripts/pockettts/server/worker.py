@@ -38,11 +38,13 @@ class Speaker:
         self._engine.close()
 
     def __call__(self, message: Mapping[str, Any]) -> Iterator[bytes]:
-        """Yield the sound of a text, chunk after chunk. `message`: text, voice (an id), seed, chunk."""
+        """Yield the sound of a text, chunk after chunk. `message`: text, voice (an id), seed, chunk, stream."""
         settings = self.settings.model_copy(update={"voice": message["voice"]})
         chunks = chunks_of(message["text"], settings, chunk=message["chunk"])
         self._take_voice(settings)
-        for samples in speak(self._engine, chunks, message["seed"], settings):
+        # Lanes have all of it done sooner, and the first of it later.
+        lanes = 1 if message["stream"] else self._engine.lanes
+        for samples in speak(self._engine, chunks, message["seed"], settings, lanes=lanes):
             yield samples.tobytes()
 
     def _take_voice(self, settings: BookConfig) -> None:
