@@ -121,6 +121,9 @@ def test_formats(server: Running, form: str, stream: bool) -> None:
         ({"text": "runaway"}, 422, "unspeakable", "did not find the end"),
         (b"{", 400, "bad_request", "The body is not valid JSON: "),
         (b'"text"', 400, "bad_request", "The body must be a JSON object"),
+        (b"[" * 5_000, 400, "bad_request", "The body"),
+        (b'{"text": "x", "seed": ' + b"9" * 5_000 + b"}", 400, "bad_request", ""),
+        (b'{"text": "x", "seed": NaN}', 400, "bad_request", "seed: "),
         (b"\xff\xfe", 400, "bad_request", "The body"),
         (b'{"text": "\\ud800"}', 400, "bad_request", "text: "),
     ],
@@ -437,12 +440,17 @@ def test_a_signal_under_load_lets_requests_end_and_leaves_no_process(number: int
         assert orphans(children) == []
 
 
-def test_what_is_not_done_in_time_is_stopped_and_told() -> None:
-    with fake_server(shutdown_timeout=1) as server, ThreadPoolExecutor(1) as threads:
+@pytest.mark.parametrize("signals", [1, 2])
+def test_what_is_not_done_in_time_is_stopped_and_told(signals: int) -> None:
+    patience = 1 if signals == 1 else 600
+    with fake_server(shutdown_timeout=patience) as server, ThreadPoolExecutor(1) as threads:
         server.wait_ready()
         children = [child.pid for child in psutil.Process(server.process.pid).children()]
         asked = threads.submit(server.ask, "/tts", {"text": "hang"})
         server.until(lambda: server.metric("pockettts_workers_busy") == 1)
+        if signals == 2:
+            server.process.send_signal(signal.SIGINT)
+            server.wait_log(event="shutting down")
         assert server.stop() == 1
         assert (asked.result().status, asked.result().json["kind"]) == (503, "closing")
         assert server.wait_log(event="stopped before all was done")["requests"] == 1

@@ -145,3 +145,21 @@ def test_the_server_says_what_the_command_line_says(project: Path, engine: str, 
     with wave.open(str(out)) as sound:
         expected = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
     assert all(np.array_equal(samples, expected) for samples in asked)
+
+
+@pytest.mark.slow
+def test_the_process_of_engine_cli_ends_when_its_client_leaves(project: Path) -> None:
+    with running([*SERVE, "--engine", "cli", "--workers", "1"], project) as server:
+        server.wait_ready(seconds=300)
+
+        def speaking() -> list[int]:
+            children = psutil.Process(server.process.pid).children(recursive=True)
+            return [child.pid for child in children if "generate" in child.cmdline()]
+
+        with server.connect() as client:
+            client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            client.sendall(b'Content-Length: 18\r\n\r\n{"text": "Hello."}')
+            server.until(lambda: bool(speaking()), 60)
+            pids = speaking()
+        server.until(lambda: not any(psutil.pid_exists(pid) for pid in pids), 60)
+        server.wait_ready()

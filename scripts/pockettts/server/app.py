@@ -121,7 +121,9 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     async def health() -> Health:
         return Health()
 
-    @app.get("/ready", summary="Whether it can speak", responses={503: ERRORS[503], **OTHER})
+    cold: openai.Responses = {503: {"model": ErrorReply, "description": "No worker is warm."}}
+
+    @app.get("/ready", summary="Whether it can speak", responses={**cold, **OTHER})
     async def ready() -> Readiness:
         pool = service.pool
         if not pool.ready or pool.closing:

@@ -490,7 +490,9 @@ class Pool:
             with contextlib.suppress(ValueError):
                 self._idle.remove(worker)
             if not self._closing:
-                log.warning("a worker is replaced", worker=worker.process.pid, reason=worker.loss, it=worker.ending())
+                # How one ended that we killed ourselves says nothing.
+                told = {"it": worker.ending()} if worker.loss == "crashed" else {}
+                log.warning("a worker is replaced", worker=worker.process.pid, reason=worker.loss, **told)
                 self._on_restart(worker.loss)
 
     def _report(self, error: PocketTTSError) -> None:

@@ -171,6 +171,9 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
         self.unfinished = frozenset(self.server_state.tasks)
+        # Those whose time is up are cancelled already; after a second signal nobody has done it.
+        for task in self.unfinished:
+            task.cancel()
 
 
 def _uvicorn(app: ASGIApp, settings: ServerSettings) -> _Server:
