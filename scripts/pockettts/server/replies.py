@@ -26,7 +26,7 @@ _REFUSALS = {
     "TakeRejected": (422, "unspeakable"),
     "EngineTimeout": (504, "late"),
 }
-_PLAIN = {404: "not_found", 405: "method_not_allowed"}
+_PLAIN = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
 
 
 class Problem(Exception):
