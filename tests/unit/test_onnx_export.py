@@ -22,7 +22,7 @@ from onnx_models import SHAPES, Exported, bundled_export, make_random, recording
 
 from pockettts.errors import BundleError, ModelError
 from pockettts.files import sha256_file
-from pockettts.onnx import export, verify
+from pockettts.onnx import export, listen, verify
 from pockettts.onnx.bundle import GRAPHS, QUANTIZED, read_bundle
 from pockettts.onnx.tokens import model_from_json, tokenizer_files
 
@@ -261,6 +261,31 @@ def test_the_report_is_written(exported: Exported, tmp_path: Path) -> None:
     report = verify.verify_onnx(exported.fp32.folder, exported.runtime, recorded, out)
     assert json.loads(out.read_text()) == report.as_dict()
     assert (tmp_path / "fp32.verify.txt").read_text() == report.table()
+
+
+def test_int8_is_judged_by_what_is_heard(exported: Exported, tmp_path: Path) -> None:
+    out = tmp_path / "int8.verify.json"
+    recorded = BUNDLED.parents[1] / "voices" / "bundled.wav"
+    report = verify.verify_onnx(exported.int8.folder, exported.runtime, recorded, out)
+    assert report.passed, report.table()
+    told = {check.name: check.note for check in report.checks if check.name.startswith("speech")}
+    assert "dB" in told["speech: level"]
+    assert "word error rate" in told["speech: words"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "passed"),
+    [(0.1, 0.15, True), (0.1, 0.25, False), (0.0, 0.11, False), (0.9, 1.0, True), (0.5, 0.7, False)],
+)
+def test_words_of_int8_may_be_little_worse(theirs: float, ours: float, passed: bool) -> None:
+    assert listen.judge_words(theirs, ours)[0] is passed
+
+
+def test_a_level_that_differs_is_seen() -> None:
+    tone = (3000 * np.sin(np.arange(24_000) / 20)).astype(np.int16)
+    assert listen.level(tone) == pytest.approx(20 * np.log10(3000 / 32768 / 2**0.5), abs=0.1)
+    assert listen.judge_level(listen.level(tone), listen.level(tone))[0]
+    assert not listen.judge_level(listen.level(tone), listen.level(tone // 2))[0]
 
 
 # --- bad input ----------------------------------------------------------------------------------------------------
