@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,29 @@ def sha256_file(path: Path) -> str:
     """Return the sha256 of a file's bytes, in hex, read in blocks."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process holds the file `lock`, and hold it.
+
+    Where it cannot be written there is nobody to wait for: who only reads goes on without.
+    """
+    try:
+        file = lock.open("a")
+    except OSError:
+        yield
+        return
+    with file:
+        # Not every file system can lock.
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            # A process that was forked meanwhile has the file open too, which would keep the lock.
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -57,19 +57,23 @@ class Ready:
 def make_ready(config: BookConfig, results: Path = book.RESULTS) -> Ready:
     """Make what is missing below `results` for speaking with these settings: what rules of the build would make.
 
-    Quick when all is there. Paths of the project are relative to the current directory. Raises `ModelError` (with its
-    kinds for a hub that refuses or cannot be reached), `VoiceError`, `BundleError` and `EnvironmentNotReady`.
+    Quick when all is there; of several processes one makes it and the others wait. Paths of the project are relative
+    to the current directory. Raises `ModelError` (with its kinds for a hub that refuses or cannot be reached),
+    `VoiceError`, `BundleError` and `EnvironmentNotReady`.
     """
     setup = book.open_setup(config)
     folder = results / "models" / setup.model.id
-    lock = ready_model(setup.model, folder, allow_ungated=config.hub.allow_ungated)
     runtime = folder / "runtime.yaml"
     voice = results / "voices" / setup.model.id / f"{setup.voice.id}.safetensors"
-    ready_voice(setup.voice, setup.model, lock, voice, runtime, config.synth.executable)
-    bundle = None
-    if config.engine == "onnx":
-        bundle = results / "onnx" / setup.model.id / config.synth.precision
-        ready_bundle(setup.model, runtime, bundle, config.synth.precision)
+    bundle = results / "onnx" / setup.model.id / config.synth.precision if config.engine == "onnx" else None
+    # A read-only project is fine, if all is there.
+    with contextlib.suppress(OSError):
+        results.mkdir(parents=True, exist_ok=True)
+    with files.alone(results / ".ready.lock"):
+        lock = ready_model(setup.model, folder, allow_ungated=config.hub.allow_ungated)
+        ready_voice(setup.voice, setup.model, lock, voice, runtime, config.synth.executable)
+        if bundle is not None:
+            ready_bundle(setup.model, runtime, bundle, config.synth.precision)
     return Ready(config, runtime, voice, bundle)
 
 

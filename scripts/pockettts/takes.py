@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import logging
@@ -301,25 +300,9 @@ class TakeStore:
                 with contextlib.suppress(FileNotFoundError):
                     path.replace(folder / f"{path.stem}.{mark}{path.suffix}")
 
-    @contextlib.contextmanager
-    def _locked(self, key: str) -> Iterator[None]:
+    def _locked(self, key: str) -> contextlib.AbstractContextManager[None]:
         """Keep a reader from taking audio whose sidecar is still to come for damaged, and two writers from mixing."""
-        try:
-            lock = (self.root / key[:2] / ".lock").open("a")
-        except OSError:
-            # A store that cannot be written has no writers.
-            yield
-            return
-        with lock:
-            # Not every file system can lock.
-            with contextlib.suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                # A process that was forked meanwhile has the file open too, which would keep the lock.
-                with contextlib.suppress(OSError):
-                    fcntl.flock(lock, fcntl.LOCK_UN)
+        return files.alone(self.root / key[:2] / ".lock")
 
     def put(self, samples: Int16, take: Take) -> Take:
         """Keep a take under its key, audio first; returns it with the sha256 and size of the file.

@@ -32,7 +32,9 @@ def _logging_restored() -> Iterator[None]:
     try:
         yield
     finally:
-        root.handlers, root.level, ours.level = before
+        root.handlers = before[0]
+        root.setLevel(before[1])
+        ours.setLevel(before[2])
 
 
 def caller(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Call:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -70,6 +75,23 @@ def test_weights_that_have_changed_are_found(project: Path) -> None:
         make_ready(CONFIG, book.RESULTS)
 
 
+def test_of_two_that_need_a_voice_one_makes_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    voice = Path("results/voices/bundled/bundled.safetensors")
+    kept = voice.rename("kept.safetensors")
+    made: list[str] = []
+
+    def export(*args: object, **options: object) -> None:
+        made.append("voice")
+        time.sleep(0.3)
+        shutil.copyfile(kept, voice)
+
+    monkeypatch.setattr("pockettts.voices.export_voice", export)
+    with ThreadPoolExecutor() as pool:
+        ready = list(pool.map(lambda _: make_ready(CONFIG, book.RESULTS), range(3)))
+    assert made == ["voice"]
+    assert len(set(map(str, ready))) == 1
+
+
 def test_an_exported_model_is_used_only_with_a_report_that_it_passed(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,7 +108,7 @@ def test_an_exported_model_is_used_only_with_a_report_that_it_passed(
         done.append("verify")
         out.write_text('{"passed": true}')
 
-    monkeypatch.setattr("pockettts.onnx.export.export_onnx", exported)
+    monkeypatch.setitem(sys.modules, "pockettts.onnx.export", SimpleNamespace(export_onnx=exported))
     monkeypatch.setattr("pockettts.speaking.verify_bundle", verified)
     config = CONFIG.model_copy(update={"engine": "onnx"})
 
