@@ -121,7 +121,7 @@ def test_formats(server: Running, form: str, stream: bool) -> None:
         ({"text": "runaway"}, 422, "unspeakable", "did not find the end"),
         (b"{", 400, "bad_request", "The body is not valid JSON: "),
         (b'"text"', 400, "bad_request", "The body must be a JSON object"),
-        (b"[" * 5_000, 400, "bad_request", "The body"),
+        (b"[" * 5_000, 400, "bad_request", "the body"),
         (b'{"text": "x", "seed": ' + b"9" * 5_000 + b"}", 400, "bad_request", ""),
         (b'{"text": "x", "seed": NaN}', 400, "bad_request", "seed: "),
         (b"\xff\xfe", 400, "bad_request", "The body"),

@@ -225,5 +225,7 @@ def _announce(settings: ServerSettings, config: BookConfig, listener: socket.soc
         engine=config.engine,
         workers=settings.workers,
     )
+    if config.engine == "cli":
+        log.warning("engine cli starts pocket-tts for every chunk; --engine torch or onnx answers much sooner")
     if not address.loopback and settings.token is None:
         log.warning("other machines can reach this server, and it asks for no token")
