@@ -16,7 +16,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -328,7 +328,7 @@ class Pool:
 
     # --- speaking
 
-    async def stream(self, job: Job) -> AsyncIterator[bytes]:
+    async def stream(self, job: Job) -> AsyncGenerator[bytes, None]:
         """Yield the audio of a job part by part, as it comes; the worker never waits for the reader.
 
         Raises `QueueFull`, `TooLate`, `WorkerLost`, `Refused` and `Closing`. Ending early cancels the job.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -99,13 +100,14 @@ def _check(service: Service, wish: Wish, voice: str) -> None:
 
 
 async def _encoded(
-    request: Request, encoder: Encoder, first: bytes, parts: AsyncIterator[bytes]
+    request: Request, encoder: Encoder, first: bytes, parts: AsyncGenerator[bytes, None]
 ) -> AsyncIterator[bytes]:
     try:
-        yield encoder.feed(first)
-        async for part in parts:
-            yield encoder.feed(part)
-        yield encoder.end()
+        async with contextlib.aclosing(parts):
+            yield encoder.feed(first)
+            async for part in parts:
+                yield encoder.feed(part)
+            yield encoder.end()
     except Exception as error:
         # The status is sent already. Without its end the answer is broken off, which every client sees.
         fail(request.scope, error)
