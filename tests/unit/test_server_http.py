@@ -117,6 +117,8 @@ def test_formats(server: Running, form: str, stream: bool) -> None:
         ({"text": "x", "voice": "hf://kyutai/tts-voices/a.wav"}, 400, "unknown_voice", "There are: bundled, other."),
         ({"text": "x", "voic": "other"}, 400, "bad_request", "There is no field 'voic'."),
         ({"text": "x", "seed": -1}, 400, "bad_request", "seed: input should be greater than or equal to 0."),
+        ({"text": "x", "seed": True}, 400, "bad_request", "seed: input should be a valid integer."),
+        ({"text": "x", "chunk": "no"}, 400, "bad_request", "chunk: input should be a valid boolean."),
         ({"text": "x", "format": "mp4"}, 400, "bad_request", "format: input should be 'wav', 'pcm',"),
         ({"text": "runaway"}, 422, "unspeakable", "did not find the end"),
         (b"{", 400, "bad_request", "The body is not valid JSON: "),

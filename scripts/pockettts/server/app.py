@@ -26,6 +26,7 @@ from pockettts.server import openai
 from pockettts.server.audio import MEDIA_TYPES, Format
 from pockettts.server.limits import Body, Token
 from pockettts.server.metrics import CONTENT_TYPE, Metrics
+from pockettts.server.openai import Seed
 from pockettts.server.record import Recorder, fail, record_of
 from pockettts.server.replies import ErrorReply, Problem, error_body
 from pockettts.server.service import Service, Wish, speak
@@ -47,10 +48,10 @@ class SpeakRequest(BaseModel):
 
     text: str = Field(min_length=1)
     voice: str | None = Field(None, max_length=100, description="An id of /voices; the server's own if left out.")
-    seed: int | None = Field(None, ge=0, lt=2**31, description="The same seed gives the same audio.")
-    chunk: bool = Field(True, description="Cut the text at sentences; false: speak it in one go.")
+    seed: Seed | None = Field(None, description="The same seed gives the same audio.")
+    chunk: bool = Field(True, strict=True, description="Cut the text at sentences; false: speak it in one go.")
     format: Format = Field("wav", description="pcm is 16 bit, little endian, mono, 24 kHz.")
-    stream: bool = Field(False, description="Send audio as it is made; a WAV then does not know its length.")
+    stream: bool = Field(False, strict=True, description="Send audio as it is made; a WAV then has no length.")
 
 
 class Health(BaseModel):

@@ -39,6 +39,9 @@ ERRORS: Responses = {
 }
 
 
+Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+
+
 class VoiceReference(BaseModel):
     """A voice as newer clients name it."""
 
@@ -56,10 +59,10 @@ class SpeechRequest(BaseModel):
     model: str = Field(max_length=100, description=f"The model that is loaded; {', '.join(ALIASES)} mean it as well.")
     voice: Annotated[str, Field(max_length=100)] | VoiceReference = Field(description="An id of /v1/audio/voices.")
     response_format: Format = Field("mp3", description="pcm is 16 bit, little endian, mono, 24 kHz.")
-    speed: float = Field(1.0, description="Only 1: the model has no other speed.")
+    speed: float = Field(1.0, strict=True, description="Only 1: the model has no other speed.")
     instructions: str | None = Field(None, description="Only empty: the model follows none.")
     stream_format: Literal["audio", "sse"] = Field("audio", description="Only audio.")
-    seed: int | None = Field(None, ge=0, lt=2**31, description="The same seed gives the same audio.")
+    seed: Seed | None = Field(None, description="The same seed gives the same audio.")
 
 
 class VoiceItem(BaseModel):
