@@ -29,7 +29,7 @@ TOKEN = "a-token-of-some-length"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
-    limits = {"max_text_bytes": 300, "header_timeout": 1, "body_timeout": 1}
+    limits = {"max_text_bytes": 300, "header_timeout": 1, "body_timeout": 5}
     with fake_server(workers=2, queue=8, log_text=True, **limits) as running:
         running.wait_ready(2)
         yield running
@@ -82,11 +82,11 @@ def test_a_streamed_wav_says_that_it_knows_no_length(server: Running) -> None:
 
 def test_audio_comes_while_the_rest_is_spoken(server: Running) -> None:
     with server.connect() as client:
-        body = json.dumps({"text": "slow 40", "stream": True, "format": "pcm"}).encode()
+        body = json.dumps({"text": "slow 200", "stream": True, "format": "pcm"}).encode()
         client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
         client.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
         assert client.recv(100).startswith(b"HTTP/1.1 200")
-        assert server.metric("pockettts_workers_busy") == 1
+        assert server.metric("pockettts_workers_busy") >= 1
 
 
 @pytest.mark.parametrize("form", ["mp3", "opus", "aac", "flac"])
@@ -280,6 +280,7 @@ def test_a_client_that_does_not_read_is_dropped_and_keeps_no_worker(server: Runn
 
 def test_a_client_that_leaves_frees_its_worker(server: Running) -> None:
     for stream in (False, True):
+        server.until(lambda: server.metric("pockettts_workers_busy") == 0)
         with server.connect() as client:
             body = json.dumps({"text": "slow 1000", "stream": stream}).encode()
             client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Request-Id: gone\r\n")
@@ -287,7 +288,7 @@ def test_a_client_that_leaves_frees_its_worker(server: Running) -> None:
             server.until(lambda: server.metric("pockettts_workers_busy") == 1)
         server.until(lambda: server.metric("pockettts_workers_busy") == 0)
     assert server.wait_log(event="request", id="gone")["status"] == 499
-    assert server.metric('pockettts_errors_total{kind="client_left"}') >= 2
+    server.until(lambda: server.metric('pockettts_errors_total{kind="client_left"}') >= 2)
 
 
 def test_too_many_connections_are_turned_away() -> None:
@@ -312,7 +313,8 @@ def test_a_full_queue_answers_429_and_loses_nothing() -> None:
         assert all(1 <= int(reply.headers["retry-after"]) <= 60 for reply in refused)
         assert all(reply.json["kind"] == "busy" for reply in refused)
         assert len(refused) + sum(reply.status == 200 for _, reply in replies) == 12
-        assert server.metric('pockettts_requests_total{route="/tts",status="429"}') == len(refused)
+        counted = 'pockettts_requests_total{route="/tts",status="429"}'
+        server.until(lambda: server.metric(counted) == len(refused))
 
 
 def test_a_late_request_gets_504_and_a_hung_worker_is_replaced() -> None:
@@ -359,14 +361,18 @@ def test_killing_a_worker_under_load_loses_no_request(server: Running) -> None:
 
 
 def test_metrics_tell_what_happened(server: Running) -> None:
-    before = server.metric('pockettts_requests_total{route="/tts",status="200"}')
-    server.ask("/tts", {"text": "Hello."})
-    server.ask("/tts", {"text": "refuse"})
+    grows = {
+        'pockettts_requests_total{route="/tts",status="200"}': {"text": "Hello."},
+        "pockettts_rtf_count": {"text": "Hello."},
+        'pockettts_errors_total{kind="bad_request"}': {"text": "refuse"},
+    }
+    for name, wish in grows.items():
+        before = server.metric(name)
+        server.ask("/tts", wish)
+        # It is counted after the answer has gone.
+        server.until(lambda name=name, before=before: server.metric(name) > before)
     server.ask("/etc/../unknown")
-    assert server.metric('pockettts_requests_total{route="/tts",status="200"}') == before + 1
-    assert server.metric('pockettts_errors_total{kind="bad_request"}') >= 1
-    assert server.metric('pockettts_requests_total{route="unmatched",status="404"}') >= 1
-    assert server.metric("pockettts_rtf_count") >= before + 1
+    server.until(lambda: server.metric('pockettts_requests_total{route="unmatched",status="404"}') >= 1)
     names = server.ask("/metrics").body.decode()
     for name in ("synthesis_seconds", "first_audio_seconds", "queue_seconds", "queue_depth", "workers_busy"):
         assert f"pockettts_{name}" in names

@@ -16,9 +16,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pockettts.server.record import fail, record_of
 from pockettts.server.replies import GONE, Problem, send_problem
 
-LINGER_SECONDS = 1.0
-"""How long a body that is too long is read on and thrown away: a client that is still sending hears no answer."""
-
 
 class Token:
     """ASGI middleware: lets nothing but the `public` paths pass without the bearer token."""
@@ -127,9 +124,10 @@ class Body:
         raise too_long
 
     async def _throw_away(self, receive: Receive) -> None:
-        until = time.monotonic() + LINGER_SECONDS
+        """Read on for as long as a body may take: a client that is still sending hears no answer."""
+        until = time.monotonic() + self.seconds
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_SECONDS):
+            async with asyncio.timeout(self.seconds):
                 # Where parts are always there already, nothing waits and no timeout comes.
                 while time.monotonic() < until:
                     message = await receive()
