@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled bench-engines cli-docs dag clean
+.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled bench-engines load cli-docs dag clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bundled: env ## make the bundled model and voice again from their seed
 
 bench-engines: env ## measure the engines side by side into results/bench/engines.{md,json,png} (ten minutes)
 	$(BIN)/python scripts/bench_engines.py
+
+load: env ## load the server with 1 to 64 clients into results/load.md (two minutes)
+	$(BIN)/python tests/load.py
 
 cli-docs: env ## write the reference of the commands into docs/CLI.md
 	sed -i '/^<!-- made by make cli-docs -->$$/q' docs/CLI.md

@@ -20,6 +20,7 @@ from pydantic import PrivateAttr
 
 from pockettts.config import BookConfig, Section, validate
 from pockettts.errors import ConfigError
+from pockettts.server.settings import ServerSettings
 
 PREFIX = "POCKETTTS_"
 NO_SETTINGS = {
@@ -42,6 +43,18 @@ SHORT = {
     "dictionary": "text.dictionary",
     "allow-ungated": "hub.allow_ungated",
     "log-level": "log.level",
+    "listen": "server.listen",
+    "workers": "server.workers",
+    "queue": "server.queue",
+    "max-text-bytes": "server.max_text_bytes",
+    "request-timeout": "server.request_timeout",
+    "shutdown-timeout": "server.shutdown_timeout",
+    "metrics-addr": "server.metrics_addr",
+    "token": "server.token",
+    "token-file": "server.token_file",
+    "cors-origins": "server.cors_origins",
+    "log-format": "server.log_format",
+    "log-text": "server.log_text",
 }
 """Short names of keys, for flags and variables. A key of the first level, such as `voice`, is its own."""
 
@@ -56,6 +69,7 @@ class Settings(BookConfig):
     """What config.yaml may hold, and what concerns the command line only."""
 
     log: LogSettings = LogSettings()
+    server: ServerSettings = ServerSettings()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 

@@ -1,0 +1,224 @@
+"""The application: the routes, the page, and the layers around them.
+
+connection -> Recorder -> CORS -> Token -> Body -> routes -> service -> pool
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from importlib.resources import files
+from typing import Literal
+
+import jinja2
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pockettts import __version__
+from pockettts.errors import PocketTTSError
+from pockettts.server import openai
+from pockettts.server.audio import MEDIA_TYPES, Format
+from pockettts.server.limits import Body, Token
+from pockettts.server.metrics import CONTENT_TYPE, Metrics
+from pockettts.server.openai import Seed
+from pockettts.server.record import Recorder, fail, record_of
+from pockettts.server.replies import ErrorReply, Problem, error_body
+from pockettts.server.service import Service, Wish, speak
+
+PUBLIC = ("/", "/docs", "/openapi.json", "/health", "/ready")
+"""What needs no token: nothing here tells anything of the texts, or costs anything."""
+
+OTHER: openai.Responses = {"default": {"model": ErrorReply, "description": "An error."}}
+ERRORS: openai.Responses = {
+    **{status: {"model": ErrorReply, "description": text} for status, text in openai.FAILURES.items()},
+    **OTHER,
+}
+
+
+class SpeakRequest(BaseModel):
+    """A text to speak."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1)
+    voice: str | None = Field(None, max_length=100, description="An id of /voices; the server's own if left out.")
+    seed: Seed | None = Field(None, description="The same seed gives the same audio.")
+    chunk: bool = Field(True, strict=True, description="Cut the text at sentences; false: speak it in one go.")
+    format: Format = Field("wav", description="pcm is 16 bit, little endian, mono, 24 kHz.")
+    stream: bool = Field(False, strict=True, description="Send audio as it is made; a WAV then has no length.")
+
+
+class Health(BaseModel):
+    """The server answers."""
+
+    status: Literal["ok"] = "ok"
+    version: str = __version__
+
+
+class Readiness(BaseModel):
+    """The server can speak."""
+
+    status: Literal["ready"] = "ready"
+    workers: int = Field(description="Warm workers.")
+    queued: int = Field(description="Requests that wait.")
+
+
+class VoiceItem(BaseModel):
+    """A voice and what its licence asks."""
+
+    id: str
+    licence: str
+    commercial: bool = Field(description="Whether commercial use is allowed.")
+    attribution: str
+    default: bool
+
+
+class VoiceList(BaseModel):
+    """All voices."""
+
+    voices: list[VoiceItem]
+
+
+def build_app(service: Service) -> ASGIApp:
+    """Return the whole application for a service; its pool must be opened, and closed, by the caller."""
+    app = FastAPI(
+        title="Pocket TTS",
+        version=__version__,
+        description="Speech from text, on this machine. Errors are JSON and have the id of their request.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    _add_routes(app, service)
+    app.include_router(openai.routes(service))
+    _add_pages(app, service)
+    _add_errors(app)
+    return _in_layers(app, service)
+
+
+def _in_layers(app: ASGIApp, service: Service) -> ASGIApp:
+    settings = service.settings
+    app = Body(app, settings.max_body_bytes, settings.body_timeout)
+    if settings.token is not None:
+        app = Token(app, settings.token.get_secret_value(), PUBLIC)
+    if settings.cors_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
+            expose_headers=["X-Request-Id", "X-Audio-Seconds", "Retry-After"],
+        )
+    return Recorder(app, service.metrics)
+
+
+def _add_routes(app: FastAPI, service: Service) -> None:
+    @app.get("/health", summary="Whether the server runs", responses=OTHER)
+    async def health() -> Health:
+        return Health()
+
+    cold: openai.Responses = {503: {"model": ErrorReply, "description": "No worker is warm."}}
+
+    @app.get("/ready", summary="Whether it can speak", responses={**cold, **OTHER})
+    async def ready() -> Readiness:
+        pool = service.pool
+        if not pool.ready or pool.closing:
+            raise Problem(503, "not_ready", "No worker is ready to speak.", headers={"Retry-After": "5"})
+        return Readiness(workers=pool.ready, queued=pool.queued)
+
+    @app.get("/voices", summary="List the voices", responses=OTHER)
+    async def list_voices() -> VoiceList:
+        return VoiceList(
+            voices=[
+                VoiceItem(
+                    id=voice.id,
+                    licence=voice.licence,
+                    commercial=voice.commercial,
+                    attribution=voice.attribution,
+                    default=voice.id == service.config.voice,
+                )
+                for voice in service.voices.values()
+            ]
+        )
+
+    audio = {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES.values()}
+
+    @app.post(
+        "/tts",
+        summary="Speak a text",
+        response_class=Response,
+        responses={200: {"content": audio, "description": "The audio."}, **ERRORS},
+    )
+    async def tts(request: Request, wish: SpeakRequest) -> Response:
+        return await speak(request, service, Wish(**wish.model_dump()))
+
+    if service.settings.metrics_addr is None:
+        plain: openai.Responses = {200: {"content": {"text/plain": {}}, "description": "Metrics."}}
+
+        @app.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses={**plain, **OTHER})
+        async def metrics() -> Response:
+            return Response(service.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _add_pages(app: FastAPI, service: Service) -> None:
+    templates = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (files(__package__) / "page" / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    facts = {"version": __version__, "token": service.settings.token is not None}
+
+    @app.get("/", include_in_schema=False)
+    async def index() -> HTMLResponse:
+        limit = service.settings.max_text_bytes
+        return _page(templates.get_template("index.html").render(**facts, limit=limit, formats=list(MEDIA_TYPES)))
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return _page(templates.get_template("docs.html").render(**facts, api=app.openapi()))
+
+
+def _page(html: str) -> HTMLResponse:
+    """Return a page that may run its own script and style and nothing else, and talk to this server only."""
+
+    def hashes(tag: str) -> str:
+        texts = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
+        return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
+
+    policy = (
+        f"default-src 'none'; script-src {hashes('script')}; style-src {hashes('style')};"
+        " connect-src 'self'; media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return HTMLResponse(html, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})
+
+
+def _add_errors(app: FastAPI) -> None:
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        problem = fail(request.scope, error)
+        body = error_body(request.url.path, problem, record_of(request.scope).id)
+        return JSONResponse(body, status_code=problem.status, headers=problem.headers)
+
+    for kind in (Problem, PocketTTSError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)
+
+
+def metrics_app(metrics: Metrics) -> ASGIApp:
+    """Return the application of --metrics-addr: /metrics and nothing else."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        found = scope["path"] == "/metrics" and scope["method"] in ("GET", "HEAD")
+        reply: Response = JSONResponse({"error": "There is only GET /metrics here.", "kind": "not_found"}, 404)
+        if found:
+            reply = Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+        await reply(scope, receive, send)
+
+    return app

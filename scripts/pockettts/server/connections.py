@@ -1,0 +1,88 @@
+"""Connections: how many there may be, how long one may take to send its headers or to read what waits for it.
+
+The outermost layer of all: uvicorn's protocol with the limits that it lacks, and errors in JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from pockettts.server.settings import ServerSettings
+
+
+def limited_protocol(settings: ServerSettings) -> type[H11Protocol]:
+    """Return the class that uvicorn is to make of every connection."""
+
+    class LimitedProtocol(H11Protocol):
+        """One connection."""
+
+        _reading: asyncio.TimerHandle | None = None
+        _writing: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            if len(self.connections) > settings.max_connections:
+                self._turn_away(503, "busy", "The server has as many connections as it allows. Try again later.")
+                return
+            self._await_headers()
+
+        def data_received(self, data: bytes) -> None:
+            if self.transport.is_closing():
+                return
+            super().data_received(data)
+            self._await_headers()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            for timer in (self._reading, self._writing):
+                if timer is not None:
+                    timer.cancel()
+            super().connection_lost(exc)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._writing = self.loop.call_later(settings.body_timeout, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            if self._writing is not None:
+                self._writing.cancel()
+
+        def send_400_response(self, msg: str) -> None:
+            self._turn_away(400, "bad_request", msg)
+
+        def _await_headers(self) -> None:
+            """Have a timer while the headers of a request are awaited, and none while it is answered."""
+            awaited = self.cycle is None or self.cycle.response_complete
+            if not awaited and self._reading is not None:
+                self._reading.cancel()
+                self._reading = None
+            elif awaited and self._reading is None:
+                self._reading = self.loop.call_later(settings.header_timeout, self._too_slow)
+
+        def _too_slow(self) -> None:
+            self._reading = None
+            self._turn_away(408, "slow_client", f"The headers did not arrive within {settings.header_timeout:g} s.")
+
+        def _turn_away(self, status: int, kind: str, sentence: str) -> None:
+            """Answer what never became a request, and close."""
+            if self.transport.is_closing():
+                return
+            body = json.dumps({"error": sentence, "kind": kind}).encode()
+            headers = [
+                ("content-type", "application/json"),
+                ("content-length", str(len(body))),
+                ("connection", "close"),
+            ]
+            answer: list[Any] = [h11.Response(status_code=status, headers=headers), h11.Data(data=body)]
+            # Of its own, as the connection's state may allow no answer any more.
+            connection = h11.Connection(h11.SERVER)
+            for event in answer:
+                self.transport.write(connection.send(event) or b"")
+            self.transport.close()
+
+    return LimitedProtocol

@@ -1,0 +1,135 @@
+"""The routes below /v1: what clients of OpenAI's speech service send and expect.
+
+Shapes after https://platform.openai.com/docs/api-reference/audio/createSpeech. What the model cannot do is refused with
+a sentence and never ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from pockettts.server.audio import MEDIA_TYPES, Format
+from pockettts.server.replies import OpenAIErrorReply, Problem
+from pockettts.server.service import Service, Wish, speak
+
+ALIASES = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
+"""Models of OpenAI that clients name by habit; they mean the one that is loaded."""
+
+Responses = dict[int | str, dict[str, Any]]
+
+FAILURES: dict[int | str, str] = {
+    400: "The request is wrong.",
+    408: "The body did not arrive in time.",
+    413: "The text or the body is too long.",
+    422: "The model does not come to an end with this text.",
+    429: "The queue is full; see Retry-After.",
+    500: "The worker was lost twice, or the engine failed.",
+    503: "The server shuts down.",
+    504: "The time for a request is up.",
+}
+OTHER: Responses = {"default": {"model": OpenAIErrorReply, "description": "An error."}}
+ERRORS: Responses = {
+    **{status: {"model": OpenAIErrorReply, "description": text} for status, text in FAILURES.items()},
+    404: {"model": OpenAIErrorReply, "description": "There is no such model."},
+    **OTHER,
+}
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+
+
+class VoiceReference(BaseModel):
+    """A voice as newer clients name it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(max_length=100)
+
+
+class SpeechRequest(BaseModel):
+    """A text to speak, as OpenAI's clients send it; `seed` is our own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    input: str = Field(min_length=1, description="The text.")
+    model: str = Field(max_length=100, description=f"The model that is loaded; {', '.join(ALIASES)} mean it as well.")
+    voice: Annotated[str, Field(max_length=100)] | VoiceReference = Field(description="An id of /v1/audio/voices.")
+    response_format: Format = Field("mp3", description="pcm is 16 bit, little endian, mono, 24 kHz.")
+    speed: float = Field(1.0, strict=True, description="Only 1: the model has no other speed.")
+    instructions: str | None = Field(None, description="Only empty: the model follows none.")
+    stream_format: Literal["audio", "sse"] = Field("audio", description="Only audio.")
+    seed: Seed | None = Field(None, description="The same seed gives the same audio.")
+
+
+class VoiceItem(BaseModel):
+    """A voice."""
+
+    id: str
+    name: str
+
+
+class VoiceList(BaseModel):
+    """All voices."""
+
+    voices: list[VoiceItem]
+
+
+class ModelItem(BaseModel):
+    """A model."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str = "kyutai"
+
+
+class ModelList(BaseModel):
+    """All models: the one that is loaded."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelItem]
+
+
+def _check(wish: SpeechRequest, model: str) -> None:
+    if wish.model not in (model, *ALIASES):
+        sentence = f"There is no such model here. There is: {model} (also as {', '.join(ALIASES)})."
+        raise Problem(404, "model_not_found", sentence, "model")
+    if wish.speed != 1:
+        raise Problem(400, "unsupported", "The model speaks at one speed only: leave speed out, or send 1.", "speed")
+    if (wish.instructions or "").strip():
+        raise Problem(400, "unsupported", "The model follows no instructions: leave them out.", "instructions")
+    if wish.stream_format == "sse":
+        sentence = "Events are not supported: leave stream_format out, audio is streamed as it is made."
+        raise Problem(400, "unsupported", sentence, "stream_format")
+
+
+def routes(service: Service) -> APIRouter:
+    """Return the routes of OpenAI's shape."""
+    router = APIRouter(prefix="/v1", tags=["OpenAI"])
+    audio = {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES.values()}
+
+    @router.post(
+        "/audio/speech",
+        summary="Speak a text",
+        response_class=Response,
+        responses={200: {"content": audio, "description": "The audio, streamed as it is made."}, **ERRORS},
+    )
+    async def speech(request: Request, wish: SpeechRequest) -> Response:
+        _check(wish, service.config.model)
+        voice = wish.voice if isinstance(wish.voice, str) else wish.voice.id
+        form = wish.response_format
+        return await speak(request, service, Wish(wish.input, voice, wish.seed, True, form, True, "input"))
+
+    @router.get("/audio/voices", summary="List the voices", responses=OTHER)
+    async def list_voices() -> VoiceList:
+        return VoiceList(voices=[VoiceItem(id=voice, name=voice) for voice in service.voices])
+
+    @router.get("/models", summary="List the models", responses=OTHER)
+    async def list_models() -> ModelList:
+        return ModelList(data=[ModelItem(id=service.config.model)])
+
+    return router

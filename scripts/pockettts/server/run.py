@@ -1,0 +1,231 @@
+"""A server from its start to its end: socket, workers, application, signals. Above all else in this package.
+
+SIGTERM or SIGINT: no new connections, running requests get `shutdown_timeout`, then the workers are stopped. A second
+signal ends it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import uvicorn
+from pydantic import SecretStr
+from starlette.types import ASGIApp
+
+from pockettts import __version__
+from pockettts.config import BookConfig, differences
+from pockettts.errors import ConfigError, EnvironmentNotReady
+from pockettts.models import read_lock
+from pockettts.server.app import build_app, metrics_app
+from pockettts.server.connections import limited_protocol
+from pockettts.server.metrics import Metrics
+from pockettts.server.pool import Limits, Pool
+from pockettts.server.service import Service, offered_voices
+from pockettts.server.settings import MIN_TOKEN, Address, ServerSettings, parse_address
+from pockettts.voices import Voice, load_voices
+
+log = structlog.get_logger("pockettts.server")
+
+WORKER = (sys.executable, "-m", "pockettts.server.worker")
+LAST_WORDS_SECONDS = 2.0
+"""How long requests that are stopped at shutdown may take to say so to their clients."""
+
+
+def bind(address: Address) -> socket.socket:
+    """Return a socket that listens. Raises `EnvironmentNotReady` for an address that is in use or not ours."""
+    try:
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        return socket.create_server((address.host, address.port), family=family, backlog=512)
+    except OSError as error:
+        reasons = {
+            errno.EADDRINUSE: "another program listens there: end it, or choose another port",
+            errno.EACCES: "this needs more rights: choose a port above 1023",
+            errno.EADDRNOTAVAIL: "it is no address of this machine",
+        }
+        reason = reasons.get(error.errno or 0, error.strerror or str(error))
+        raise EnvironmentNotReady(f"The server cannot listen at {address}: {reason} (--listen).") from None
+
+
+def with_token(settings: ServerSettings) -> ServerSettings:
+    """Return the settings with the token of `token_file`, if there is one. Raises `ConfigError`."""
+    if settings.token_file is None:
+        return settings
+    if settings.token is not None:
+        raise ConfigError("server.token and server.token_file both name the token: choose one of them.")
+    try:
+        token = settings.token_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ConfigError(f"The token file {settings.token_file} cannot be read: {reason}.") from None
+    if len(token) < MIN_TOKEN:
+        raise ConfigError(f"The token in {settings.token_file} is too short: it needs at least {MIN_TOKEN} characters.")
+    return settings.model_copy(update={"token": SecretStr(token)})
+
+
+def serve(settings: ServerSettings, config: BookConfig) -> int:
+    """Make ready what is needed, serve until a signal comes, and return the exit code.
+
+    0 when all requests were done, 1 when some were stopped. Raises `EnvironmentNotReady` for a port in use, and the
+    errors of `make_ready` and of a worker that cannot start.
+    """
+    settings = with_token(settings)
+    listener = bind(parse_address(settings.listen))
+    for_metrics = bind(parse_address(settings.metrics_addr)) if settings.metrics_addr else None
+    # They bring scipy along, which nothing else here needs, and what is wrong with the settings is told before.
+    from pockettts import book
+    from pockettts.speaking import make_ready
+
+    ready = make_ready(config, book.RESULTS)
+    setup = book.open_setup(config)
+    lock = read_lock(ready.runtime.with_name("lock.json"))
+    voices = offered_voices(load_voices(book.VOICE_MANIFEST), setup.model, lock, config.commercial)
+    child = Child(WORKER, {"config": differences(config), "results": str(book.RESULTS)})
+    return asyncio.run(run(settings, config, voices, child, listener, for_metrics))
+
+
+@dataclass(frozen=True)
+class Child:
+    """How a worker is started: its command, and what it is told first."""
+
+    command: Sequence[str]
+    start: Mapping[str, Any]
+
+
+async def run(
+    settings: ServerSettings,
+    config: BookConfig,
+    voices: Mapping[str, Voice],
+    child: Child,
+    listener: socket.socket,
+    for_metrics: socket.socket | None = None,
+) -> int:
+    """Serve with workers of this kind until a signal comes, and return the exit code as `serve` does."""
+    metrics = Metrics()
+    pool = open_pool(settings, config, child, metrics)
+    service = Service(settings, config, voices, pool, metrics)
+    servers = [(_uvicorn(build_app(service), settings), listener)]
+    if for_metrics is not None:
+        servers.append((_uvicorn(metrics_app(metrics), settings), for_metrics))
+    try:
+        running = [asyncio.create_task(server.serve([place])) for server, place in servers]
+        with _signals([server for server, _ in servers]):
+            _announce(settings, config, listener)
+            ends: list[asyncio.Future[Any]] = [pool.failed, *running]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for server, _ in servers:
+                server.should_exit = True
+            await asyncio.gather(*running)
+        unfinished = frozenset().union(*(server.unfinished for server, _ in servers))
+        if unfinished:
+            await asyncio.wait(unfinished, timeout=LAST_WORDS_SECONDS)
+    finally:
+        await pool.close()
+    if pool.failed.done():
+        raise pool.failed.result()
+    if unfinished:
+        log.error("stopped before all was done", requests=len(unfinished), seconds=settings.shutdown_timeout)
+    return 1 if unfinished else 0
+
+
+def open_pool(settings: ServerSettings, config: BookConfig, child: Child, metrics: Metrics) -> Pool:
+    """Begin to start the workers."""
+    limits = Limits(
+        workers=settings.workers,
+        queue=settings.queue,
+        memory_bytes=settings.worker_memory_mb << 20,
+        start_seconds=settings.start_timeout,
+        # Engine cli keeps nothing warm, so that a new worker is cheap.
+        cancel_seconds=0.5 if config.engine == "cli" else 5.0,
+    )
+
+    def told(worker: int, line: str) -> None:
+        # It may quote what is spoken.
+        if settings.log_text:
+            log.info("a worker says", worker=worker, line=line)
+
+    pool = Pool(child.command, child.start, limits, metrics.restart, told)
+    metrics.watch(pool)
+    pool.open()
+    return pool
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own handling of signals, which would end the process by the signal it got."""
+
+    unfinished: frozenset[asyncio.Task[None]] = frozenset()
+    """Requests that were stopped because the time to shut down was up."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self.unfinished = frozenset(self.server_state.tasks)
+        # Those whose time is up are cancelled already; after a second signal nobody has done it.
+        for task in self.unfinished:
+            task.cancel()
+
+
+def _uvicorn(app: ASGIApp, settings: ServerSettings) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            http=limited_protocol(settings),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout)),
+        )
+    )
+
+
+@contextlib.contextmanager
+def _signals(servers: Sequence[uvicorn.Server]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def stop() -> None:
+        again = any(server.should_exit for server in servers)
+        log.info("shutting down", at_once=again)
+        for server in servers:
+            server.should_exit = True
+            server.force_exit = again
+
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _announce(settings: ServerSettings, config: BookConfig, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    address = Address(host, port)
+    log.info(
+        "listening",
+        address=f"http://{address}",
+        version=__version__,
+        model=config.model,
+        voice=config.voice,
+        engine=config.engine,
+        workers=settings.workers,
+    )
+    if config.engine == "cli":
+        log.warning("engine cli starts pocket-tts for every chunk; --engine torch or onnx answers much sooner")
+    if not address.loopback and settings.token is None:
+        log.warning("other machines can reach this server, and it asks for no token")

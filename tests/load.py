@@ -1,0 +1,251 @@
+"""Load the server with 1, 2, 4, 16 and 64 clients and write what came of it to results/load.md: `make load`.
+
+Bounded, and on loopback: it starts `pockettts serve` on a free port, with the bundled model. Each client asks again and
+again, with a text and a seed of its own each time, and every answer is compared with what the same text and seed gave
+to a client that was alone: nothing may be lost, or swapped between clients.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CLIENTS = (1, 2, 4, 16, 64)
+SENTENCES = (
+    "The road was white and dry.",
+    "Nobody had seen the ferry leave that morning.",
+    "She counted the boats twice and went home.",
+    "Rain came in from the west before noon.",
+)
+SEEDS = 3
+RATE = 24_000
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One text with its seed."""
+
+    text: str
+    seed: int
+
+
+WISHES = tuple(Wish(text, seed) for seed in range(SEEDS) for text in SENTENCES)
+
+
+@dataclass
+class Tally:
+    """What the clients of one round met. Times in seconds."""
+
+    clients: int
+    seconds: float = 0.0
+    audio: float = 0.0
+    times: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+    refused: int = 0
+    wrong: list[str] = field(default_factory=list)
+    per_client: list[int] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def fairness(self) -> float:
+        """Jain's index of the answers that clients got: 1 when all got as many, 1/n when one got all."""
+        counts = self.per_client
+        squares = len(counts) * sum(count * count for count in counts)
+        return sum(counts) ** 2 / squares if squares else 0.0
+
+
+def ask(connection: http.client.HTTPConnection, wish: Wish) -> tuple[int, bytes, float, float]:
+    """Send a wish; returns the status, the body, and the seconds to its first byte of audio and to its end."""
+    began = time.monotonic()
+    body = json.dumps({"text": wish.text, "seed": wish.seed, "format": "pcm", "stream": True})
+    connection.request("POST", "/tts", body, {"Content-Type": "application/json"})
+    reply = connection.getresponse()
+    head = reply.read(1)
+    first = time.monotonic() - began
+    return reply.status, head + reply.read(), first, time.monotonic() - began
+
+
+def run_client(number: int, port: int, until: float, expected: dict[Wish, str], tally: Tally) -> None:
+    """Ask until the time is up, and wait as the server says when it is busy."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    turn = number
+    while time.monotonic() < until:
+        wish = WISHES[turn % len(WISHES)]
+        try:
+            status, body, first, whole = ask(connection, wish)
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            with tally.lock:
+                tally.wrong.append(f"client {number}: {type(error).__name__}")
+            continue
+        with tally.lock:
+            if status == 429:
+                tally.refused += 1
+            elif status != 200:
+                tally.wrong.append(f"client {number}: status {status}")
+            elif hashlib.sha256(body).hexdigest() != expected[wish]:
+                tally.wrong.append(f"client {number}: other audio than {wish}")
+            else:
+                tally.times.append(whole)
+                tally.first.append(first)
+                tally.audio += len(body) / 2 / RATE
+                tally.per_client[number] += 1
+        if status == 429:
+            # Not all at the same moment.
+            time.sleep(min(1.0, max(0.0, until - time.monotonic())) * (0.5 + number % 8 / 16))
+        else:
+            turn += 1
+    connection.close()
+
+
+def run_round(clients: int, port: int, seconds: float, expected: dict[Wish, str]) -> Tally:
+    """Load the server for some seconds."""
+    tally = Tally(clients, per_client=[0] * clients)
+    began = time.monotonic()
+    with ThreadPoolExecutor(clients) as threads:
+        for number in range(clients):
+            threads.submit(run_client, number, port, began + seconds, expected, tally)
+    tally.seconds = time.monotonic() - began
+    return tally
+
+
+@contextlib.contextmanager
+def started(arguments: Sequence[str]) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """Run `pockettts serve` on a free port; gives the port."""
+    command = [sys.executable, "-m", "pockettts.cli", "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]
+    server = subprocess.Popen([*command, "--log-level", "info", *arguments], stderr=subprocess.PIPE, text=True)
+    assert server.stderr is not None
+    port = 0
+    said = []
+    for line in server.stderr:
+        said.append(line)
+        with contextlib.suppress(ValueError):
+            values = json.loads(line)
+            if values.get("event") == "listening":
+                port = int(values["address"].rpartition(":")[2])
+                break
+    if not port:
+        sys.exit("".join(said) or "error: the server did not start.")
+    threading.Thread(target=lambda: [None for _ in server.stderr or ()], daemon=True).start()
+    try:
+        yield port, server
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def wait_ready(port: int, workers: int, seconds: float = 300) -> None:
+    """Wait until all workers are warm."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/ready")
+        reply = connection.getresponse()
+        body = reply.read()
+        connection.close()
+        if reply.status == 200 and json.loads(body)["workers"] == workers:
+            return
+        time.sleep(0.1)
+    sys.exit("error: the workers were not ready in time.")
+
+
+def listen_alone(port: int) -> dict[Wish, str]:
+    """Return the sha256 of what each wish gives when nobody else asks."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    expected = {}
+    for wish in WISHES:
+        status, body, _, _ = ask(connection, wish)
+        if status != 200:
+            sys.exit(f"error: {wish} got the status {status}: {body.decode(errors='replace')}")
+        expected[wish] = hashlib.sha256(body).hexdigest()
+    connection.close()
+    if len(set(expected.values())) < len(WISHES):
+        sys.exit("error: two wishes gave the same audio, so a mix-up would not be seen.")
+    return expected
+
+
+def long_text(port: int) -> str:
+    """Say when the first audio of a text of many sentences comes, and when all of it."""
+    text = " ".join(SENTENCES * 8)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    status, body, first, whole = ask(connection, Wish(text, 0))
+    connection.close()
+    if status != 200:
+        sys.exit(f"error: the long text got the status {status}.")
+    length = f"A text of {len(text)} characters ({len(body) / 2 / RATE:.0f} s of audio), alone"
+    return f"{length}: first audio after {first:.2f} s, all of it after {whole:.2f} s."
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which a share of the values lies; 0 for none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def table(tallies: Sequence[Tally]) -> str:
+    """Return the result as a table in Markdown."""
+    columns = "clients, answers/s, s of audio/s, p50 s, p95 s, p99 s, first audio p50 s, fairness, refused (429), lost"
+    names = columns.split(", ")
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    for tally in tallies:
+        p50, p95, p99 = (percentile(tally.times, share) for share in (0.5, 0.95, 0.99))
+        first = statistics.median(tally.first) if tally.first else 0.0
+        rates = f"{len(tally.times) / tally.seconds:.1f} | {tally.audio / tally.seconds:.1f}"
+        times = f"{p50:.2f} | {p95:.2f} | {p99:.2f} | {first:.2f}"
+        lines.append(
+            f"| {tally.clients} | {rates} | {times} | {tally.fairness:.2f} | {tally.refused} | {len(tally.wrong)} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine", default="onnx", help="cli, torch or onnx")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--queue", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=15, help="of each round")
+    parser.add_argument("--clients", type=int, nargs="+", default=list(CLIENTS))
+    parser.add_argument("--out", type=Path, default=Path("results/load.md"))
+    options = parser.parse_args()
+    flags = ["--engine", options.engine, "--workers", str(options.workers), "--queue", str(options.queue)]
+    busy = os.getloadavg()[0]
+    with started(flags) as (port, server):
+        wait_ready(port, options.workers)
+        expected = listen_alone(port)
+        alone = long_text(port)
+        tallies = []
+        for clients in options.clients:
+            tallies.append(run_round(clients, port, options.seconds, expected))
+            print(table(tallies).splitlines()[-1], flush=True)
+    wrong = [line for tally in tallies for line in tally.wrong]
+    machine = f"{os.cpu_count()} CPUs ({platform.machine()}), load {busy:.1f} at the start"
+    lengths = [len(text) for text in SENTENCES]
+    about = (
+        f"`pockettts serve {' '.join(flags)}`, bundled model, {options.seconds:g} s a round, sentences of"
+        f" {min(lengths)} to {max(lengths)} characters; {machine}. Every answer was compared with what its text and"
+        " seed give to a client that is alone. Fairness is Jain's index of the answers per client."
+    )
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(f"# Load\n\n{about}\n\n{table(tallies)}\n\n{alone}\n", encoding="utf-8")
+    print(f"wrote {options.out}")
+    if wrong or server.returncode:
+        sys.exit("\n".join([*wrong[:10], f"error: {len(wrong)} answers were lost or wrong; exit {server.returncode}."]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The server as a program, with fake workers: `python server_program.py '{"listen": ...}'`, settings as JSON."""
+
+import asyncio
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from pockettts.config import BookConfig
+from pockettts.errors import exit_with_sentence
+from pockettts.server import logs
+from pockettts.server.run import Child, bind, run, with_token
+from pockettts.server.settings import ServerSettings, parse_address
+from pockettts.voices import load_voices
+
+WORKER = (sys.executable, str(Path(__file__).with_name("server_worker.py")))
+VOICE = load_voices(Path(__file__).parents[3] / "voices" / "manifest.json")["bundled"]
+VOICES = {"bundled": VOICE, "other": replace(VOICE, id="other", commercial=False)}
+
+
+def main() -> int:
+    values = json.loads(sys.argv[1])
+    start = values.pop("start", {})
+    settings = with_token(ServerSettings(**values))
+    logs.configure("debug", "json")
+    listener = bind(parse_address(settings.listen))
+    for_metrics = bind(parse_address(settings.metrics_addr)) if settings.metrics_addr else None
+    config = BookConfig(engine="torch")
+    return asyncio.run(run(settings, config, VOICES, Child(WORKER, start), listener, for_metrics))
+
+
+if __name__ == "__main__":
+    exit_with_sentence(main)

@@ -1,0 +1,71 @@
+"""A worker without a model: noise that text, voice and seed decide, and every fault that a worker can have.
+
+The first word of a text says what happens: crash, crash-late, crash-once FILE, hang, slow, refuse, runaway, eat, print;
+any other is spoken, 1/40 s of sound a character up to 5 s, in three parts.
+"""
+
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pockettts.errors import NoEndOfSpeech, UsageError, VoiceError
+from pockettts.server.child import work
+
+HELD = []
+
+
+def noise(text: str, voice: str, seed: int) -> bytes:
+    """Return what is heard of a text."""
+    return random.Random(f"{text}/{voice}/{seed}").randbytes(1_200 * min(len(text), 200))
+
+
+def speak(message: dict) -> Iterator[bytes]:
+    text = message["text"]
+    word, _, rest = text.partition(" ")
+    sound = noise(text, message["voice"], message["seed"])
+    if word == "crash" or (word == "crash-once" and not Path(rest).exists()):
+        Path(rest or os.devnull).touch()
+        os._exit(7)
+    elif word == "crash-late":
+        yield sound
+        os._exit(7)
+    elif word == "hang":
+        yield sound
+        time.sleep(1_000)
+    elif word == "slow":
+        for _ in range(int(rest)):
+            time.sleep(0.05)
+            yield sound[:480]
+        return
+    elif word == "refuse":
+        raise UsageError("There is nothing to speak here.")
+    elif word == "runaway":
+        raise NoEndOfSpeech("pocket-tts did not find the end.")
+    elif word == "eat":
+        HELD.append(b"x" * 100_000_000)
+    elif word == "print":
+        print("a library that prints")
+        print(rest, file=sys.stderr)
+    third = len(sound) // 6 * 2
+    yield sound[:third]
+    yield sound[third : 2 * third]
+    yield sound[2 * third :]
+
+
+@contextmanager
+def open_fake(start: dict):
+    if "refuse" in start:
+        raise VoiceError(start["refuse"])
+    if "die" in start:
+        print("RuntimeError: no such model", file=sys.stderr)
+        os._exit(9)
+    time.sleep(start.get("sleep", 0))
+    yield speak
+
+
+if __name__ == "__main__":
+    work(open_fake)

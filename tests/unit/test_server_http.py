@@ -1,0 +1,499 @@
+"""The server over HTTP, as a process with fake workers: answers, limits, bad clients, shutdown."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+import urllib.request
+import wave
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import av
+import numpy as np
+import openai
+import psutil
+import pytest
+from fakes.server_worker import noise
+from server_kit import OPENER, Running, fake_server
+
+TOKEN = "a-token-of-some-length"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    limits = {"max_text_bytes": 300, "header_timeout": 1, "body_timeout": 5}
+    with fake_server(workers=2, queue=8, log_text=True, **limits) as running:
+        running.wait_ready(2)
+        yield running
+
+
+def samples_of(audio: bytes) -> np.ndarray:
+    with av.open(io.BytesIO(audio)) as container:
+        frames = [frame.to_ndarray() for frame in container.decode(audio=0)]
+    return np.concatenate(frames, axis=1)[0]
+
+
+# --- answers
+
+
+def test_health_and_readiness(server: Running) -> None:
+    assert server.ask("/health").json["status"] == "ok"
+    assert server.ask("/ready").json == {"status": "ready", "workers": 2, "queued": 0}
+
+
+def test_voices_tell_licences_and_no_paths(server: Running) -> None:
+    voices = server.ask("/voices").json["voices"]
+    assert [(voice["id"], voice["commercial"], voice["default"]) for voice in voices] == [
+        ("bundled", True, True),
+        ("other", False, False),
+    ]
+    assert all(set(voice) == {"id", "licence", "commercial", "attribution", "default"} for voice in voices)
+
+
+def test_tts_answers_a_wav_with_right_sizes(server: Running) -> None:
+    reply = server.ask("/tts", {"text": "Hello.", "voice": "other", "seed": 7})
+    assert reply.status == 200
+    assert reply.headers["content-type"] == "audio/wav"
+    assert int(reply.headers["content-length"]) == len(reply.body)
+    with wave.open(io.BytesIO(reply.body)) as sound:
+        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (24_000, 1, 2)
+        assert sound.readframes(sound.getnframes()) == noise("Hello.", "other", 7)
+        assert float(reply.headers["x-audio-seconds"]) == pytest.approx(sound.getnframes() / 24_000, abs=1e-3)
+
+
+def test_voice_and_seed_have_defaults(server: Running) -> None:
+    assert server.ask("/tts", {"text": "Hello.", "format": "pcm"}).body == noise("Hello.", "bundled", 0)
+
+
+def test_a_streamed_wav_says_that_it_knows_no_length(server: Running) -> None:
+    reply = server.ask("/tts", {"text": "Hello.", "stream": True})
+    assert reply.headers["transfer-encoding"] == "chunked"
+    assert struct.unpack_from("<I", reply.body, 40)[0] == 0xFFFFFFFF
+    assert reply.body[44:] == noise("Hello.", "bundled", 0)
+
+
+def test_audio_comes_while_the_rest_is_spoken(server: Running) -> None:
+    with server.connect() as client:
+        body = json.dumps({"text": "slow 200", "stream": True, "format": "pcm"}).encode()
+        client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+        client.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+        assert server.metric("pockettts_workers_busy") >= 1
+
+
+@pytest.mark.parametrize("form", ["mp3", "opus", "aac", "flac"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_formats(server: Running, form: str, stream: bool) -> None:
+    reply = server.ask("/tts", {"text": "Hello there.", "format": form, "stream": stream})
+    samples = samples_of(reply.body)
+    expected = len(noise("Hello there.", "bundled", 0)) // 2
+    assert len(samples) >= expected
+    if form == "flac":
+        assert samples.astype("<i2").tobytes() == noise("Hello there.", "bundled", 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind", "words"),
+    [
+        ({"text": ""}, 400, "bad_request", "text: string should have at least 1 character."),
+        ({"text": " \n\t"}, 400, "bad_request", "There is nothing to speak: the text is empty."),
+        ({"text": "refuse"}, 400, "bad_request", "There is nothing to speak here."),
+        ({}, 400, "bad_request", "text: field required."),
+        ({"text": 5}, 400, "bad_request", "text: input should be a valid string."),
+        ({"text": "x" * 301}, 413, "too_long", "The text has 301 bytes of UTF-8; this server takes 300"),
+        ({"text": "ä" * 151}, 413, "too_long", "The text has 302 bytes of UTF-8; this server takes 300"),
+        ({"text": "x", "voice": "nobody"}, 400, "unknown_voice", "There are: bundled, other."),
+        ({"text": "x", "voice": "/etc/passwd"}, 400, "unknown_voice", "There are: bundled, other."),
+        ({"text": "x", "voice": "../voices/bundled.wav"}, 400, "unknown_voice", "There are: bundled, other."),
+        ({"text": "x", "voice": "http://127.0.0.1:1/a.wav"}, 400, "unknown_voice", "There are: bundled, other."),
+        ({"text": "x", "voice": "hf://kyutai/tts-voices/a.wav"}, 400, "unknown_voice", "There are: bundled, other."),
+        ({"text": "x", "voic": "other"}, 400, "bad_request", "There is no field 'voic'."),
+        ({"text": "x", "seed": -1}, 400, "bad_request", "seed: input should be greater than or equal to 0."),
+        ({"text": "x", "seed": True}, 400, "bad_request", "seed: input should be a valid integer."),
+        ({"text": "x", "chunk": "no"}, 400, "bad_request", "chunk: input should be a valid boolean."),
+        ({"text": "x", "format": "mp4"}, 400, "bad_request", "format: input should be 'wav', 'pcm',"),
+        ({"text": "runaway"}, 422, "unspeakable", "did not find the end"),
+        (b"{", 400, "bad_request", "The body is not valid JSON: "),
+        (b'"text"', 400, "bad_request", "The body must be a JSON object"),
+        (b"[" * 5_000, 400, "bad_request", "the body"),
+        (b'{"text": "x", "seed": ' + b"9" * 5_000 + b"}", 400, "bad_request", ""),
+        (b'{"text": "x", "seed": NaN}', 400, "bad_request", "seed: "),
+        (b"\xff\xfe", 400, "bad_request", "The body"),
+        (b'{"text": "\\ud800"}', 400, "bad_request", "text: "),
+    ],
+)
+def test_a_wrong_request_gets_a_sentence(server: Running, body: object, status: int, kind: str, words: str) -> None:
+    reply = server.ask("/tts", body)
+    assert (reply.status, reply.json["kind"]) == (status, kind)
+    assert words in reply.json["error"]
+    assert reply.json["request_id"] == reply.headers["x-request-id"]
+
+
+def test_other_errors_are_json_as_well(server: Running) -> None:
+    assert server.ask("/nothing").json["kind"] == "not_found"
+    assert server.ask("/tts").json["kind"] == "method_not_allowed"
+    plain = server.ask("/tts", b'{"text": "x"}', Content_Type="text/plain")
+    assert "Content-Type: application/json" in plain.json["error"]
+    with server.connect() as client:
+        client.sendall(b"this is no HTTP\r\n\r\n")
+        head, _, body = read_all(client).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400")
+        assert json.loads(body)["kind"] == "bad_request"
+
+
+def test_a_request_id_is_kept_if_it_is_a_plain_one(server: Running) -> None:
+    assert server.ask("/health", X_Request_Id="abc-1").headers["x-request-id"] == "abc-1"
+    assert len(server.ask("/health", X_Request_Id='a"b c').headers["x-request-id"]) == 32
+
+
+def test_a_line_of_the_log_for_each_request(server: Running) -> None:
+    server.ask("/tts", {"text": "Hello.", "voice": "other"}, X_Request_Id="seen")
+    line = server.wait_log(event="request", id="seen")
+    assert (line["status"], line["voice"], line["characters"], line["text"]) == (200, "other", 6, "Hello.")
+    assert line["audio_seconds"] == 0.15
+    assert line["rtf"] == pytest.approx(line["synthesis_seconds"] / 0.15, abs=0.01)
+    assert {"queue_seconds", "first_audio_seconds", "method", "path", "format", "seconds"} <= set(line)
+
+
+# --- OpenAI's client
+
+
+@pytest.fixture
+def client(server: Running) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{server.address}/v1", api_key="none", max_retries=0)
+
+
+@pytest.mark.parametrize("form", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
+def test_openai_client_speaks(client: openai.OpenAI, form: str) -> None:
+    with client.audio.speech.with_streaming_response.create(
+        input="Hello.", model="tts-1", voice="other", response_format=form, extra_body={"seed": 3}
+    ) as reply:
+        audio = b"".join(reply.iter_bytes())
+    expected = noise("Hello.", "other", 3)
+    if form in ("wav", "pcm"):
+        assert audio[-len(expected) :] == expected
+    else:
+        assert len(samples_of(audio)) >= len(expected) // 2
+
+
+def test_openai_client_defaults_to_mp3_and_takes_a_voice_by_reference(client: openai.OpenAI) -> None:
+    reply = client.audio.speech.create(input="Hello.", model="bundled", voice={"id": "other"})
+    assert reply.response.headers["content-type"] == "audio/mpeg"
+    assert len(reply.content) > 100
+
+
+def test_openai_lists(client: openai.OpenAI, server: Running) -> None:
+    assert [model.id for model in client.models.list()] == ["bundled"]
+    assert server.ask("/v1/audio/voices").json == {
+        "voices": [{"id": "bundled", "name": "bundled"}, {"id": "other", "name": "other"}]
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "param", "words"),
+    [
+        ({"speed": 1.5}, openai.BadRequestError, "speed", "one speed only"),
+        ({"instructions": "Cheerfully."}, openai.BadRequestError, "instructions", "follows no instructions"),
+        ({"stream_format": "sse"}, openai.BadRequestError, "stream_format", "not supported"),
+        ({"voice": "alloy"}, openai.BadRequestError, "voice", "There are: bundled, other."),
+        ({"model": "whisper-1"}, openai.NotFoundError, "model", "There is: bundled"),
+        ({"response_format": "mp4"}, openai.BadRequestError, "response_format", "input should be 'wav'"),
+        ({"input": "x" * 301}, openai.APIStatusError, "input", "301 bytes"),
+        ({"voice": 5}, openai.BadRequestError, "voice", "voice: "),
+    ],
+)
+def test_openai_client_hears_what_is_wrong(
+    client: openai.OpenAI, changes: dict, error: type[openai.APIStatusError], param: str, words: str
+) -> None:
+    with pytest.raises(error) as caught:
+        client.audio.speech.create(**{"input": "Hello.", "model": "tts-1", "voice": "bundled", **changes})
+    assert words in str(caught.value)
+    assert caught.value.body["param"] == param
+    assert caught.value.body["type"] == "invalid_request_error"
+
+
+# --- bad clients
+
+
+def test_a_body_of_100_mb_is_refused_at_once(server: Running) -> None:
+    memory = psutil.Process(server.process.pid).memory_info().rss
+    reply = server.ask("/tts", bytes(100_000_000))
+    assert (reply.status, reply.json["kind"]) == (413, "too_long")
+    assert psutil.Process(server.process.pid).memory_info().rss < memory + 50_000_000
+
+
+def test_a_body_of_unknown_length_is_bounded_as_well(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        part = b"10000\r\n" + bytes(65_536) + b"\r\n"
+        memory = psutil.Process(server.process.pid).memory_info().rss
+        # It may hang up before all is sent.
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1_500):
+                client.sendall(part)
+            client.sendall(b"0\r\n\r\n")
+            assert read_all(client).startswith(b"HTTP/1.1 413")
+        assert psutil.Process(server.process.pid).memory_info().rss < memory + 50_000_000
+
+
+def read_all(client: socket.socket) -> bytes:
+    data = b""
+    while part := client.recv(65_536):
+        data += part
+    return data
+
+
+def test_slow_headers_and_slow_bodies_are_cut_off_while_others_are_served(server: Running) -> None:
+    with server.connect() as idle, server.connect() as slow_head, server.connect() as slow_body:
+        slow_head.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\n")
+        slow_body.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        until = time.monotonic() + 0.6
+        while time.monotonic() < until:
+            slow_head.sendall(b"X: y\r\n")
+            time.sleep(0.1)
+        assert server.ask("/tts", {"text": "Hello."}).status == 200
+        for client in (idle, slow_head, slow_body):
+            reply = read_all(client)
+            assert reply.startswith(b"HTTP/1.1 408")
+            assert json.loads(reply.partition(b"\r\n\r\n")[2])["kind"] == "slow_client"
+
+
+def test_a_client_that_does_not_read_is_dropped_and_keeps_no_worker(server: Running) -> None:
+    with server.connect() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        body = json.dumps({"text": "x" * 200, "stream": True, "format": "pcm"}).encode()
+        for _ in range(40):
+            client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            client.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        server.until(lambda: server.metric("pockettts_workers_busy") == 0)
+        assert server.ask("/tts", {"text": "Hello."}).status == 200
+        server.until(lambda: len(psutil.Process(server.process.pid).net_connections()) <= 2, 20)
+
+
+def test_a_client_that_leaves_frees_its_worker(server: Running) -> None:
+    for stream in (False, True):
+        server.until(lambda: server.metric("pockettts_workers_busy") == 0)
+        with server.connect() as client:
+            body = json.dumps({"text": "slow 1000", "stream": stream}).encode()
+            client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Request-Id: gone\r\n")
+            client.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            server.until(lambda: server.metric("pockettts_workers_busy") == 1)
+        server.until(lambda: server.metric("pockettts_workers_busy") == 0)
+    assert server.wait_log(event="request", id="gone")["status"] == 499
+    server.until(lambda: server.metric('pockettts_errors_total{kind="client_left"}') >= 2)
+
+
+def test_too_many_connections_are_turned_away() -> None:
+    with fake_server(max_connections=3) as server:
+        server.wait_ready()
+        clients = [server.connect() for _ in range(4)]
+        server.until(lambda: b"503" in clients[3].recv(100))
+        for client in clients:
+            client.close()
+        server.until(lambda: server.ask("/health").status == 200)
+
+
+# --- load, faults and metrics
+
+
+def test_a_full_queue_answers_429_and_loses_nothing() -> None:
+    with fake_server(queue=2) as server, ThreadPoolExecutor(12) as threads:
+        server.wait_ready()
+        replies = list(threads.map(lambda n: (n, server.ask("/tts", {"text": "slow 8", "seed": n})), range(12)))
+        refused = [reply for _, reply in replies if reply.status == 429]
+        assert refused
+        assert all(1 <= int(reply.headers["retry-after"]) <= 60 for reply in refused)
+        assert all(reply.json["kind"] == "busy" for reply in refused)
+        assert len(refused) + sum(reply.status == 200 for _, reply in replies) == 12
+        counted = 'pockettts_requests_total{route="/tts",status="429"}'
+        server.until(lambda: server.metric(counted) == len(refused))
+
+
+def test_a_late_request_gets_504_and_a_hung_worker_is_replaced() -> None:
+    with fake_server(request_timeout=1) as server:
+        server.wait_ready()
+        reply = server.ask("/tts", {"text": "hang"})
+        assert (reply.status, reply.json["kind"]) == (504, "late")
+        server.until(lambda: server.metric('pockettts_worker_restarts_total{reason="hung"}') == 1)
+        server.wait_ready()
+        assert server.ask("/tts", {"text": "Hello."}).status == 200
+
+
+def test_a_lost_worker_is_an_error_and_a_broken_stream_is_seen_as_one(server: Running) -> None:
+    reply = server.ask("/tts", {"text": "crash"})
+    assert (reply.status, reply.json["kind"]) == (500, "worker_lost")
+    with server.connect() as client:
+        body = b'{"text": "crash-late", "stream": true}'
+        client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+        client.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        streamed = read_all(client)
+    assert streamed.startswith(b"HTTP/1.1 200")
+    assert not streamed.endswith(b"0\r\n\r\n")
+    server.until(lambda: server.metric('pockettts_errors_total{kind="worker_lost"}') >= 2)
+    assert not [line for line in server.log if line["event"] == "a request met a defect"]
+    server.wait_ready(2)
+
+
+def test_killing_a_worker_under_load_loses_no_request(server: Running) -> None:
+    server.wait_ready(2)
+
+    def ask(number: int) -> bool:
+        text = f"text number {number}"
+        while (reply := server.ask("/tts", {"text": text, "seed": number, "format": "pcm"})).status == 429:
+            time.sleep(0.05)
+        return reply.body == noise(text, "bundled", number)
+
+    with ThreadPoolExecutor(8) as threads:
+        asked = [threads.submit(ask, number) for number in range(60)]
+        for child in psutil.Process(server.process.pid).children():
+            child.kill()
+            time.sleep(0.2)
+        assert all(future.result() for future in asked)
+    server.wait_ready(2)
+
+
+def test_metrics_tell_what_happened(server: Running) -> None:
+    grows = {
+        'pockettts_requests_total{route="/tts",status="200"}': {"text": "Hello."},
+        "pockettts_rtf_count": {"text": "Hello."},
+        'pockettts_errors_total{kind="bad_request"}': {"text": "refuse"},
+    }
+    for name, wish in grows.items():
+        before = server.metric(name)
+        server.ask("/tts", wish)
+        # It is counted after the answer has gone.
+        server.until(lambda name=name, before=before: server.metric(name) > before)
+    server.ask("/etc/../unknown")
+    server.until(lambda: server.metric('pockettts_requests_total{route="unmatched",status="404"}') >= 1)
+    names = server.ask("/metrics").body.decode()
+    for name in ("synthesis_seconds", "first_audio_seconds", "queue_seconds", "queue_depth", "workers_busy"):
+        assert f"pockettts_{name}" in names
+
+
+def test_metrics_may_have_an_address_of_their_own() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with fake_server(metrics_addr=f"127.0.0.1:{port}") as server:
+        server.wait_ready()
+        assert server.ask("/metrics").status == 404
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert b"pockettts_workers_ready 1.0" in read_all(client)
+
+
+# --- who may
+
+
+def test_a_token_is_asked_for(tmp_path) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN + "\n")
+    origin = "https://reader.example"
+    with fake_server(token_file=str(file), cors_origins=[origin]) as server:
+        server.until(lambda: server.ask("/ready").status == 200)
+        wish = {"text": "Hello."}
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
+            reply = server.ask("/tts", wish, **headers)
+            assert (reply.status, reply.json["kind"]) == (401, "unauthorized")
+            assert reply.headers["www-authenticate"] == "Bearer"
+        assert server.ask("/metrics").status == 401
+        assert server.ask("/health").status == 200
+        assert server.ask("/tts", wish, Authorization=f"Bearer {TOKEN}").status == 200
+        with pytest.raises(openai.AuthenticationError):
+            openai.OpenAI(base_url=f"{server.address}/v1", api_key="wrong", max_retries=0).models.list()
+        assert openai.OpenAI(base_url=f"{server.address}/v1", api_key=TOKEN).models.list().data
+        allowed = server.ask("/voices", Authorization=f"Bearer {TOKEN}", Origin=origin)
+        assert allowed.headers["access-control-allow-origin"] == origin
+        preflight = urllib.request.Request(server.address + "/tts", method="OPTIONS")
+        asked = "authorization,content-type"
+        names = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": asked}
+        for name, value in names.items():
+            preflight.add_header(name, value)
+        assert OPENER.open(preflight, timeout=30).headers["access-control-allow-origin"] == origin
+        other = server.ask("/voices", Authorization=f"Bearer {TOKEN}", Origin="https://other.example")
+        assert "access-control-allow-origin" not in other.headers
+    assert TOKEN not in str(server.log)
+
+
+def test_no_page_of_another_origin_may_read_by_default(server: Running) -> None:
+    assert "access-control-allow-origin" not in server.ask("/voices", Origin="https://reader.example").headers
+
+
+# --- starting and stopping
+
+
+def orphans(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_under_load_lets_requests_end_and_leaves_no_process(number: int) -> None:
+    with fake_server(workers=2, queue=8) as server, ThreadPoolExecutor(4) as threads:
+        server.wait_ready(2)
+        children = [child.pid for child in psutil.Process(server.process.pid).children()]
+        asked = [threads.submit(server.ask, "/tts", {"text": "slow 20", "seed": n}) for n in range(4)]
+        server.until(lambda: server.metric("pockettts_queue_depth") == 2)
+        address = (("127.0.0.1", server.port),)
+        assert server.stop(number) == 0
+        assert [future.result().status for future in asked] == [200] * 4
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(*address, timeout=5)
+        assert orphans(children) == []
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_what_is_not_done_in_time_is_stopped_and_told(signals: int) -> None:
+    patience = 1 if signals == 1 else 600
+    with fake_server(shutdown_timeout=patience) as server, ThreadPoolExecutor(1) as threads:
+        server.wait_ready()
+        children = [child.pid for child in psutil.Process(server.process.pid).children()]
+        asked = threads.submit(server.ask, "/tts", {"text": "hang"})
+        server.until(lambda: server.metric("pockettts_workers_busy") == 1)
+        if signals == 2:
+            server.process.send_signal(signal.SIGINT)
+            server.wait_log(event="shutting down")
+        assert server.stop() == 1
+        assert (asked.result().status, asked.result().json["kind"]) == (503, "closing")
+        assert server.wait_log(event="stopped before all was done")["requests"] == 1
+        assert orphans(children) == []
+
+
+def test_a_killed_server_leaves_no_worker() -> None:
+    with fake_server(workers=2) as server:
+        server.wait_ready(2)
+        children = [child.pid for child in psutil.Process(server.process.pid).children()]
+        threading.Thread(target=lambda: server.connect().sendall(b"GET / HTTP/1.1\r\n"), daemon=True).start()
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+        server.until(lambda: orphans(children) == [])
+
+
+def test_two_servers_on_one_port(server: Running) -> None:
+    with fake_server(listen=f"127.0.0.1:{server.port}") as second:
+        assert second.process.wait(60) == 3
+        second.until(lambda: bool(second.noise))
+        assert f"cannot listen at 127.0.0.1:{server.port}: another program listens there" in second.noise[-1]
+    assert server.ask("/health").status == 200
+
+
+def test_workers_that_cannot_start_end_the_server_with_their_sentence() -> None:
+    with fake_server(start={"refuse": "There is no voice 'x'."}) as server:
+        assert server.process.wait(60) == 1
+        server.until(lambda: bool(server.noise))
+        assert server.noise[-1] == "error: There is no voice 'x'.\n"
+
+
+def test_before_the_workers_are_warm_it_lives_but_is_not_ready() -> None:
+    with fake_server(start={"sleep": 2}) as server:
+        assert server.ask("/health").status == 200
+        reply = server.ask("/ready")
+        assert (reply.status, reply.json["kind"]) == (503, "not_ready")
+        assert server.ask("/tts", {"text": "Hello."}).status == 200
+        assert server.ask("/ready").status == 200

@@ -1,0 +1,165 @@
+"""`pockettts serve` as a user runs it: the bundled model, a voice of one's own, settings from everywhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import soundfile
+from projects import make_project
+from server_kit import Running, running
+
+PROGRAM = [sys.executable, "-m", "pockettts.cli"]
+SERVE = [*PROGRAM, "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]
+LONG = "It was a bright cold day, and all the clocks of the town were striking. " * 6
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with one more voice."""
+    root = make_project(tmp_path_factory.mktemp("server") / "project")
+    samples, rate = soundfile.read(root / "voices" / "bundled.wav")
+    soundfile.write(root / "voices" / "mine.wav", samples[::-1], rate)
+    manifest = json.loads((root / "voices" / "manifest.json").read_text())
+    own = {"source": {"type": "audio", "path": "mine.wav"}, "right": "my own", "licence": "none", "attribution": "me"}
+    manifest["mine"] = {**own, "commercial": False}
+    (root / "voices" / "manifest.json").write_text(json.dumps(manifest))
+    (root / "config.yaml").write_text("engine: torch\nserver: {workers: 3, queue: 3}\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(project: Path) -> Iterator[Running]:
+    with running([*SERVE, "--workers", "1"], project, POCKETTTS_MAX_TEXT_BYTES="1000") as server:
+        server.wait_ready(seconds=300)
+        yield server
+
+
+def spoken(server: Running, **wish: object) -> np.ndarray:
+    reply = server.ask("/tts", {"text": "Good morning. This is a test.", **wish}, timeout=120)
+    assert reply.status == 200, reply.body
+    with wave.open(io.BytesIO(reply.body)) as sound:
+        return np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
+
+
+def test_flags_go_before_the_environment_and_that_before_the_file(server: Running) -> None:
+    line = server.wait_log(event="listening")
+    assert (line["engine"], line["workers"], line["voice"]) == ("torch", 1, "bundled")
+    assert server.ask("/tts", {"text": "x" * 1_001}).json["error"].startswith("The text has 1001 bytes of UTF-8;")
+
+
+def test_the_same_wish_gives_the_same_audio(server: Running) -> None:
+    first = spoken(server)
+    assert len(first) > 24_000
+    assert np.array_equal(first, spoken(server, seed=0))
+    assert not np.array_equal(first, spoken(server, seed=1))
+    streamed = server.ask("/tts", {"text": "Good morning. This is a test.", "stream": True, "format": "pcm"})
+    assert streamed.body == first.tobytes()
+
+
+def test_only_voices_that_the_model_has_are_offered_and_one_is_made_when_it_is_first_asked_for(
+    server: Running, project: Path
+) -> None:
+    assert [voice["id"] for voice in server.ask("/voices").json["voices"]] == ["bundled", "mine"]
+    assert server.ask("/tts", {"text": "Hello.", "voice": "alba"}).json["kind"] == "unknown_voice"
+    own = project / "results" / "voices" / "bundled" / "mine.safetensors"
+    assert not own.exists()
+    before = spoken(server)
+    mine = spoken(server, voice="mine")
+    assert own.exists()
+    assert not np.array_equal(mine, before)
+    assert np.array_equal(before, spoken(server, voice="bundled"))
+    assert np.array_equal(mine, spoken(server, voice="mine"))
+
+
+def test_first_audio_does_not_wait_for_the_end_of_the_text(server: Running) -> None:
+    server.ask("/tts", {"text": LONG, "stream": True, "format": "opus"}, timeout=120, X_Request_Id="long")
+    line = server.wait_log(event="request", id="long")
+    assert line["first_audio_seconds"] - line["queue_seconds"] < line["synthesis_seconds"] / 2
+
+
+def test_texts_without_a_word_get_a_sentence(server: Running) -> None:
+    for text in ("...", "\u200b", "?!", "\x00"):
+        reply = server.ask("/tts", {"text": text})
+        assert (reply.status, reply.json["kind"]) == (400, "bad_request"), text
+
+
+def ask_health(server: Running, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [*PROGRAM, "health", f"127.0.0.1:{server.port}", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_health_and_the_end(server: Running) -> None:
+    """The last test of this module: it stops the server."""
+    assert ask_health(server).stdout == ask_health(server, "--ready").stdout == "ok\n"
+    children = [child.pid for child in psutil.Process(server.process.pid).children(recursive=True)]
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(spoken, server, seed=seed, text=LONG[:300]) for seed in range(2)]
+        server.until(lambda: server.metric("pockettts_workers_busy") == 1)
+        server.until(lambda: server.metric("pockettts_queue_depth") == 1)
+        assert server.stop() == 0
+        assert all(len(future.result()) > 24_000 for future in asked)
+    assert not [pid for pid in children if psutil.pid_exists(pid)]
+    gone = ask_health(server)
+    assert (gone.returncode, gone.stdout) == (1, "")
+    assert gone.stderr.startswith(f"error: No server answers at 127.0.0.1:{server.port}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--listen", "nowhere"], 2, "an address is HOST:PORT"),
+        (["--workers", "0"], 2, "server.workers"),
+        (["--token-file", "missing"], 2, "The token file"),
+        (["--engine", "vocoder"], 2, "engine"),
+    ],
+)
+def test_misuse_is_told_in_a_sentence(project: Path, arguments: list[str], code: int, words: str) -> None:
+    done = subprocess.run([*SERVE, *arguments], cwd=project, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith("error: ")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["torch", "onnx", "cli"])
+def test_the_server_says_what_the_command_line_says(project: Path, engine: str, tmp_path: Path) -> None:
+    text, out = "Good evening. Here are two sentences.", tmp_path / "out.wav"
+    options = ["--engine", engine, "--seed", "5"]
+    subprocess.run([*PROGRAM, "synth", "--text", text, "--out", str(out), *options], cwd=project, check=True)
+    with running([*SERVE, "--engine", engine, "--workers", "2"], project, **os.environ) as server:
+        server.wait_ready(2, seconds=300)
+        with ThreadPoolExecutor(4) as threads:
+            asked = list(threads.map(lambda _: spoken(server, text=text, seed=5), range(4)))
+    with wave.open(str(out)) as sound:
+        expected = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
+    assert all(np.array_equal(samples, expected) for samples in asked)
+
+
+@pytest.mark.slow
+def test_the_process_of_engine_cli_ends_when_its_client_leaves(project: Path) -> None:
+    with running([*SERVE, "--engine", "cli", "--workers", "1"], project) as server:
+        server.wait_ready(seconds=300)
+
+        def speaking() -> list[int]:
+            children = psutil.Process(server.process.pid).children(recursive=True)
+            return [child.pid for child in children if "generate" in child.cmdline()]
+
+        with server.connect() as client:
+            client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            client.sendall(b'Content-Length: 18\r\n\r\n{"text": "Hello."}')
+            server.until(lambda: bool(speaking()), 60)
+            pids = speaking()
+        server.until(lambda: not any(psutil.pid_exists(pid) for pid in pids), 60)
+        server.wait_ready()
