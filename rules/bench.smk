@@ -42,7 +42,7 @@ rule bench_bundle:
     conda:
         "../envs/pockettts.yaml"
     params:
-        code=lambda wildcards: bench_code(),
+        code=lambda wildcards: bench_exporter(),
     shell:
         "python scripts/bench_bundle.py --runtime {input.runtime:q} --precision {wildcards.precision}"
         " --out {output:q} 2>&1 | tee {log:q}"

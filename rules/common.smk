@@ -198,6 +198,11 @@ def bench_code():
     return environment.measured_code()
 
 
+@cache
+def bench_exporter():
+    return environment.exporting_code()
+
+
 def bench_subject(name):
     return subjects.planned(name, setup().voice, books.RESULTS)
 

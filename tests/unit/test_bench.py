@@ -47,6 +47,9 @@ def machine(**changes) -> dict:
         "time": "2026-11-22 10:00 UTC",
         "cpu": "a CPU",
         "cpus": 2,
+        "cores": 1,
+        "memory_free_gb": 20.0,
+        "threads": {"OMP_NUM_THREADS": "1"},
         "allowed_cpus": 2,
         "governor": None,
         "memory_gb": 23.4,
@@ -186,6 +189,8 @@ def test_the_page_has_every_contender_start_book_and_warning() -> None:
         "| cli | 10 | 2 | 12.0 | 30 | 0.400 | 900 | 600 |",
         "up to 55 % of its processors were at work before 1 of 2 parts were measured (book)",
         "(40000)",
+        "| thread variables | OMP_NUM_THREADS=1 |",
+        "| book | 2026-11-22 10:00 UTC | 0.10, 0.10, 0.10 | 55 % |",
         "Profile quick. a CPU, 2 CPUs, 23 GB",
     ):
         assert told in page
@@ -294,7 +299,8 @@ def test_profiles_and_settings() -> None:
     assert full.models == ("bundled", RANDOM)
     assert full.contenders()[0].name == BASE
     assert {one.name for one in full.contenders()} == set(CONTENDERS)
-    assert BookCase("cli", 10, 4) in full.books()
+    assert BookCase("cli", 10, 2) in full.books()
+    assert BookCase("onnx-int8", 100, 4) in full.books()
     assert BookCase("onnx-int8", 1000, 2) in full.books()
     assert all(case.chunks == 10 for case in full.books() if case.engine == "cli")
     assert {case.jobs for case in full.books()} == {1, 2, 3, 4}
@@ -446,7 +452,7 @@ def test_a_changed_figure_is_seen_in_every_table() -> None:
         cold=tuple(replace(one, runs=tuple({**run, "total": 99.0} for run in one.runs)) for one in first.cold),
         books=tuple(replace(one, wall=2 * one.wall) for one in first.books),
     )
-    for name in set(docs.TABLES) - {"about"}:
+    for name in set(docs.TABLES) - {"about", "profiles"}:
         mark = f"<!-- bench:{name} -->\n<!-- /bench -->"
         assert docs.fill(mark, slower) != docs.fill(mark, first)
     assert docs.fill(docs.fill("<!-- bench:books -->\n<!-- /bench -->", slower), first) == docs.fill(

@@ -30,7 +30,7 @@ def test_the_full_profile(project: Project) -> None:
         "bench_bundle": 2,
         "bench_warm": 2,
         "bench_cold": 2,
-        "bench_book": 10,
+        "bench_book": 8,
     }
 
 

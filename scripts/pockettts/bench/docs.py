@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 
 from pockettts.bench.contenders import BASE, CONTENDERS
+from pockettts.bench.matrix import PROFILES, Matrix
 from pockettts.bench.report import (
     about_model,
     axes_table,
@@ -74,6 +76,15 @@ def _cold(results: Results) -> str:
     )
 
 
+def _profiles(results: Results) -> str:
+    def told(value: object) -> str:
+        return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+    names = [field.name for field in fields(Matrix)]
+    rows = ([f"`{name}`", *(told(getattr(profile, name)) for profile in PROFILES.values())] for name in names)
+    return table(["setting of `bench`", *PROFILES], rows)
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "about": _about,
     "engines": _short,
@@ -81,6 +92,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "cold": _cold,
     "books": books_table,
     "shares": shares_table,
+    "profiles": _profiles,
 }
 """What may stand between `<!-- bench:NAME -->` and `<!-- /bench -->`."""
 

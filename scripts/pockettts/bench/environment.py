@@ -64,14 +64,24 @@ def _installed(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def exporting_code() -> str:
+    """Return a digest of what decides an exported model: a build exports again what was exported with another one."""
+    return digest([*_sources("onnx/*.py", "bench/subjects.py"), package_versions()])
+
+
 def measured_code() -> str:
-    """Return a digest of what decides the figures on this machine: engines, exporter, versions, processor.
+    """Return a digest of what decides the figures on this machine: engines, how they are measured, versions, processor.
 
     A build measures again what was measured with another one.
     """
+    measuring = (f"bench/{name}.py" for name in ("books", "cold", "contenders", "measure", "speakers", "subjects"))
+    sources = _sources("engines/*.py", "onnx/*.py", *measuring)
+    return digest([*sources, package_versions(), _installed(_PEERS), cpu_name()])
+
+
+def _sources(*patterns: str) -> list[str]:
     package = Path(pockettts.__file__).parent
-    sources = sorted(path for folder in ("engines", "onnx", "bench") for path in (package / folder).glob("*.py"))
-    return digest([*map(files.sha256_file, sources), package_versions(), _installed(_PEERS), cpu_name()])
+    return [files.sha256_file(path) for pattern in patterns for path in sorted(package.glob(pattern))]
 
 
 def warnings(environments: Mapping[str, Mapping[str, Any]]) -> list[str]:

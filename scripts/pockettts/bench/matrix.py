@@ -39,14 +39,14 @@ class Matrix:
     def books(self) -> tuple[BookCase, ...]:
         """Return the books to make: every -j for one length, and every length at the second -j (or the only one).
 
-        Engine cli starts a process for each chunk, so that its books are the shortest ones only.
+        Engine cli starts a process for each chunk: of its books there is only the shortest, with the first two -j.
         """
         cases = []
         for engine in self.book_engines:
             slow = CONTENDERS[engine].engine == "cli"
             lengths = (min(self.book_chunks),) if slow else self.book_chunks
             usual = self.jobs[min(1, len(self.jobs) - 1)]
-            cases += [BookCase(engine, lengths[0], jobs) for jobs in self.jobs]
+            cases += [BookCase(engine, lengths[0], jobs) for jobs in (self.jobs[:2] if slow else self.jobs)]
             cases += [BookCase(engine, chunks, usual) for chunks in lengths[1:]]
         return tuple(dict.fromkeys(cases))
 
@@ -83,9 +83,9 @@ PROFILES = {
         peers=True,
         models=(FULL_SIZE,),
         threads=(2, 1),
-        text_chars=(75, 30),
-        runs=5,
-        cold_runs=3,
+        text_chars=(50, 25),
+        runs=3,
+        cold_runs=2,
         book_engines=("cli", "onnx-int8"),
         book_chunks=(100, 10, 1000),
         jobs=(1, 2, 3, 4),

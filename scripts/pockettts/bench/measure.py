@@ -237,7 +237,7 @@ def measure(
     chars: Sequence[int] = (75,),
     texts: Mapping[int, str] | None = None,
 ) -> list[Series]:
-    """Let all contenders speak in turns, `runs` times in each cell; programs of others only in the first cell.
+    """Let all contenders speak in turns, `runs` times in each cell; in all but the first only the warm ones of ours.
 
     `texts` are spoken for their number of characters; without it, parts of a fixed passage. What stands in the way of a
     program of others is told in its series; an engine of ours that fails raises `EngineFailed`. So does a model of
@@ -263,7 +263,8 @@ def measure(
 
 
 def _everywhere(contender: Contender) -> bool:
-    return contender.ours or contender.name == BASE
+    """Whether a contender is in every cell: warm engines of ours, and the base of their ratios."""
+    return contender.name == BASE or (contender.ours and contender.engine != "cli")
 
 
 def _attempt(run: _Run, step: Callable[[], None]) -> None:
@@ -299,9 +300,13 @@ def _told(run: _Run, subject: Subject, first: tuple[int, int]) -> list[Series]:
     ]
 
 
+def _comparable(contender: Contender) -> bool:
+    return contender.name == BASE or contender.ours
+
+
 def _check_lengths(series: Sequence[Series]) -> None:
     for chars in {one.chars for one in series}:
-        same = [one for one in series if one.chars == chars and _everywhere(CONTENDERS[one.name])]
+        same = [one for one in series if one.chars == chars and _comparable(CONTENDERS[one.name])]
         lengths = {round(utterance.audio, 6) for one in same for utterance in one.rounds}
         if len(lengths) > 1:
             raise EngineFailed(

@@ -161,6 +161,31 @@ def machine(results: Results) -> str:
     )
 
 
+def machine_table(results: Results) -> str:
+    """Return what was recorded of the machine before each part, and what is installed."""
+    if not results.environments:
+        return ""
+    first = min(results.environments.values(), key=lambda environment: str(environment["time"]))
+    threads = ", ".join(f"{name}={value}" for name, value in first["threads"].items()) or "none set"
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(first["versions"].items()))
+    facts = [
+        ["processor", first["cpu"]],
+        ["processors, cores, allowed", f"{first['cpus']}, {first['cores']}, {first['allowed_cpus']}"],
+        ["frequency governor", first["governor"] or "cannot be read"],
+        ["memory, free at the start", f"{first['memory_gb']} GB, {first['memory_free_gb']} GB"],
+        ["system", f"{first['system']}, Python {first['python']}"],
+        ["thread variables", threads],
+        ["packages", versions],
+    ]
+    parts = sorted(results.environments.items(), key=lambda item: str(item[1]["time"]))
+    before = (
+        [name, one["time"], ", ".join(f"{load:.2f}" for load in one["load"]), f"{one['busy_percent']:.0f} %"]
+        for name, one in parts
+    )
+    head = ["part", "began", "load (1, 5, 15 min)", "processors at work before"]
+    return "\n".join([table(["", "machine"], facts), table(head, before)])
+
+
 def about_model(model: str) -> str:
     """Return what a model of the tables is."""
     if model.startswith("random-"):
@@ -210,6 +235,8 @@ def markdown(results: Results, comparisons: list[Comparison] | None = None, tole
             told,
             f"![{PLOTS['shares']}](plots/shares.svg)\n",
         ]
+    if told := machine_table(results):
+        parts += ["## Machine\n", told]
     if comparisons is not None:
         head = ["row", "baseline", "now", "now / baseline", ""]
         rows = ([c.name, f"{c.old:.3f}", f"{c.new:.3f}", f"{c.ratio:.2f}", "SLOWER" * c.slower] for c in comparisons)
