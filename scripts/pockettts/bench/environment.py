@@ -17,7 +17,7 @@ from pockettts import files
 from pockettts.book import digest
 from pockettts.provenance import cpu_name, package_versions
 
-BUSY_PERCENT = 10.0
+BUSY_PERCENT = 15.0
 """With more than this share of its processors at work before anything is measured, a machine is busy."""
 
 _PEERS = ("sherpa-onnx", "pocketsynth", "onnx-ir", "matplotlib")

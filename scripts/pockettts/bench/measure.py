@@ -250,12 +250,12 @@ def measure(
             run = _Run(contender, obstacle=obstacle(contender, subject))
             running.append(run)
             if run.obstacle is None:
-                _attempt(run, lambda run=run: _start(run, subject, stack))  # type: ignore[misc]
+                _attempt(run, _start, subject, stack)
         for seed in range(runs):
             for cell in cells(threads, chars):
                 for run in running:
                     if run.worker is not None and (_everywhere(run.contender) or cell == (threads[0], chars[0])):
-                        _attempt(run, lambda run=run, cell=cell: _speak(run, cell, known[cell[1]], seed))  # type: ignore[misc] # noqa: B023
+                        _attempt(run, _speak, cell, known[cell[1]], seed)
     series = [told for run in running for told in _told(run, subject, (threads[0], chars[0]))]
     if subject.fixed:
         _check_lengths(series)
@@ -267,10 +267,10 @@ def _everywhere(contender: Contender) -> bool:
     return contender.name == BASE or (contender.ours and contender.engine != "cli")
 
 
-def _attempt(run: _Run, step: Callable[[], None]) -> None:
+def _attempt(run: _Run, step: Callable[..., None], *arguments: Any) -> None:
     """Do a step; the failure of a program of others is noted, and it is left out from then on."""
     try:
-        step()
+        step(run, *arguments)
     except EngineFailed as error:
         if run.contender.ours:
             raise
