@@ -236,7 +236,7 @@ def test_every_plot_is_drawn_whatever_was_measured(found: Results, tmp_path: Pat
 
 def test_plots_are_the_same_bytes_and_have_labels(tmp_path: Path) -> None:
     for name, labels in {
-        "rtf": ("onnx-int8", "less is faster"),
+        "rtf": ("onnx-int8", "RTF, logarithmic (less is faster)"),
         "cold": ("interpreter, imports", "seconds since"),
         "scaling": ("wall time, s", "peak memory, MB"),
     }.items():

@@ -9,8 +9,9 @@ from typing import Any
 from pockettts.bench.cold import PHASES
 from pockettts.bench.contenders import CONTENDERS
 from pockettts.bench.measure import Series, figures
-from pockettts.bench.report import PLOTS, about_model, shares
+from pockettts.bench.report import PLOTS, shares
 from pockettts.bench.results import Results
+from pockettts.bench.subjects import RANDOM, is_random
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 HATCHES = ("", "//", "..", "xx", "--", "oo", "++", "**")
@@ -82,7 +83,7 @@ def draw_rtf(results: Results) -> Any:
             continue
         _bars(axis, series, lambda one: [u.rtf for u in one.rounds], "{:.3f}")
         axis.axvline(1, color="black", linestyle=":", linewidth=1)
-        axis.set_xlabel("RTF: s of synthesis / s of audio (logarithmic; less is faster)")
+        axis.set_xlabel("RTF, logarithmic (less is faster)")
         axis.set_title(_title(model), fontsize="medium")
     figure.suptitle("Warm engines (grey, hatched: programs of others)", fontsize="medium")
     return figure
@@ -206,7 +207,7 @@ def draw_shares(results: Results) -> Any:
 
 
 def _title(model: str) -> str:
-    return about_model(model).replace(" in full size, with random weights and fixed lengths", ", random weights")
+    return f"size of {model.removeprefix(RANDOM)}, random weights" if is_random(model) else f"model {model}"
 
 
 DRAW: dict[str, Callable[[Results], Any]] = {
