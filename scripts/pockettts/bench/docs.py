@@ -19,6 +19,7 @@ from pockettts.bench.report import (
     warm_table,
 )
 from pockettts.bench.results import Results
+from pockettts.bench.subjects import is_random
 from pockettts.errors import UsageError
 
 _MARK = re.compile(r"(<!-- bench:(?P<name>[\w-]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
@@ -43,7 +44,7 @@ def _short(results: Results) -> str:
             rows.append(
                 [
                     one.name,
-                    "full size" if model.startswith("random-") else model,
+                    "full size" if is_random(model) else model,
                     f"{one.median(lambda u: u.rtf):.3f}",
                     f"{one.speed:.1f}",
                     f"{one.first_ms:.0f}" if one.streams else f"({one.first_ms:.0f})",

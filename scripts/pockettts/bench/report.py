@@ -15,6 +15,7 @@ from pockettts.bench.cold import PHASES
 from pockettts.bench.contenders import ABOUT, BASE
 from pockettts.bench.measure import Series, figures, ratios
 from pockettts.bench.results import Results
+from pockettts.bench.subjects import RANDOM, is_random
 
 PLOTS: Mapping[str, str] = {
     "rtf": "Real-time factor of warm engines: median, and a line from the fastest to the slowest round. Less is faster;"
@@ -188,10 +189,8 @@ def machine_table(results: Results) -> str:
 
 def about_model(model: str) -> str:
     """Return what a model of the tables is."""
-    if model.startswith("random-"):
-        return (
-            f"the architecture of {model.removeprefix('random-')} in full size, with random weights and fixed lengths"
-        )
+    if is_random(model):
+        return f"the architecture of {model.removeprefix(RANDOM)} in full size, with random weights and fixed lengths"
     return f"model {model}"
 
 
