@@ -90,8 +90,10 @@ bench: env ## measure warm engines, cold starts and books into results/bench/rep
 bench-docs: env ## take the figures of README.md and docs/BENCHMARKS.md from results/bench/report.json
 	$(BIN)/python scripts/bench_docs.py results/bench/report.json
 
+FULL_SIZE := results/bench/models/random-english_2026-10
 bench-engines: env ## measure engine onnx against its goals into results/bench/engines.{md,json,png} (ten minutes)
-	$(BIN)/python scripts/bench_engines.py
+	$(BIN)/snakemake --cores all $(FULL_SIZE)/fp32/manifest.json $(FULL_SIZE)/int8/manifest.json
+	$(BIN)/python scripts/bench_engines.py $(FULL_SIZE)
 
 cli-docs: env ## write the reference of the commands into docs/CLI.md
 	sed -i '/^<!-- made by make cli-docs -->$$/q' docs/CLI.md
