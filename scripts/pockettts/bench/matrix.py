@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 from pockettts.bench.contenders import BASE, CONTENDERS, PEERS, Contender, find
 from pockettts.bench.subjects import RANDOM
@@ -11,6 +12,9 @@ from pockettts.errors import ConfigError
 
 FULL_SIZE = f"{RANDOM}english_2026-10"
 """The architecture of the released English model, for figures without its weights."""
+
+
+REPORT = Path("results/bench/report.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,12 @@ PROFILES = {
 def resolve(config: BenchConfig, model: str) -> Matrix:
     """Return what to measure with these settings, where `model` is the model of the book.
 
-    Raises `ConfigError` for an empty list.
+    Raises `ConfigError` for an empty list, and for a baseline that the benchmark itself would write anew.
     """
+    if config.baseline is not None and config.baseline.absolute() == REPORT.absolute():
+        raise ConfigError(
+            f"bench.baseline is {REPORT}, which is written anew: copy it to another place, and name that."
+        )
     profile = PROFILES[config.profile]
     chosen = {field.name: value for field in fields(Matrix) if (value := getattr(config, field.name, None)) is not None}
     for name, value in chosen.items():
