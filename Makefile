@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled bench-engines load cli-docs dag clean
+.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled bench bench-docs bench-engines load cli-docs dag clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,8 +83,17 @@ bundled: env ## make the bundled model and voice again from their seed
 	$(BIN)/python scripts/download_model.py bundled --out results/models/bundled/download.json
 	$(BIN)/python scripts/lock_model.py bundled --commit --out results/models/bundled/lock.json
 
-bench-engines: env ## measure the engines side by side into results/bench/engines.{md,json,png} (ten minutes)
-	$(BIN)/python scripts/bench_engines.py
+PROFILE ?= full
+bench: env ## measure warm engines, cold starts and books into results/bench/report.html (PROFILE=quick for development)
+	$(BIN)/snakemake --cores all bench --config 'bench={"profile": "$(PROFILE)"}'
+
+bench-docs: env ## take the figures of README.md and docs/BENCHMARKS.md from results/bench/report.json
+	$(BIN)/python scripts/bench_docs.py results/bench/report.json
+
+FULL_SIZE := results/bench/models/random-english_2026-10
+bench-engines: env ## measure engine onnx against its goals into results/bench/engines.{md,json,png} (ten minutes)
+	$(BIN)/snakemake --cores all $(FULL_SIZE)/fp32/manifest.json $(FULL_SIZE)/int8/manifest.json
+	$(BIN)/python scripts/bench_engines.py $(FULL_SIZE)
 
 load: env ## load the server with 1 to 64 clients into results/load.md (two minutes)
 	$(BIN)/python tests/load.py

@@ -19,7 +19,9 @@ shell.prefix(f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 from pockettts import book as books
 from pockettts import config as settings
-from pockettts import takes
+from pockettts import models, takes
+from pockettts.bench import contenders, environment, matrix, subjects
+from pockettts.bench.report import PLOTS
 from pockettts.errors import PocketTTSError
 
 
@@ -56,10 +58,14 @@ def open_book(name):
 
 
 def differing(*sections):
-    """The settings of these sections (all, if none is named) that differ from the defaults, as JSON."""
+    """The settings of these sections that differ from the defaults, as JSON; if none is named, all but bench."""
     values = settings.differences(setup().config)
     return json.dumps(
-        {key: values[key] for key in values if not sections or key in sections},
+        {
+            key: values[key]
+            for key in values
+            if (key in sections if sections else key != "bench")
+        },
         sort_keys=True,
     )
 
@@ -167,3 +173,107 @@ def runtime(wildcards):
 
 def voice_sidecar(wildcards):
     return f"results/voices/{setup().model.id}/{setup().voice.id}.json"
+
+
+# --- benchmarks
+
+
+@cache
+@in_a_sentence
+def bench():
+    """What is measured. Models are named as the manifest resolves them."""
+    found = matrix.resolve(setup().config.bench, setup().model.id)
+    manifest = models.load_manifest(books.MODEL_MANIFEST)
+    return matrix.with_models(
+        found,
+        tuple(
+            (name if subjects.is_random(name) else models.resolve(manifest, name).id)
+            for name in found.models
+        ),
+    )
+
+
+@cache
+def bench_code():
+    return environment.measured_code()
+
+
+@cache
+def bench_exporter():
+    return environment.exporting_code()
+
+
+def bench_subject(name):
+    return subjects.planned(name, setup().voice, books.RESULTS)
+
+
+def bench_files(name, who):
+    """What must be there before contenders can speak with a model."""
+    subject = bench_subject(name)
+    if name == setup().model.id:
+        refresh_runtime()
+    precisions = sorted({one.precision for one in who if one.precision})
+    return [
+        ancient(str(subject.runtime)),
+        str(subject.voice),
+        *(f"{subject.bundles[precision]}/manifest.json" for precision in precisions),
+    ]
+
+
+def bench_warm_files(wildcards):
+    return bench_files(wildcards.subject, bench().contenders())
+
+
+def bench_cold_files(wildcards):
+    return bench_files(wildcards.subject, contenders.find(bench().engines))
+
+
+def bench_book_files(wildcards):
+    who = contenders.find((wildcards.engine,))
+    folder = f"results/onnx/{setup().model.id}"
+    # A book that is measured does not verify the bundle, so that all its time is its own.
+    verified = [f"{folder}/{one.precision}.verify.json" for one in who if one.precision]
+    return [*bench_files(setup().model.id, who), *verified]
+
+
+def bench_options(wildcards):
+    subject = bench_subject(wildcards.subject)
+    bundles = os.path.dirname(subject.bundles["fp32"])
+    options = ["--runtime", subject.runtime, "--voice", subject.voice]
+    options += ["--bundles", bundles]
+    options += ["--recording", subject.recording] if subject.recording else []
+    return shlex.join(map(str, options))
+
+
+def bench_sample_files(wildcards):
+    return bench_files(setup().model.id, [contenders.SAMPLE])
+
+
+def bench_sample_options(wildcards):
+    subject = bench_subject(setup().model.id)
+    options = ["--runtime", subject.runtime, "--voice", subject.voice]
+    return shlex.join(map(str, options))
+
+
+def bench_parts(wildcards):
+    folder = "results/bench/parts"
+    return [
+        *(f"{folder}/warm.{name}.json" for name in bench().models),
+        *(f"{folder}/cold.{name}.json" for name in bench().models),
+        *(f"{folder}/book.{case.name}.json" for case in bench().books()),
+    ]
+
+
+def bench_baseline(wildcards):
+    path = setup().config.bench.baseline
+    return [str(path)] if path else []
+
+
+def bench_baseline_option(wildcards):
+    path = setup().config.bench.baseline
+    return f"--baseline {shlex.quote(str(path))}" if path else ""
+
+
+def all_cores(wildcards):
+    """Nothing else may run while something is measured."""
+    return workflow.cores or 1

@@ -174,6 +174,31 @@ class HubConfig(Section):
     )
 
 
+BenchEngine = Literal["cli", "torch", "torch-int8", "onnx-fp32", "onnx-int8"]
+
+
+class BenchConfig(Section):
+    """What `make bench` measures; it touches no book. What is null is left to the profile."""
+
+    profile: Literal["quick", "full"] = Field("full", description="quick: two minutes; full: for published figures")
+    engines: tuple[BenchEngine, ...] | None = Field(None, description="cli, torch, torch-int8, onnx-fp32, onnx-int8")
+    peers: bool | None = Field(None, description="programs of others, where they are installed")
+    models: tuple[str, ...] | None = Field(
+        None, description="ids of models/manifest.json; random-ID: of its size, with random weights"
+    )
+    threads: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(None, description="processors an engine may use")
+    text_chars: tuple[Annotated[int, Field(ge=10, le=110)], ...] | None = Field(None, description="lengths of text")
+    runs: int | None = Field(None, ge=1, le=100, description="rounds of warm engines")
+    cold_runs: int | None = Field(None, ge=1, le=100, description="cold starts")
+    book_engines: tuple[BenchEngine, ...] | None = Field(None, description="engines that make whole books")
+    book_chunks: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+        None, description="lengths of books; the first is made with each number of jobs"
+    )
+    jobs: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(None, description="snakemake's -j for books")
+    baseline: Path | None = Field(None, description="a report.json of before, to compare with")
+    tolerance: float = Field(0.1, ge=0, description="slower than the baseline by more than this share is told")
+
+
 class BookConfig(Section):
     """The whole of config.yaml."""
 
@@ -190,6 +215,7 @@ class BookConfig(Section):
     qa: QaConfig = QaConfig()
     audio: AudioConfig = AudioConfig()
     hub: HubConfig = HubConfig()
+    bench: BenchConfig = BenchConfig()
 
 
 def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:

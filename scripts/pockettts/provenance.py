@@ -76,7 +76,7 @@ def make_provenance(
         "book": chunks["book"],
         "audio": {"sha256": mastering["sha256"], "samples": mastering["samples"], "rate": 24_000},
         "input": chunks["source"],
-        "settings": setup.config.model_dump(mode="json"),
+        "settings": setup.config.model_dump(mode="json", exclude={"bench"}),
         "model": {"id": model.id, "licence": model.licence, "lock": lock.as_dict(), "lock_digest": lock.digest},
         "voice": {
             "id": voice.id,

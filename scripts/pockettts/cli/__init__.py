@@ -15,11 +15,11 @@ from typing import Annotated
 import typer
 
 from pockettts import __version__
-from pockettts.cli import book, config, doctor, model, serve, synth, text, voices
+from pockettts.cli import bench, book, config, doctor, model, serve, synth, text, voices
 from pockettts.cli.context import Invocation
 from pockettts.errors import exit_with_sentence
 
-GROUPS = (synth, serve, text, book, voices, model, config, doctor)
+GROUPS = (synth, serve, text, book, voices, model, config, bench, doctor)
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -1,0 +1,24 @@
+"""Export a model with random weights for ONNX Runtime: rule bench_bundle."""
+
+import argparse
+from pathlib import Path
+
+from pockettts.errors import exit_with_sentence
+from pockettts.onnx import need
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runtime", type=Path, required=True)
+    parser.add_argument("--precision", choices=("fp32", "int8"), required=True)
+    parser.add_argument("--out", type=Path, required=True, help="manifest.json; its folder is replaced")
+    args = parser.parse_args()
+    need()
+    from pockettts.onnx.export import export_onnx
+
+    export_onnx(args.runtime, args.out.parent, precision=args.precision)
+
+
+if __name__ == "__main__":
+    exit_with_sentence(main)

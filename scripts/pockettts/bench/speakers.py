@@ -1,0 +1,386 @@
+"""One contender in a process of its own: `python -m pockettts.bench.speakers SPECIFICATION`, the child of `measure`.
+
+It speaks a first text, and tells how long each phase of its start took; then it answers requests on standard input, a
+line of JSON each, until that ends. Little is imported here, since importing is one of the phases.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+RATE = 24_000
+
+_SERVER_SECONDS = 120.0
+_HEADER_BYTES = 44
+_TAIL_SAMPLES = 4_800  # pocket-tts ends every WAV with as much silence, which is no speech
+
+Speak = Callable[[str, int], Iterator[int]]
+"""Speaks a text with a seed, and yields how many samples came, part after part."""
+
+
+class Clock:
+    """The phases of a start, in seconds since `began` of the monotonic clock, which all processes share."""
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.phases = {"import": 0.0, "model": 0.0, "voice": 0.0}
+        self.samples = 0
+        self.first: float | None = None
+        self._inner = 0.0
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the time that the block takes to a phase, without that of phases inside it."""
+        start, before, self._inner = time.monotonic(), self._inner, 0.0
+        try:
+            yield
+        finally:
+            took = time.monotonic() - start
+            self.phases[name] += took - self._inner
+            self._inner = before + took
+
+    def hook(self, owner: Any, name: str, phase: str) -> None:
+        """Replace a function or method of `owner` by itself, timed."""
+        function = getattr(owner, name)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            with self.phase(phase):
+                return function(*args, **kwargs)
+
+        setattr(owner, name, timed)
+
+    def hear(self, samples: int) -> None:
+        """Note that so many samples came."""
+        if self.first is None and samples:
+            self.first = time.monotonic()
+        self.samples += samples
+
+    def told(self) -> dict[str, float]:
+        """Return the phases, which add up to the total: import, model, voice, first (audio), rest."""
+        now = time.monotonic()
+        first = (self.first or now) - self.began
+        return {
+            **self.phases,
+            "first": first - sum(self.phases.values()),
+            "rest": now - self.began - first,
+            "total": now - self.began,
+            "audio": self.samples / RATE,
+        }
+
+
+# --- memory and processor time of this process and its children ---------------------------------------------------
+
+
+def _children() -> list[Any]:
+    import psutil
+
+    return list(psutil.Process().children(recursive=True))
+
+
+def peak_mb() -> float:
+    """Return the most memory that one process has held, in MB: this one, or the largest of its children."""
+    import resource
+
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return max([ended, *(_peak_of(pid) for pid in ("self", *(child.pid for child in _children())))])
+
+
+def _peak_of(pid: int | str) -> float:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    except (OSError, IndexError):
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def cpu_seconds() -> float:
+    """Return the processor time of this process and of its children, ended or not."""
+    import psutil
+
+    now = os.times()
+    live = 0.0
+    for child in _children():
+        with contextlib.suppress(psutil.Error):
+            live += sum(child.cpu_times()[:2])
+    return time.process_time() + now.children_user + now.children_system + live
+
+
+# --- the ways to speak --------------------------------------------------------------------------------------------
+
+
+def _hook_pocket_tts(clock: Clock) -> Any:
+    with clock.phase("import"):
+        import torch  # noqa: F401 the import is what is timed
+        from pocket_tts import TTSModel
+    clock.hook(TTSModel, "load_model", "model")
+    clock.hook(TTSModel, "get_state_for_audio_prompt", "voice")
+    return TTSModel
+
+
+def _engine(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+    engine_id = spec["engine"]
+    if engine_id == "torch":
+        _hook_pocket_tts(clock)
+    with clock.phase("import"):
+        from pockettts.config import SynthConfig
+        from pockettts.engines import open_engine
+
+        if engine_id == "onnx":
+            import onnxruntime  # noqa: F401 the import is what is timed
+
+            onnx = importlib.import_module("pockettts.engines.onnx")
+            clock.hook(onnx.Speaker, "voice", "voice")
+            clock.hook(onnx.OnnxEngine, "load", "model")
+    synth = SynthConfig(quantize=spec["quantize"], precision=spec["precision"] or "fp32")
+    bundle = Path(spec["bundle"]) if spec["bundle"] else None
+    engine = stack.enter_context(
+        open_engine(engine_id, Path(spec["runtime"]), Path(spec["voice"]), synth, bundle),
+    )
+    return lambda text, seed: map(len, engine.stream(text, seed, accept_runaway=True))
+
+
+def _api(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+    model_class = _hook_pocket_tts(clock)
+    model = model_class.load_model(config=spec["runtime"])
+    state = model.get_state_for_audio_prompt(Path(spec["voice"]))
+
+    def speak(text: str, seed: int) -> Iterator[int]:
+        import torch
+
+        torch.manual_seed(seed)
+        for part in model.generate_audio_stream(state, text):
+            yield part.shape[-1]
+
+    return speak
+
+
+def _console(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+    """The unchanged command line of pocket-tts inside this process, so that its phases can be seen; for one text."""
+    model_class = _hook_pocket_tts(clock)
+    with clock.phase("import"):
+        from importlib.metadata import entry_points
+
+        (script,) = set(entry_points(group="console_scripts", name="pocket-tts"))
+        program = script.load()
+    generate = model_class.generate_audio_stream
+
+    def heard(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        for part in generate(*args, **kwargs):
+            clock.hear(part.shape[-1])
+            yield part
+
+    model_class.generate_audio_stream = heard
+    out = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "said.wav"
+
+    def speak(text: str, seed: int) -> Iterator[int]:
+        sys.argv = ["pocket-tts", *_generate(spec, str(out)), "--text", text, "--quiet"]
+        with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
+            program()
+        yield 0
+
+    return speak
+
+
+def _generate(spec: dict[str, Any], out: str) -> list[str]:
+    return ["generate", "--config", spec["runtime"], "--voice", spec["voice"], "--output-path", out]
+
+
+def _upstream_program() -> str:
+    return str(Path(sys.executable).with_name("pocket-tts"))
+
+
+def _plain_generate(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+    command = [_upstream_program(), *_generate(spec, "-"), "--text", "-", "--quiet"]
+
+    def speak(text: str, seed: int) -> Iterator[int]:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(text.encode())
+        process.stdin.close()
+        try:
+            yield from _samples_of(iter(lambda: process.stdout.read(65536), b""))  # type: ignore[union-attr]
+        finally:
+            process.kill()
+            process.wait()
+
+    return speak
+
+
+def _samples_of(blocks: Iterator[bytes]) -> Iterator[int]:
+    """Count the samples of a WAV that comes in blocks, without its header and the silence that ends it."""
+    skip, counted, odd = _HEADER_BYTES, 0, 0
+    for block in blocks:
+        skip, payload = max(0, skip - len(block)), max(0, len(block) - skip)
+        fresh, odd = divmod(payload + odd, 2)
+        counted += fresh
+        yield fresh
+    yield -min(counted, _TAIL_SAMPLES)
+
+
+def _plain_serve(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+    import socket
+
+    import httpx2 as httpx
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [_upstream_program(), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--config", spec["runtime"], "--default-voice", spec["voice"]]
+    client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600, trust_env=False))
+    with clock.phase("model"):
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+        stack.callback(server.wait)
+        stack.callback(server.kill)
+        deadline = time.monotonic() + _SERVER_SECONDS
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                client.get("/health")
+                break
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("pocket-tts serve did not start")
+            time.sleep(0.1)
+
+    def speak(text: str, seed: int) -> Iterator[int]:
+        with client.stream("POST", "/tts", data={"text": text}) as answer:
+            answer.raise_for_status()
+            yield from _samples_of(answer.iter_bytes())
+
+    return speak
+
+
+def _recording(spec: dict[str, Any]) -> Any:
+    import numpy as np
+    import soundfile
+
+    audio, _ = soundfile.read(spec["recording"], dtype="float32")
+    return np.ascontiguousarray(audio[: 10 * RATE])
+
+
+def _tokens(spec: dict[str, Any]) -> tuple[Callable[[str], list[int]], Callable[[str], int]]:
+    """Return how a text becomes tokens, and after how many frames it has run away, both as pocket-tts does it."""
+    import math
+
+    from pockettts.engines.pieces import load_encoder, prepare_text, read_runtime_config
+
+    config = read_runtime_config(Path(spec["runtime"]))
+    encode = load_encoder(config)
+
+    def tokens(text: str) -> list[int]:
+        return list(encode(prepare_text(text, config)[0]))
+
+    # As `max_gen_len` of pocket-tts 4.0.1: 3 tokens a second, and 2 seconds.
+    return tokens, lambda text: math.ceil((len(tokens(text)) / 3.0 + 2.0) * config["mimi"]["frame_rate"])
+
+
+def _sherpa(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+    with clock.phase("import"):
+        import sherpa_onnx as sherpa
+
+        from pockettts.onnx.bundle import read_bundle
+    bundle = Path(spec["bundle"])
+    graphs = {name: str(path) for name, path in read_bundle(bundle, check=False).graphs.items()}
+    with clock.phase("model"):
+        pocket = sherpa.OfflineTtsPocketModelConfig(
+            lm_flow=graphs["flow_lm_flow"],
+            lm_main=graphs["flow_lm_main"],
+            encoder=graphs["mimi_encoder"],
+            decoder=graphs["mimi_decoder"],
+            text_conditioner=graphs["text_conditioner"],
+            vocab_json=str(bundle / "vocab.json"),
+            token_scores_json=str(bundle / "token_scores.json"),
+        )
+        model = sherpa.OfflineTtsModelConfig(pocket=pocket, num_threads=1)
+        speaker = sherpa.OfflineTts(sherpa.OfflineTtsConfig(model=model))
+    with clock.phase("voice"):
+        reference = _recording(spec).tolist()
+    _, frames = _tokens(spec)
+
+    def speak(text: str, seed: int) -> Iterator[int]:
+        wanted = sherpa.GenerationConfig()
+        wanted.reference_audio, wanted.reference_sample_rate = reference, RATE
+        wanted.num_steps = 1
+        wanted.extra = {"seed": str(seed), "max_frames": str(frames(text))}
+        yield len(speaker.generate(text, wanted).samples)
+
+    return speak
+
+
+def _pocketsynth(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+    with clock.phase("import"):
+        import pocketsynth
+    with clock.phase("model"):
+        runtime = stack.enter_context(pocketsynth.PocketRuntime.load(spec["bundle"], precision=spec["precision"]))
+    with clock.phase("voice"):
+        import soundfile
+
+        copy = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "voice.wav"
+        soundfile.write(copy, _recording(spec), RATE, subtype="PCM_16")
+        voice = runtime.prepare_voice(str(copy))
+    tokens, frames = _tokens(spec)
+
+    def speak(text: str, seed: int) -> Iterator[int]:
+        wanted = pocketsynth.GenerationConfig(max_frames=frames(text))
+        yield int(runtime.infer_tokens(tuple(tokens(text)), voice, wanted).size)
+
+    return speak
+
+
+OPENERS: dict[str, Callable[[dict[str, Any], Clock, contextlib.ExitStack], Speak]] = {
+    "engine": _engine,
+    "api": _api,
+    "generate": _plain_generate,
+    "serve": _plain_serve,
+    "sherpa": _sherpa,
+    "pocketsynth": _pocketsynth,
+    "console": _console,
+}
+
+
+# --- the process --------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Speak what standard input asks for."""
+    spec = json.loads(sys.argv[1])
+    clock = Clock(spec["began"])
+    clock.phases["import"] = time.monotonic() - clock.began
+    # Whatever a library prints must not come between the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def answer(values: dict[str, float]) -> None:
+        print(json.dumps(values), file=answers, flush=True)
+
+    with contextlib.ExitStack() as stack:
+        speak = OPENERS[spec["kind"]](spec, clock, stack)
+        for samples in speak(spec["text"], 0):
+            clock.hear(samples)
+        answer({**clock.told(), "peak_mb": peak_mb()})
+        for line in sys.stdin:
+            request = json.loads(line)
+            began, cpu = time.perf_counter(), cpu_seconds()
+            first, counted = 0.0, 0
+            for samples in speak(request["text"], request["seed"]):
+                first = first or (time.perf_counter() - began if samples else 0.0)
+                counted += samples
+            wall = time.perf_counter() - began
+            cpu = cpu_seconds() - cpu
+            answer({"wall": wall, "first": first, "cpu": cpu, "audio": counted / RATE, "peak_mb": peak_mb()})
+
+
+if __name__ == "__main__":
+    main()
