@@ -82,7 +82,7 @@ rule bench_cold:
     threads: all_cores
     params:
         options=bench_options,
-        contenders=lambda wildcards: bench().engines,
+        contenders=lambda wildcards: bench().cold_engines,
         chars=lambda wildcards: bench().text_chars[0],
         runs=lambda wildcards: bench().cold_runs,
         code=lambda wildcards: bench_code(),

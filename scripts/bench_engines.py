@@ -33,7 +33,7 @@ def main() -> None:
     args = parser.parse_args()
     subject = full_size(args.model)
     environment = record_environment()
-    who = find((BASE, "torch", "onnx-fp32", "onnx-int8"))
+    who = find((BASE, "torch", "onnx-fp32", "onnx-fp32-x2", "onnx-int8"))
     series = measure(who, subject, runs=args.rounds, threads=(args.threads,), chars=(75,))
     results = Results("engines", {"engines": environment}, warm=tuple(series))
     # The books take minutes: what is known before is written before.

@@ -174,14 +174,17 @@ class HubConfig(Section):
     )
 
 
-BenchEngine = Literal["cli", "torch", "torch-int8", "onnx-fp32", "onnx-int8"]
+BookEngine = Literal["cli", "torch", "torch-int8", "onnx-fp32", "onnx-int8"]
+BenchEngine = Literal[BookEngine, "onnx-fp32-x2"]
 
 
 class BenchConfig(Section):
     """What `make bench` measures; it touches no book. What is null is left to the profile."""
 
     profile: Literal["quick", "full"] = Field("full", description="quick: two minutes; full: for published figures")
-    engines: tuple[BenchEngine, ...] | None = Field(None, description="cli, torch, torch-int8, onnx-fp32, onnx-int8")
+    engines: tuple[BenchEngine, ...] | None = Field(
+        None, description="cli, torch, torch-int8, onnx-fp32(-x2), onnx-int8"
+    )
     peers: bool | None = Field(None, description="programs of others, where they are installed")
     models: tuple[str, ...] | None = Field(
         None, description="ids of models/manifest.json; random-ID: of its size, with random weights"
@@ -190,7 +193,7 @@ class BenchConfig(Section):
     text_chars: tuple[Annotated[int, Field(ge=10, le=110)], ...] | None = Field(None, description="lengths of text")
     runs: int | None = Field(None, ge=1, le=100, description="rounds of warm engines")
     cold_runs: int | None = Field(None, ge=1, le=100, description="cold starts")
-    book_engines: tuple[BenchEngine, ...] | None = Field(None, description="engines that make whole books")
+    book_engines: tuple[BookEngine, ...] | None = Field(None, description="engines that make whole books")
     book_chunks: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
         None, description="lengths of books; the first is made with each number of jobs"
     )

@@ -23,6 +23,8 @@ class Contender:
     engine: str = ""
     quantize: bool = False
     precision: Precision | None = None
+    texts: int = 1
+    """How many texts it speaks at once, as a build has an engine with lanes do."""
     package: str | None = None
     """The module that must be installed, where that is not sure."""
 
@@ -49,6 +51,7 @@ ENGINES = (
     Contender("torch", engine="torch"),
     Contender("torch-int8", engine="torch", quantize=True),
     Contender("onnx-fp32", engine="onnx", precision="fp32", package="onnxruntime"),
+    Contender("onnx-fp32-x2", engine="onnx", precision="fp32", texts=2, package="onnxruntime"),
     Contender("onnx-int8", engine="onnx", precision="int8", package="onnxruntime"),
 )
 """The engines, slowest to start first."""
@@ -75,6 +78,7 @@ ABOUT: Mapping[str, str] = {
     "torch": "engine torch: pocket-tts in one warm process, a frame a call, hence reproducible",
     "torch-int8": "engine torch with synth.quantize",
     "onnx-fp32": "engine onnx, precision fp32",
+    "onnx-fp32-x2": "the same with two texts at once, as it makes a book; speed is that of both together",
     "onnx-int8": "engine onnx, precision int8",
     BASE: "`TTSModel.generate_audio_stream` of pocket-tts, warm: the base of the ratios",
     "pocket-tts-generate": "plain `pocket-tts generate`, a process a text",

@@ -40,6 +40,11 @@ class Matrix:
         peers = PEERS if self.peers else find((BASE,))
         return (peers[0], *find(self.engines), *peers[1:])
 
+    @property
+    def cold_engines(self) -> tuple[str, ...]:
+        """Return the engines that are started from nothing: how many texts one speaks later is no matter then."""
+        return tuple(contender.name for contender in find(self.engines) if contender.texts == 1)
+
     def books(self) -> tuple[BookCase, ...]:
         """Return the books to make: every -j for one length, and every length at the second -j (or the only one).
 
@@ -83,7 +88,7 @@ PROFILES = {
         jobs=(1, 2),
     ),
     "full": Matrix(
-        engines=("cli", "torch", "torch-int8", "onnx-fp32", "onnx-int8"),
+        engines=("cli", "torch", "torch-int8", "onnx-fp32", "onnx-fp32-x2", "onnx-int8"),
         peers=True,
         models=(FULL_SIZE,),
         threads=(2, 1),

@@ -130,6 +130,7 @@ class Worker:
             "engine": contender.engine,
             "quantize": contender.quantize,
             "precision": contender.precision,
+            "texts": contender.texts,
             "runtime": str(subject.runtime.absolute()),
             "voice": str(subject.voice.absolute()),
             "recording": str(subject.recording.absolute()) if subject.recording else None,
@@ -307,7 +308,7 @@ def _comparable(contender: Contender) -> bool:
 def _check_lengths(series: Sequence[Series]) -> None:
     for chars in {one.chars for one in series}:
         same = [one for one in series if one.chars == chars and _comparable(CONTENDERS[one.name])]
-        lengths = {round(utterance.audio, 6) for one in same for utterance in one.rounds}
+        lengths = {round(u.audio / CONTENDERS[one.name].texts, 6) for one in same for u in one.rounds}
         if len(lengths) > 1:
             raise EngineFailed(
                 f"The engines spoke for different times ({sorted(lengths)} s), so nothing can be said.", 1

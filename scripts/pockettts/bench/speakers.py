@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,18 @@ def _engine(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> 
     engine = stack.enter_context(
         open_engine(engine_id, Path(spec["runtime"]), Path(spec["voice"]), synth, bundle),
     )
-    return lambda text, seed: map(len, engine.stream(text, seed, accept_runaway=True))
+
+    def speak(text: str, seed: int) -> Iterator[int]:
+        with ThreadPoolExecutor(spec["texts"]) as pool:
+            others = [
+                pool.submit(engine.synthesize, text, seed + number, accept_runaway=True)
+                for number in range(1, spec["texts"])
+            ]
+            yield from map(len, engine.stream(text, seed, accept_runaway=True))
+            for other in others:
+                yield len(other.result())
+
+    return speak
 
 
 def _api(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
