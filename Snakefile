@@ -19,6 +19,7 @@ include: "rules/model.smk"
 include: "rules/voices.smk"
 include: "rules/text.smk"
 include: "rules/onnx.smk"
+include: "rules/bundled.smk"
 include: "rules/synth.smk"
 include: "rules/audio.smk"
 
