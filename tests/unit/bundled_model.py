@@ -1,4 +1,4 @@
-"""The bundled model as pocket-tts takes it: a configuration with absolute paths, and a voice made from noise."""
+"""What the tests speak with: tests/babble, in the bundled model's place, as pocket-tts takes it; a voice of noise."""
 
 from functools import cache
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-BUNDLED = Path(__file__).parents[2] / "models" / "bundled"
+BUNDLED = Path(__file__).parents[1] / "babble"
+RECORDING = BUNDLED / "voice.wav"
 
 
 def runtime_config() -> dict:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from bundled_model import BUNDLED, write_runtime
+from bundled_model import BUNDLED, RECORDING, write_runtime
 
 from pockettts.audio.wav import read_wav
 from pockettts.models import package_configs
@@ -65,7 +65,7 @@ def make_random(model, seed: int = 0):
 
 
 def recording() -> np.ndarray:
-    return read_wav(BUNDLED.parents[1] / "voices" / "bundled.wav").astype(np.float32) / np.float32(32768)
+    return read_wav(RECORDING).astype(np.float32) / np.float32(32768)
 
 
 class Exported:

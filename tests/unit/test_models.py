@@ -160,9 +160,9 @@ def test_the_manifest_says_what_the_package_says(manifest):
     assert entry.voices.path == "languages/english_2m_2026-10/embeddings/{name}.safetensors"
 
 
-def test_the_bundled_model_says_that_it_babbles(manifest):
+def test_the_bundled_model_says_that_it_is_a_toy(manifest):
     entry = models.resolve(manifest, "bundled")
-    assert "babbles" in entry.notice
+    assert "toy" in entry.notice
     assert entry.local
     assert entry.licence == "MIT"
     assert entry.weights.path == ROOT / "models/bundled/model.safetensors"

@@ -16,7 +16,7 @@ import pytest
 import sentencepiece
 import torch
 import yaml
-from bundled_model import BUNDLED, write_runtime
+from bundled_model import BUNDLED, RECORDING, write_runtime
 from onnx import numpy_helper
 from onnx_models import SHAPES, Exported, bundled_export, make_random, recording, write_config
 
@@ -257,7 +257,7 @@ def test_a_failed_report_is_one_sentence() -> None:
 
 def test_the_report_is_written(exported: Exported, tmp_path: Path) -> None:
     out = tmp_path / "fp32.verify.json"
-    recorded = BUNDLED.parents[1] / "voices" / "bundled.wav"
+    recorded = RECORDING
     report = verify.verify_onnx(exported.fp32.folder, exported.runtime, recorded, out)
     assert json.loads(out.read_text()) == report.as_dict()
     assert (tmp_path / "fp32.verify.txt").read_text() == report.table()

@@ -1,4 +1,4 @@
-"""The check by ear in a whole build. The bundled model babbles, so every take of it must be refused by name."""
+"""The check by ear in a whole build. What tests speak with babbles, so every take of it must be refused by name."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def hub() -> Iterator[Hub]:
 @pytest.fixture
 def from_hub(project: Project, built_once: Project, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The bundled model and its voice under the names of a hub."""
-    config = yaml.safe_load((ROOT / "models/bundled/config.yaml").read_text())
+    config = yaml.safe_load((ROOT / "tests/babble/config.yaml").read_text())
     del config["weights_path"], config["flow_lm"]["lookup_table"]["tokenizer_path"]
     entry = {
         "language": "en",
@@ -45,10 +45,10 @@ def from_hub(project: Project, built_once: Project, hub: Hub, monkeypatch: pytes
     path = project.root / "models/manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "models": {**manifest["models"], "remote": entry}}))
-    weights = (ROOT / "models/bundled/model.safetensors").read_bytes()
+    weights = (ROOT / "tests/babble/model.safetensors").read_bytes()
     for role in ("weights", "ungated"):
         hub.put(SimpleNamespace(**entry[role]), weights)  # type: ignore[arg-type]
-    hub.put(SimpleNamespace(**_pin("tokenizer.model")), (ROOT / "models/bundled/tokenizer.model").read_bytes())
+    hub.put(SimpleNamespace(**_pin("tokenizer.model")), (ROOT / "tests/babble/tokenizer.model").read_bytes())
     voice = (built_once.root / "results/voices/bundled/bundled.safetensors").read_bytes()
     hub.put(SimpleNamespace(**_pin(VOICE.format(name="alba"))), voice)
     project.write_text("Hello there, my friend.")
@@ -84,7 +84,7 @@ def test_a_gated_model_is_asked_for_then_fetched_then_never_again(
 def test_the_ungated_model_is_taken_only_if_allowed_and_that_is_said(from_hub: Project) -> None:
     from_hub.configure(model="remote", voice="alba", hub={"allow_ungated": True})
     assert "is taken instead" in from_hub.build("results/models/remote/lock.json")
-    shutil.copy(ROOT / "voices/bundled.wav", from_hub.root / "voices/bundled.wav")
+    shutil.copy(ROOT / "tests/babble/voice.wav", from_hub.root / "voices/bundled.wav")
     from_hub.configure(model="remote", voice="bundled", hub={"allow_ungated": True})
     assert "cannot be made from a recording" in from_hub.fails("results/book.wav")
 

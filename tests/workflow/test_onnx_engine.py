@@ -7,7 +7,7 @@ import shutil
 
 from conftest import Project
 
-# What the bundled model babbles has no right length.
+# What is babbled has no right length.
 OPEN = dict.fromkeys(("min_chars_per_second", "max_chars_per_second", "max_gap_seconds", "max_end_dbfs"))
 
 

@@ -1,8 +1,11 @@
-"""Make models/bundled/ and voices/bundled.wav: a tiny Pocket TTS model of the real architecture, from a seed.
+"""Make tests/babble/: a tiny Pocket TTS model of the real architecture and a voice, from a seed.
 
-It babbles. No part of it has learned from speech: the weights are random numbers scaled so that signals keep their
-variance through the network, so every input matters to every output. Only two things are arranged, so that the rest
-of the pipeline meets takes of the shape it will meet with a released model:
+    python tests/make_babble.py inputs/book.txt
+
+The tests speak with it in place of the bundled model, which is larger and slower. It babbles. No part of it has
+learned from speech: the weights are random numbers scaled so that signals keep their variance through the network, so
+every input matters to every output. Only two things are arranged, so that the rest of the pipeline meets takes of the
+shape it will meet with a released model:
 
 - two attention heads measure text and its letters against the length of text and audio. Both fall as audio grows, and
   the end-of-speech head is fitted to them by least squares, so that a take's length follows its text;
@@ -203,7 +206,7 @@ def _wire_fade_out(state: dict[str, torch.Tensor], weight: torch.Tensor, bias: t
 
 
 def _voice_prompt(model: TTSModel, seed: int) -> torch.Tensor:
-    """Return what the language model sees of the bundled voice: `[1, frames, d]`, its start mark first."""
+    """Return what the language model sees of the voice: `[1, frames, d]`, its start mark first."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "voice.wav"
         make_voice(path, seed)
@@ -253,7 +256,7 @@ def make_model(directory: Path, texts: list[Path], seed: int) -> None:
     train_tokenizer(texts, tokenizer)
     config = directory / "config.yaml"
     config.write_text(
-        "# Made by scripts/make_bundled.py. Paths are relative to this folder; the build writes a copy with absolute"
+        "# Made by tests/make_babble.py. Paths are relative to this folder; the build writes a copy with absolute"
         " ones.\n" + yaml.safe_dump(CONFIG, sort_keys=False)
     )
     sentences = [s.strip() + "." for t in texts for s in t.read_text().replace("\n", " ").split(".")]
@@ -302,8 +305,8 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("texts", nargs="+", type=Path, help="texts that the tokenizer is trained on")
-    parser.add_argument("--model", type=Path, default=Path("models/bundled"))
-    parser.add_argument("--voice", type=Path, default=Path("voices/bundled.wav"))
+    parser.add_argument("--model", type=Path, default=Path("tests/babble"))
+    parser.add_argument("--voice", type=Path, default=Path("tests/babble/voice.wav"))
     parser.add_argument("--seed", type=int, default=2026)
     args = parser.parse_args()
     make_voice(args.voice, args.seed)

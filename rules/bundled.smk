@@ -1,0 +1,214 @@
+"""Train the model that ships with the project: `snakemake bundled_model` (extra `train`; hours on two cores).
+
+Inputs: a recipe in scripts/bundled/recipes/, the texts, dictionary and teacher that it names.
+Outputs: results/bundled/{recipe}/model/ (config.yaml, model.safetensors, tokenizer.model, voice.wav) with curves.png and
+evaluation.json beside it. Long stages keep checkpoints in folders that Snakemake does not know of, and so does not delete:
+stopped at any moment, the next run carries on; what Snakemake knows is the summary that a stage writes at its end.
+"""
+
+from bundled import recipe as recipes
+
+
+wildcard_constraints:
+    recipe="|".join(recipes.names()),
+    part="decoder|encoder",
+
+
+TRAINING = "results/bundled/{recipe}"
+# One thread each: the matrices are small, and Snakemake runs codec and language model side by side.
+STAGE = "OMP_NUM_THREADS=1 PYTHONPATH=scripts:${{PYTHONPATH:-}} python -m bundled"
+
+
+def of_recipe(function):
+    """A param or input function that looks something up in the recipe of the wildcard."""
+    return lambda wildcards: function(recipes.load(wildcards.recipe))
+
+
+rule bundled_model:
+    input:
+        "results/bundled/small/evaluation.json",
+        "results/bundled/small/curves.png",
+
+
+rule bundled_corpus:
+    input:
+        pronunciations=of_recipe(lambda r: recipes.located(r.corpus.pronunciations)),
+        common=of_recipe(
+            lambda r: recipes.located(r.corpus.common) if r.corpus.common else []
+        ),
+    output:
+        sentences=f"{TRAINING}/sentences.txt",
+        tokenizer=f"{TRAINING}/tokenizer.model",
+    log:
+        f"{TRAINING}/logs/corpus.log",
+    params:
+        texts=of_recipe(lambda r: r.corpus.texts),
+        vocabulary=of_recipe(lambda r: r.corpus.vocabulary),
+        seed=of_recipe(lambda r: r.seed),
+    shell:
+        f"{STAGE}.corpus --texts {{params.texts:q}} --pronunciations {{input.pronunciations:q}} --common {{input.common:q}}"
+        " --vocabulary {params.vocabulary} --seed {params.seed} --out {output.sentences:q} --tokenizer {output.tokenizer:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule bundled_speech:
+    input:
+        sentences=f"{TRAINING}/sentences.txt",
+        tokenizer=f"{TRAINING}/tokenizer.model",
+    output:
+        f"{TRAINING}/speech.json",
+    log:
+        f"{TRAINING}/logs/speech.log",
+    params:
+        folder=f"{TRAINING}/speech",
+        voice=of_recipe(lambda r: recipes.located(r.speech.voice)),
+        sentences=of_recipe(lambda r: r.speech.sentences),
+        length_scale=of_recipe(lambda r: r.speech.length_scale),
+    shell:
+        f"{STAGE}.speech --sentences {{input.sentences:q}} --tokenizer {{input.tokenizer:q}} --voice {{params.voice:q}}"
+        " --count {params.sentences} --length-scale {params.length_scale} --out {params.folder:q} --summary {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule bundled_analysis:
+    input:
+        f"{TRAINING}/speech.json",
+    output:
+        f"{TRAINING}/analysis.json",
+    log:
+        f"{TRAINING}/logs/analysis.log",
+    params:
+        folder=f"{TRAINING}/speech",
+    shell:
+        f"{STAGE}.analysis --speech {{params.folder:q}} --summary {{output:q}} 2>&1 | tee {{log:q}}"
+
+
+rule bundled_latents:
+    input:
+        f"{TRAINING}/analysis.json",
+    output:
+        space=f"{TRAINING}/space.npz",
+        latents=f"{TRAINING}/latents/latents.f16",
+        index=f"{TRAINING}/latents/latents.jsonl",
+        targets=f"{TRAINING}/latents/targets.f16",
+    log:
+        f"{TRAINING}/logs/latents.log",
+    params:
+        speech=f"{TRAINING}/speech",
+        folder=f"{TRAINING}/latents",
+        held_out=of_recipe(lambda r: r.held_out),
+        targets=of_recipe(lambda r: r.targets),
+    shell:
+        f"({STAGE}.latents fit --speech {{params.speech:q}} --held-out {{params.held_out}} --out {{output.space:q}} &&"
+        f" {STAGE}.latents encode --speech {{params.speech:q}} --space {{output.space:q}} --targets {{params.targets}}"
+        " --out {params.folder:q}) 2>&1 | tee {log:q}"
+
+
+rule bundled_codec:
+    input:
+        space=f"{TRAINING}/space.npz",
+        tokenizer=f"{TRAINING}/tokenizer.model",
+        latents=f"{TRAINING}/latents/latents.f16",
+        targets=f"{TRAINING}/latents/targets.f16",
+    output:
+        f"{TRAINING}/{{part}}.json",
+    log:
+        f"{TRAINING}/logs/{{part}}.log",
+    params:
+        data=f"{TRAINING}/latents",
+        folder=f"{TRAINING}/checkpoints",
+        common=of_recipe(
+            lambda r: f"--sizes {r.sizes} --held-out {r.held_out} --seed {r.seed}"
+        ),
+        training=lambda wildcards: " ".join(
+            f"--{key} {value}"
+            for key, value in getattr(recipes.load(wildcards.recipe), wildcards.part)
+        ),
+    shell:
+        f"{STAGE}.codec {{wildcards.part}} --data {{params.data:q}} --space {{input.space:q}} --tokenizer {{input.tokenizer:q}}"
+        " {params.common} {params.training} --out {params.folder:q} --summary {output:q} 2>&1 | tee {log:q}"
+
+
+rule bundled_lm:
+    input:
+        space=f"{TRAINING}/space.npz",
+        tokenizer=f"{TRAINING}/tokenizer.model",
+        latents=f"{TRAINING}/latents/latents.f16",
+    output:
+        f"{TRAINING}/lm.json",
+    log:
+        f"{TRAINING}/logs/lm.log",
+    params:
+        data=f"{TRAINING}/latents",
+        folder=f"{TRAINING}/checkpoints",
+        common=of_recipe(
+            lambda r: f"--sizes {r.sizes} --held-out {r.held_out} --seed {r.seed}"
+        ),
+        training=of_recipe(
+            lambda r: " ".join(
+                f"--{key.replace('_', '-')} {value}" for key, value in r.lm
+            )
+        ),
+    shell:
+        f"{STAGE}.lm --data {{params.data:q}} --space {{input.space:q}} --tokenizer {{input.tokenizer:q}} {{params.common}}"
+        " {params.training} --out {params.folder:q} --summary {output:q} 2>&1 | tee {log:q}"
+
+
+rule bundled_export:
+    input:
+        space=f"{TRAINING}/space.npz",
+        tokenizer=f"{TRAINING}/tokenizer.model",
+        latents=f"{TRAINING}/latents/latents.f16",
+        decoder=f"{TRAINING}/decoder.json",
+        encoder=f"{TRAINING}/encoder.json",
+        lm=f"{TRAINING}/lm.json",
+    output:
+        config=f"{TRAINING}/model/config.yaml",
+        weights=f"{TRAINING}/model/model.safetensors",
+        tokenizer=f"{TRAINING}/model/tokenizer.model",
+        voice=f"{TRAINING}/model/voice.wav",
+    log:
+        f"{TRAINING}/logs/export.log",
+    params:
+        data=f"{TRAINING}/latents",
+        checkpoints=f"{TRAINING}/checkpoints",
+        folder=f"{TRAINING}/model",
+        common=of_recipe(lambda r: f"--sizes {r.sizes} --prompt {r.prompt}"),
+    shell:
+        f"{STAGE}.export --checkpoints {{params.checkpoints:q}} --space {{input.space:q}} --tokenizer {{input.tokenizer:q}}"
+        " --data {params.data:q} {params.common} --out {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule bundled_evaluation:
+    input:
+        f"{TRAINING}/model/config.yaml",
+        f"{TRAINING}/model/model.safetensors",
+        f"{TRAINING}/model/tokenizer.model",
+        f"{TRAINING}/model/voice.wav",
+    output:
+        f"{TRAINING}/evaluation.json",
+    log:
+        f"{TRAINING}/logs/evaluation.log",
+    params:
+        model=f"{TRAINING}/model",
+        speech=f"{TRAINING}/speech",
+        sentences=of_recipe(lambda r: r.evaluation.sentences),
+        temperatures=of_recipe(lambda r: " ".join(map(str, r.evaluation.temperatures))),
+    shell:
+        f"{STAGE}.evaluate --model {{params.model:q}} --speech {{params.speech:q}} --count {{params.sentences}}"
+        " --temperatures {params.temperatures} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule bundled_curves:
+    input:
+        f"{TRAINING}/decoder.json",
+        f"{TRAINING}/encoder.json",
+        f"{TRAINING}/lm.json",
+    output:
+        f"{TRAINING}/curves.png",
+    log:
+        f"{TRAINING}/logs/curves.log",
+    params:
+        folder=f"{TRAINING}/checkpoints",
+    shell:
+        f"{STAGE}.curves {{params.folder:q}} --out {{output:q}} 2>&1 | tee {{log:q}}"

@@ -1,0 +1,121 @@
+"""Describes every utterance as the vocoder sees it, with every phone stretched to whole codec frames.
+
+    python -m bundled.analysis --speech DIR
+
+A codec frame is 80 ms, about one phone. Where in a frame a phone begins would be one more thing for the language model
+to learn and to remember; here it always begins with the frame. Carries on where it stopped. Files beside the speech:
+description.f16 ([frames, steps, bands + 1]: levels and voicing), pitch.u1 ([frames]) and analysis.jsonl (a line an
+utterance: text, phones, start and number of its frames, and `lengths`, the frames of each phone).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundled import phones, speech
+from bundled.common import Array, write_summary
+from bundled.speech import Row
+from bundled.vocoder import Vocoder
+
+ROUNDING = 0.45  # added to a phone's length in frames before the fraction is cut off
+LONGEST = 3  # frames a phone; a pause may take one more
+
+
+def frame_lengths(symbols: str, samples: NDArray[np.int64], frame: int) -> NDArray[np.int64]:
+    """Whole frames for each phone of that many samples. A phone's length depends on nothing but itself."""
+    whole = np.floor(samples / frame + ROUNDING).astype(np.int64)
+    most = np.array([LONGEST + (symbol in phones.PAUSES) for symbol in symbols])
+    whole = np.clip(whole, 1, most)
+    whole[0] = 1  # the silence before the first phone: enough to start from
+    if symbols[-1] in phones.PAUSES:
+        whole[-1] = 2
+    return whole
+
+
+def stretch(count: int, ends: NDArray[np.float64], lengths: NDArray[np.int64], steps: int) -> NDArray[np.float64]:
+    """Where in `count` descriptions to read for each description of the stretched speech.
+
+    `ends` are the phones' ends in descriptions, `lengths` what they become in codec frames of `steps`. The silence
+    before all keeps its last part only, as long as it becomes.
+    """
+    starts = np.concatenate([[max(0.0, ends[0] - steps * lengths[0])], ends[:-1]])
+    phone = np.repeat(np.arange(len(lengths)), lengths * steps)
+    place = np.concatenate([(np.arange(n * steps) + 0.5) / (n * steps) for n in lengths])
+    return np.asarray(np.clip(starts[phone] + place * (ends - starts)[phone] - 0.5, 0, count - 1))
+
+
+def describe(audio: Array, row: Row, vocoder: Vocoder) -> tuple[Array, Array, Array]:
+    """Descriptions [steps n, bands + 1], pitch classes [n] and the frames of each phone, of one utterance."""
+    level, voiced, f0 = vocoder.analyse(audio)
+    symbols = phones.START + row["phones"].replace(" ", "")
+    samples = np.diff(row["ends"], prepend=0)
+    lengths = frame_lengths(symbols, samples, vocoder.frame)
+    at = stretch(len(level), np.array(row["ends"]) / vocoder.hop, lengths, vocoder.steps)
+    low = np.floor(at).astype(np.int64)
+    high, share = np.minimum(low + 1, len(level) - 1), (at - low)[:, None].astype(np.float32)
+    both = np.concatenate([level, voiced[:, None]], 1)
+    near = np.round(at).astype(np.int64)
+    classes = vocoder.pitch_classes(f0[near].reshape(-1, vocoder.steps))
+    return both[low] * (1 - share) + both[high] * share, classes, lengths
+
+
+def index(folder: Path) -> list[Row]:
+    """The utterances described so far."""
+    path = folder / "analysis.jsonl"
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+
+
+def load(folder: Path, vocoder: Vocoder) -> tuple[Array, Array]:
+    """The descriptions and pitch classes of all utterances, as read-only memory maps."""
+    shape = (-1, vocoder.steps, vocoder.bands + 1)
+    description = np.memmap(folder / "description.f16", dtype=np.float16, mode="r").reshape(shape)
+    return description, np.memmap(folder / "pitch.u1", dtype=np.uint8, mode="r")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--speech", type=Path, required=True)
+    parser.add_argument("--summary", type=Path)
+    args = parser.parse_args()
+
+    vocoder = Vocoder()
+    rows = index(args.speech)
+    frame = rows[-1]["frame"] + rows[-1]["frames"] if rows else 0
+    width = vocoder.steps * (vocoder.bands + 1) * 2
+    for name, size in (("description.f16", width), ("pitch.u1", 1)):
+        (args.speech / name).touch()
+        with open(args.speech / name, "r+b") as f:
+            f.truncate(frame * size)
+    todo = speech.index(args.speech)[len(rows) :]
+    audio = speech.samples(args.speech)
+    with (
+        open(args.speech / "description.f16", "ab") as descriptions,
+        open(args.speech / "pitch.u1", "ab") as pitches,
+        open(args.speech / "analysis.jsonl", "a", encoding="utf-8") as table,
+    ):
+        for number, row in enumerate(todo, len(rows) + 1):
+            sound = audio[row["start"] : row["start"] + row["samples"]].astype(np.float32) / 32768
+            description, classes, lengths = describe(sound, row, vocoder)
+            descriptions.write(description.astype(np.float16).tobytes())
+            pitches.write(classes.astype(np.uint8).tobytes())
+            descriptions.flush()  # before the line that promises it
+            pitches.flush()
+            kept = {"text": row["text"], "phones": row["phones"], "frame": frame, "frames": len(classes)}
+            table.write(json.dumps({**kept, "lengths": lengths.tolist()}, ensure_ascii=False) + "\n")
+            table.flush()
+            frame += len(classes)
+            if number % 250 == 0:
+                print(f"{number} utterances, {frame} frames", flush=True)
+    write_summary(args.summary, utterances=len(rows) + len(todo), frames=frame)
+
+
+if __name__ == "__main__":
+    main()

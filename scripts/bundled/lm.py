@@ -1,0 +1,377 @@
+"""Trains the language model: text and a voice prompt in, latents out.
+
+    python -m bundled.lm --data DIR --space space.npz --tokenizer T --out DIR --steps 8000 --time-budget 3600
+
+The flow head is upstream's `pointwise`: one step from noise to a sample. It learns by the energy score, a proper
+score that needs samples only: twice as far from the truth as from each other is as good as it gets. What it says
+without noise is asked for once more, since that is how the model is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sentencepiece
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from bundled import phones
+from bundled.architecture import Pointer, Sizes, build_model, configuration, set_statistics
+from bundled.common import Array, write_summary
+from bundled.latents import Space, index
+from bundled.training import Parts, Schedule, add_flags, seed_everything, train
+from bundled.vocoder import Vocoder
+
+AFTER = 3  # silent frames after the last one, with EOS still asked for
+
+
+@dataclass
+class Batch:
+    """Utterances side by side; `frames` is the longest with the silence behind it."""
+
+    tokens: torch.Tensor  # [B, text]
+    text_lengths: torch.Tensor  # [B]
+    latents: torch.Tensor  # [B, frames, latent], normalised, padded with silence
+    frame_lengths: torch.Tensor  # [B], without the silence
+    prompts: torch.Tensor  # [B, prompt, latent]
+    said: torch.Tensor  # [B, frames] the token that is being said
+    phone: torch.Tensor  # [B, frames] the phone that is being said
+
+
+@dataclass(frozen=True)
+class Course:
+    """What an utterance says at each frame."""
+
+    token: Array  # number of the token in the text
+    phone: Array  # number in phones.INVENTORY
+    place: Array  # number of the phone in its token; -1 before the first
+    done: Array  # frames that the phone has had
+    left: Array  # frames that it still gets
+
+    @classmethod
+    def of(cls, pieces: list[str], lengths: Array) -> Course:
+        """`pieces` are the phones of each token; `lengths` the frames of the silence before all and of each phone."""
+        symbols = phones.START + "".join(pieces)
+        if len(symbols) != len(lengths):
+            raise ValueError(f"{len(lengths)} lengths for {len(symbols)} phones of {pieces}")
+        token = np.array([0] + [i for i, piece in enumerate(pieces) for _ in piece])
+        place = np.array([-1] + [i for piece in pieces for i in range(len(piece))])
+        phone = np.array([phones.INVENTORY.index(symbol) for symbol in symbols])
+        unit = np.repeat(np.arange(len(lengths)), lengths)
+        done = np.concatenate([np.arange(n) for n in lengths])
+        return cls(token[unit], phone[unit], place[unit], done, np.asarray(lengths)[unit] - 1 - done)
+
+
+class Utterances:
+    """Utterances in batches of about equal length, shuffled anew every epoch."""
+
+    def __init__(
+        self, folder: Path, space: Space, tokenizer: sentencepiece.SentencePieceProcessor, pointer: int, held_out: int
+    ) -> None:
+        rows = index(folder)
+        self.latents = np.fromfile(folder / "latents.f16", np.float16).reshape(-1, space.dimension)
+        spelled = phones.pieces(tokenizer)
+        pointers = Pointer.of(tokenizer.vocab_size(), pointer)
+        self.rows = []
+        for row in rows:
+            tokens = np.array(tokenizer.encode(row["text"]))
+            course = Course.of([spelled[t] for t in tokens], np.array(row["lengths"]))
+            code = pointers.code(tokens, course.token, course.place, course.done, course.left)
+            self.rows.append({**row, "tokens": tokens, "course": course, "code": code})
+        self.held = list(range(min(held_out, len(rows) // 2)))
+        self.train = np.arange(len(self.held), len(rows))
+        # The end of an utterance is the teacher's silence; the usual one stands for all of it.
+        first = 1 + len(space.pitch_mean)
+        lasts = np.array([r["frame"] + r["frames"] - 1 for r in rows])
+        self.silence = np.median(self.latents[lasts].astype(np.float32), axis=0)
+        self.silence[1:first] = 0
+
+    def batch(self, chosen: Array, prompt: int, random: np.random.Generator) -> Batch:
+        """The utterances `chosen`, each behind `prompt` frames of the end of another one."""
+        rows = [self.rows[i] for i in chosen]
+        text = max(len(r["tokens"]) for r in rows)
+        frames = max(r["frames"] for r in rows) + AFTER
+        tokens = np.zeros((len(rows), text), np.int64)
+        codec = len(self.silence)
+        width = codec + rows[0]["code"].shape[1]
+        latents = np.zeros((len(rows), frames, width), np.float32)
+        latents[..., :codec] = self.silence
+        prompts = np.zeros((len(rows), prompt, width), np.float32)  # a recording does not say where in a text it is
+        said = np.zeros((len(rows), frames), np.int64)
+        phone = np.zeros((len(rows), frames), np.int64)
+        for i, row in enumerate(rows):
+            count, course = row["frames"], row["course"]
+            tokens[i, : len(row["tokens"])] = row["tokens"]
+            latents[i, :count, :codec] = self.latents[row["frame"] : row["frame"] + count]
+            latents[i, :count, codec:] = row["code"]
+            latents[i, count:, codec:] = row["code"][-1]
+            said[i] = np.pad(course.token, (0, frames - count), "edge")
+            phone[i] = np.pad(course.phone, (0, frames - count), "edge")
+            other = self.rows[int(random.choice(self.train))]
+            # The end of an utterance, as `end_on_pause` leaves one.
+            end = other["frame"] + other["frames"]
+            prompts[i, :, :codec] = self.latents[max(0, end - prompt) : max(0, end - prompt) + prompt]
+        return Batch(
+            torch.from_numpy(tokens),
+            torch.tensor([len(r["tokens"]) for r in rows]),
+            torch.from_numpy(latents),
+            torch.tensor([r["frames"] for r in rows]),
+            torch.from_numpy(prompts),
+            torch.from_numpy(said),
+            torch.from_numpy(phone),
+        )
+
+    def epoch(self, positions: int, random: np.random.Generator) -> list[Array]:
+        """Indices of one pass in batches of at most `positions` padded positions."""
+        length = np.array([len(r["tokens"]) + r["frames"] + AFTER for r in self.rows])
+        order = self.train[np.argsort(length[self.train] + random.uniform(0, 12, len(self.train)))]
+        batches, start = [], 0
+        while start < len(order):
+            size = max(1, positions // int(length[order[start : start + 200]].max() + 12))
+            batches.append(order[start : start + size])
+            start += size
+        random.shuffle(batches)
+        return batches
+
+
+class Spelling(nn.Module):
+    """The embeddings of pieces as sums over their phones, so that a rare piece is known by its parts.
+
+    Only the sums are exported: they are upstream's lookup table.
+    """
+
+    index: torch.Tensor
+
+    def __init__(self, pieces: list[str], rows: int, width: int, codes: torch.Tensor) -> None:
+        super().__init__()
+        count, self.fixed = len(phones.INVENTORY), codes.shape[1]
+        self.slots = nn.Parameter(torch.randn(phones.LONGEST_PIECE * (count + 1), width) * 0.4)
+        self.own = nn.Parameter(torch.randn(rows, width) * 0.05)
+        index = torch.zeros(rows, phones.LONGEST_PIECE, dtype=torch.int64)
+        for i, piece in enumerate(pieces):
+            spelled = [phones.INVENTORY.index(c) for c in piece[: phones.LONGEST_PIECE]]
+            index[i] = torch.tensor(spelled + [count] * (phones.LONGEST_PIECE - len(spelled)))
+        index += torch.arange(phones.LONGEST_PIECE) * (count + 1)
+        self.register_buffer("index", index, persistent=False)
+        with torch.no_grad():  # a token's own part of the pointer's code is there from the start
+            self.slots[:, : self.fixed] *= 0.25
+            self.own[: len(codes), : self.fixed] += codes
+
+    def forward(self) -> torch.Tensor:
+        """The table [rows, width]."""
+        return self.slots[self.index].sum(1) + self.own
+
+
+class Speaker(nn.Module):
+    """Upstream's language model run on whole utterances, without a cache, and what helps it to learn."""
+
+    def __init__(self, flow_lm: Any, pieces: list[str], codes: torch.Tensor) -> None:
+        super().__init__()
+        self.lm = flow_lm
+        table = flow_lm.conditioner.embed.weight
+        self.spelling = Spelling(pieces, table.shape[0], table.shape[1], codes)
+        count = len(flow_lm.transformer.layers)
+        # Layers whose first head is told to look at the token that is said, and whose second at the one behind it.
+        self.guided = [flow_lm.transformer.layers[i].self_attn for i in sorted({count // 3, count // 2})]
+        self._seen: list[torch.Tensor] = []
+        for attention in self.guided:
+            attention.register_forward_pre_hook(lambda _, inputs: self._seen.append(inputs[0]))
+        # Says which phone it is going to make; only there to be trained.
+        self.naming = nn.ModuleList(nn.Linear(table.shape[1], len(phones.INVENTORY)) for _ in range(2))
+        self._middle: list[torch.Tensor] = []
+        middle = flow_lm.transformer.layers[min(count // 2 + 1, count - 1)]
+        middle.register_forward_hook(lambda _, __, output: self._middle.append(output))
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """Everything that learns; upstream's lookup table is made from `spelling`."""
+        return {k: v for k, v in self.named_parameters() if k != "lm.conditioner.embed.weight"}
+
+    def attention(self, batch: Batch, prefix: int, frames: int) -> torch.Tensor:
+        """Cross-entropy of where the guided heads look, after `hidden`."""
+        start = (prefix + batch.text_lengths)[:, None] + torch.arange(frames)  # positions of the frames
+        real = torch.arange(frames) < batch.frame_lengths[:, None]
+        total = torch.zeros(())
+        for attention, x in zip(self.guided, self._seen, strict=True):
+            width, key_row = attention.dim_per_head, attention.attn_dim
+            for head in range(2):
+                rows = slice(head * width, (head + 1) * width)
+                q = F.linear(x, attention.in_proj.weight[rows])[:, :, None]
+                k = F.linear(x, attention.in_proj.weight[key_row : 2 * key_row][rows])[:, :, None]
+                q, k = attention.rope(q, k, 0)
+                q = torch.gather(q[:, :, 0], 1, start[..., None].expand(-1, -1, width))
+                scores = q @ k[:, :, 0].transpose(1, 2) / width**0.5
+                scores = scores.masked_fill(torch.arange(x.shape[1]) > start[..., None], -1e4)
+                wanted = torch.minimum(batch.said + head, batch.text_lengths[:, None] - 1) + prefix
+                share = scores.log_softmax(-1).gather(-1, wanted[..., None])[..., 0]
+                total = total - share[real].mean()
+        return total / len(self.guided) / 2
+
+    def names(self, batch: Batch, prefix: int, hidden: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy of the phone that is about to be said, halfway and at the end, after `hidden`."""
+        at = (prefix + batch.text_lengths)[:, None] + torch.arange(hidden.shape[1])
+        middle = torch.gather(self._middle[-1], 1, at[..., None].expand(-1, -1, hidden.shape[-1]))
+        real = torch.arange(hidden.shape[1]) < batch.frame_lengths[:, None]
+        wanted = batch.phone[real]
+        pairs = zip(self.naming, (middle, hidden), strict=True)
+        return sum((F.cross_entropy(head(x[real]), wanted) for head, x in pairs), torch.zeros(())) / 2
+
+    def hidden(self, batch: Batch, heard: torch.Tensor) -> torch.Tensor:
+        """What the heads see at each frame [B, frames, d]. `heard` [B, frames, latent] are the frames fed back."""
+        lm, size = self.lm, len(heard)
+        self._seen.clear()
+        self._middle.clear()
+        raw_prompt = batch.prompts * lm.emb_std + lm.emb_mean
+        start = lm.input_linear(lm.bos_emb).expand(size, 1, -1)
+        parts = [
+            lm.bos_before_voice.expand(size, -1, -1),
+            F.linear(raw_prompt, lm.speaker_proj_weight),
+            F.embedding(batch.tokens, self.spelling()),
+            start,
+            lm.input_linear(heard[:, :-1]),
+        ]
+        text_start = parts[0].shape[1] + parts[1].shape[1]
+        full = torch.cat(parts, 1)
+        # The audio follows its own text at once: padding between them is skipped, and ends up behind all.
+        place = torch.arange(full.shape[1]).expand(size, -1)
+        missing = (batch.tokens.shape[1] - batch.text_lengths)[:, None]
+        source = place + torch.where(place >= text_start + batch.text_lengths[:, None], missing, 0)
+        source = source.clamp(max=full.shape[1] - 1)
+        full = torch.gather(full, 1, source[..., None].expand(-1, -1, full.shape[-1]))
+        out = lm.out_norm(lm.transformer(full, None))
+        at = (text_start + batch.text_lengths)[:, None] + torch.arange(heard.shape[1])
+        out = torch.gather(out, 1, at[..., None].expand(-1, -1, out.shape[-1]))
+        return out if lm.z_proj is None else lm.z_proj(out)
+
+    def sample(self, hidden: torch.Tensor, samples: int, deviation: float = 1.0) -> torch.Tensor:
+        """[samples, ..., latent] drawn from the flow head."""
+        noise = torch.randn(samples, *hidden.shape[:-1], self.lm.ldim) * deviation
+        moved: torch.Tensor = self.lm.flow_net(hidden.expand(samples, *hidden.shape), noise)
+        return noise + moved
+
+
+def distance(a: torch.Tensor, b: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Euclidean, of latents as large as `weight` makes them."""
+    return (((a - b) * weight).square().sum(-1) + 1e-4).sqrt()
+
+
+def energy(samples: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Energy score of each frame: mean distance to the truth less half the mean distance of samples.
+
+    The first sample is the one without noise, which only has to be near the truth.
+    """
+    drawn = samples[1:]
+    near = distance(drawn, wanted, weight).mean(0)
+    apart = distance(drawn, drawn.roll(1, 0), weight).mean(0)
+    return near - 0.5 * apart + distance(samples[0], wanted, weight)
+
+
+def corrupt(latents: torch.Tensor, noise: float, dropout: float) -> torch.Tensor:
+    """The frames fed back, made wrong as the model's own will be."""
+    spoilt = latents + torch.randn_like(latents) * torch.rand(len(latents), 1, 1) * noise
+    drop = torch.rand(latents.shape[:2]) < dropout * torch.rand(len(latents), 1) * 2
+    return torch.where(drop[..., None], torch.randn_like(latents), spoilt)
+
+
+def losses(speaker: Speaker, batch: Batch, args: argparse.Namespace, training: bool) -> tuple[torch.Tensor, Parts]:
+    """The loss of a batch and its parts; on training the frames fed back are spoilt."""
+    heard = batch.latents
+    if training:
+        heard = corrupt(heard, args.noise, args.dropout)
+        if torch.rand(()) < args.self_feed:
+            with torch.no_grad():
+                own = speaker.sample(speaker.hidden(batch, heard), 1, args.temperature**0.5)[0]
+            swap = torch.rand(heard.shape[:2]) < torch.rand(len(heard), 1)
+            heard = torch.where(swap[..., None], own, heard)
+    hidden = speaker.hidden(batch, heard)
+    place = torch.arange(heard.shape[1])
+    real = place < (batch.frame_lengths + AFTER)[:, None]
+    prefix = 1 + batch.prompts.shape[1]
+    guide = speaker.attention(batch, prefix, heard.shape[1])
+    names = speaker.names(batch, prefix, hidden)
+    hidden, wanted = hidden[real], batch.latents[real]
+    quiet = speaker.lm.flow_net(hidden, torch.zeros_like(wanted))[None]
+    samples = torch.cat([quiet, speaker.sample(hidden, args.samples)])
+    std = speaker.lm.emb_std
+    codec = len(std) - args.pointer
+    pitch = slice(1, args.first)
+    # All together, for what belongs together; and the small parts once more alone, or they would wait for the rest.
+    score = energy(samples, wanted, std).mean()
+    main_part = slice(args.first, min(args.first + 16, codec))
+    for part, weight in ((pitch, 0.3), (slice(codec, None), 0.5), (main_part, 0.7)):
+        score = score + weight * energy(samples[..., part], wanted[..., part], std[part]).mean()
+    ended = (place >= (batch.frame_lengths - 1)[:, None])[real].float()
+    logits = speaker.lm.out_eos(hidden)[..., 0]
+    eos = F.binary_cross_entropy_with_logits(logits, ended)
+    with torch.no_grad():
+        squares = ((quiet[0] - wanted) * std).square().mean(0)
+        sizes = std.square()
+        parts = {
+            "energy": score,
+            "main": squares[main_part].sum() / sizes[main_part].sum(),
+            "error": squares[args.first : codec].sum() / sizes[args.first : codec].sum(),
+            "pitch": squares[pitch].sum() / sizes[pitch].sum(),
+            "pointer": squares[codec:].sum() / sizes[codec:].sum(),
+            "eos": eos,
+            "guide": guide,
+            "names": names,
+        }
+    loss = score + args.eos_weight * eos + args.guide_weight * guide + args.name_weight * names
+    return loss, {k: v.item() for k, v in parts.items()}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_flags(parser, warmup=200)
+    parser.add_argument("--positions", type=int, default=1500, help="padded positions in a batch, without the prompt")
+    parser.add_argument("--samples", type=int, default=2, help="samples of the energy score")
+    parser.add_argument("--noise", type=float, default=0.4, help="on the frames fed back")
+    parser.add_argument("--dropout", type=float, default=0.08, help="share of the frames fed back that are noise alone")
+    parser.add_argument(
+        "--self-feed", type=float, default=0.4, help="share of steps that feed back the model's own frames"
+    )
+    parser.add_argument("--temperature", type=float, default=0.1, help="of the frames fed back")
+    parser.add_argument("--eos-weight", type=float, default=0.5)
+    parser.add_argument("--guide-weight", type=float, default=0.2)
+    parser.add_argument("--name-weight", type=float, default=0.2)
+    args = parser.parse_args()
+
+    seed_everything(args.seed)
+    vocoder, space, sizes = Vocoder(), Space.load(args.space), Sizes.named(args.sizes)
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(args.tokenizer))
+    model = build_model(configuration(sizes, tokenizer.vocab_size(), str(args.tokenizer), None, vocoder))
+    torch.set_num_threads(args.threads)  # pocket_tts sets one
+    set_statistics(model.flow_lm, space)
+    args.pointer, args.first = sizes.pointer, 1 + len(space.pitch_mean)
+    nn.init.normal_(model.flow_lm.bos_before_voice, std=0.5)
+    codes = Pointer.of(tokenizer.vocab_size(), sizes.pointer).tokens[0]
+    speaker = Speaker(model.flow_lm, phones.pieces(tokenizer), codes)
+    data = Utterances(args.data, space, tokenizer, sizes.pointer, args.held_out)
+    held_batch = data.batch(np.array(data.held[:24]), 10, np.random.default_rng(0))
+    queue: list[Array] = []
+    random: list[np.random.Generator] = []
+
+    def loss(step: int) -> tuple[torch.Tensor, Parts]:
+        if not random:  # a run that carries on begins a new epoch
+            random.append(np.random.default_rng([args.seed, step]))
+        if not queue:
+            queue.extend(data.epoch(args.positions, random[0]))
+        batch = data.batch(queue.pop(), int(random[0].integers(5, 14)), random[0])
+        return losses(speaker, batch, args, training=True)
+
+    def held() -> Parts:
+        return losses(speaker, held_batch, args, training=False)[1]
+
+    facts = {"sizes": dataclasses.asdict(sizes)}
+    result = train(args.out / "lm.pt", speaker, speaker.trained(), loss, held, Schedule.of(args), facts)
+    write_summary(args.summary, utterances=len(data.train), **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""What a training is made with: the files in recipes/, one a model; rules/bundled.smk gives each stage its part."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+FOLDER = Path(__file__).with_name("recipes")
+
+
+class Section(BaseModel):
+    """A part of a recipe; a key that it does not know is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Corpus(Section):
+    """Where sentences and pronunciations come from."""
+
+    texts: Path
+    pronunciations: str
+    common: str | None
+    vocabulary: int
+
+
+class Speech(Section):
+    """Who reads how many of them."""
+
+    voice: str
+    sentences: int
+    length_scale: float
+
+
+class Codec(Section):
+    """A training of a half of the codec."""
+
+    steps: int
+    frames: int
+    batch: int
+    lr: float
+
+
+class LanguageModel(Section):
+    """The training of the language model; `positions` is the size of a batch."""
+
+    steps: int
+    positions: int
+    lr: float
+    self_feed: float
+
+
+class Evaluation(Section):
+    """How much is listened to."""
+
+    sentences: int
+    temperatures: tuple[float, ...]
+
+
+class Recipe(Section):
+    """All of it."""
+
+    seed: int
+    corpus: Corpus
+    speech: Speech
+    held_out: int
+    sizes: str
+    targets: int
+    decoder: Codec
+    encoder: Codec
+    lm: LanguageModel
+    prompt: int
+    evaluation: Evaluation
+
+
+def load(name: str, folder: Path = FOLDER) -> Recipe:
+    """The recipe of that name. Raises `FileNotFoundError` or pydantic's `ValidationError`."""
+    return Recipe.model_validate(yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")))
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """The recipes that there are."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def located(path: str) -> str:
+    """A path, found inside a Python package where it begins with `package:`.
+
+    Left as it is if the package is not installed, so that Snakemake names the file that is missing.
+    """
+    prefix, _, rest = path.rpartition("package:")
+    if prefix or rest == path:
+        return path
+    package, _, inside = rest.partition("/")
+    spec = importlib.util.find_spec(package)
+    return str(Path(spec.origin).parent / inside) if spec and spec.origin else path
