@@ -82,7 +82,9 @@ bundled: env ## train the bundled model (extra train, hours) and put it in its p
 	$(BIN)/snakemake -j2 bundled_model
 	cp results/bundled/small/model/config.yaml results/bundled/small/model/model.safetensors \
 	  results/bundled/small/model/tokenizer.model models/bundled/
+	cp results/bundled/small/evaluation.json models/bundled/
 	cp results/bundled/small/model/voice.wav voices/bundled.wav
+	PYTHONPATH=scripts $(BIN)/python -m bundled.card models/bundled
 	$(BIN)/python scripts/download_model.py bundled --out results/models/bundled/download.json
 	$(BIN)/python scripts/lock_model.py bundled --commit --out results/models/bundled/lock.json
 

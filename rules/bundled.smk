@@ -6,8 +6,6 @@ evaluation.json beside it. Long stages keep checkpoints in folders that Snakemak
 stopped at any moment, the next run carries on; what Snakemake knows is the summary that a stage writes at its end.
 """
 
-from bundled import recipe as recipes
-
 
 wildcard_constraints:
     recipe="|".join(recipes.names()),
@@ -17,11 +15,6 @@ wildcard_constraints:
 TRAINING = "results/bundled/{recipe}"
 # One thread each: the matrices are small, and Snakemake runs codec and language model side by side.
 STAGE = "OMP_NUM_THREADS=1 PYTHONPATH=scripts:${{PYTHONPATH:-}} python -m bundled"
-
-
-def of_recipe(function):
-    """A param or input function that looks something up in the recipe of the wildcard."""
-    return lambda wildcards: function(recipes.load(wildcards.recipe))
 
 
 rule bundled_model:
@@ -41,6 +34,8 @@ rule bundled_corpus:
         tokenizer=f"{TRAINING}/tokenizer.model",
     log:
         f"{TRAINING}/logs/corpus.log",
+    conda:
+        "../envs/pockettts.yaml"
     params:
         texts=of_recipe(lambda r: r.corpus.texts),
         vocabulary=of_recipe(lambda r: r.corpus.vocabulary),
@@ -59,8 +54,10 @@ rule bundled_speech:
         f"{TRAINING}/speech.json",
     log:
         f"{TRAINING}/logs/speech.log",
+    conda:
+        "../envs/pockettts.yaml"
     params:
-        folder=f"{TRAINING}/speech",
+        folder=training_folder("speech"),
         voice=of_recipe(lambda r: recipes.located(r.speech.voice)),
         sentences=of_recipe(lambda r: r.speech.sentences),
         length_scale=of_recipe(lambda r: r.speech.length_scale),
@@ -77,8 +74,10 @@ rule bundled_analysis:
         f"{TRAINING}/analysis.json",
     log:
         f"{TRAINING}/logs/analysis.log",
+    conda:
+        "../envs/pockettts.yaml"
     params:
-        folder=f"{TRAINING}/speech",
+        folder=training_folder("speech"),
     shell:
         f"{STAGE}.analysis --speech {{params.folder:q}} --summary {{output:q}} 2>&1 | tee {{log:q}}"
 
@@ -93,9 +92,11 @@ rule bundled_latents:
         targets=f"{TRAINING}/latents/targets.f16",
     log:
         f"{TRAINING}/logs/latents.log",
+    conda:
+        "../envs/pockettts.yaml"
     params:
-        speech=f"{TRAINING}/speech",
-        folder=f"{TRAINING}/latents",
+        speech=training_folder("speech"),
+        folder=training_folder("latents"),
         held_out=of_recipe(lambda r: r.held_out),
         targets=of_recipe(lambda r: r.targets),
     shell:
@@ -114,9 +115,11 @@ rule bundled_codec:
         f"{TRAINING}/{{part}}.json",
     log:
         f"{TRAINING}/logs/{{part}}.log",
+    conda:
+        "../envs/pockettts.yaml"
     params:
-        data=f"{TRAINING}/latents",
-        folder=f"{TRAINING}/checkpoints",
+        data=training_folder("latents"),
+        folder=training_folder("checkpoints"),
         common=of_recipe(
             lambda r: f"--sizes {r.sizes} --held-out {r.held_out} --seed {r.seed}"
         ),
@@ -138,9 +141,11 @@ rule bundled_lm:
         f"{TRAINING}/lm.json",
     log:
         f"{TRAINING}/logs/lm.log",
+    conda:
+        "../envs/pockettts.yaml"
     params:
-        data=f"{TRAINING}/latents",
-        folder=f"{TRAINING}/checkpoints",
+        data=training_folder("latents"),
+        folder=training_folder("checkpoints"),
         common=of_recipe(
             lambda r: f"--sizes {r.sizes} --held-out {r.held_out} --seed {r.seed}"
         ),
@@ -169,10 +174,12 @@ rule bundled_export:
         voice=f"{TRAINING}/model/voice.wav",
     log:
         f"{TRAINING}/logs/export.log",
+    conda:
+        "../envs/pockettts.yaml"
     params:
-        data=f"{TRAINING}/latents",
-        checkpoints=f"{TRAINING}/checkpoints",
-        folder=f"{TRAINING}/model",
+        data=training_folder("latents"),
+        checkpoints=training_folder("checkpoints"),
+        folder=training_folder("model"),
         common=of_recipe(lambda r: f"--sizes {r.sizes} --prompt {r.prompt}"),
     shell:
         f"{STAGE}.export --checkpoints {{params.checkpoints:q}} --space {{input.space:q}} --tokenizer {{input.tokenizer:q}}"
@@ -189,9 +196,11 @@ rule bundled_evaluation:
         f"{TRAINING}/evaluation.json",
     log:
         f"{TRAINING}/logs/evaluation.log",
+    conda:
+        "../envs/pockettts.yaml"
     params:
-        model=f"{TRAINING}/model",
-        speech=f"{TRAINING}/speech",
+        model=training_folder("model"),
+        speech=training_folder("speech"),
         sentences=of_recipe(lambda r: r.evaluation.sentences),
         temperatures=of_recipe(lambda r: " ".join(map(str, r.evaluation.temperatures))),
     shell:
@@ -208,7 +217,9 @@ rule bundled_curves:
         f"{TRAINING}/curves.png",
     log:
         f"{TRAINING}/logs/curves.log",
+    conda:
+        "../envs/pockettts.yaml"
     params:
-        folder=f"{TRAINING}/checkpoints",
+        folder=training_folder("checkpoints"),
     shell:
         f"{STAGE}.curves {{params.folder:q}} --out {{output:q}} 2>&1 | tee {{log:q}}"

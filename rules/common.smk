@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 # The scripts run in the interpreter that runs snakemake, whether or not its environment was activated.
 shell.prefix(f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
+from bundled import recipe as recipes
 from pockettts import book as books
 from pockettts import config as settings
 from pockettts import models, takes
@@ -277,3 +278,13 @@ def bench_baseline_option(wildcards):
 def all_cores(wildcards):
     """Nothing else may run while something is measured."""
     return workflow.cores or 1
+
+
+def of_recipe(function):
+    """A param or input function that looks something up in the recipe of the wildcard."""
+    return lambda wildcards: function(recipes.load(wildcards.recipe))
+
+
+def training_folder(name):
+    """A folder of checkpoints or arrays, which Snakemake does not know of."""
+    return lambda wildcards: f"results/bundled/{wildcards.recipe}/{name}"

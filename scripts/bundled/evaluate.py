@@ -85,7 +85,8 @@ def listen(ear: Ear, config: Path, voice: Path, texts: list[str], temperature: f
                 sound = speaker.synthesize(text, SEED, accept_runaway=True)
             heard.add(text, sound)
             print(f"  {text} | {heard.words[-1]}", flush=True)
-    return {"temperature": temperature, "engine": engine, **heard.figures(), "ended": round(ended / len(texts), 4)}
+    figures = {"temperature": temperature, "engine": engine, **heard.figures(), "ended": round(ended / len(texts), 4)}
+    return {**figures, "heard": dict(zip(texts, heard.words, strict=True))}
 
 
 def real_time_factor(config: Path, voice: Path, texts: list[str]) -> float:
@@ -122,8 +123,6 @@ def main() -> None:
         export_voice(config, args.model / "voice.wav", voice)
         results = [listen(ear, config, voice, texts, temperature, args.engine) for temperature in args.temperatures]
         factor = real_time_factor(config, voice, texts[:8])
-    for result in results:
-        print(result)
     write_summary(
         args.out, sentences=len(rows), teacher=teacher.figures(), model=results, real_time_factor=round(factor, 4)
     )

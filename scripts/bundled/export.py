@@ -25,7 +25,7 @@ from bundled.architecture import Pointer, Sizes, build_model, configuration, set
 from bundled.codec import HEADROOM, Codes
 from bundled.common import Array, atomic_path
 from bundled.latents import Space, index
-from bundled.lm import Speaker
+from bundled.lm import LONGEST_PROMPT, Speaker
 from bundled.training import load_checkpoint
 from bundled.vocoder import Vocoder
 
@@ -76,11 +76,11 @@ def assemble(config: dict[str, Any], space: Space, vocoder: Vocoder, checkpoints
 
 
 def voice_prompt(folder: Path, number: int, space: Space, vocoder: Vocoder) -> Array:
-    """A held-out utterance as the vocoder says it, without the silence at its end."""
-    rows = index(folder)
+    """The end of a held-out utterance as the vocoder says it, no longer than the prompts of the training."""
     latents = np.fromfile(folder / "latents.f16", np.float16).reshape(-1, space.dimension)
-    row = rows[number]
-    return vocoder.synthesise(*space.decode(latents[row["frame"] : row["frame"] + row["frames"]].astype(np.float32)))
+    row = index(folder)[number]
+    end = row["frame"] + row["frames"]
+    return vocoder.synthesise(*space.decode(latents[max(row["frame"], end - LONGEST_PROMPT) : end].astype(np.float32)))
 
 
 def main() -> None:

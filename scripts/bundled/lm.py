@@ -28,6 +28,7 @@ from bundled.latents import Space, index
 from bundled.training import Parts, Schedule, add_flags, seed_everything, train
 from bundled.vocoder import Vocoder
 
+SHORTEST_PROMPT, LONGEST_PROMPT = 5, 13  # frames of the voice prompt
 AFTER = 3  # silent frames after the last one, with EOS still asked for
 
 
@@ -362,7 +363,7 @@ def main() -> None:
             random.append(np.random.default_rng([args.seed, step]))
         if not queue:
             queue.extend(data.epoch(args.positions, random[0]))
-        batch = data.batch(queue.pop(), int(random[0].integers(5, 14)), random[0])
+        batch = data.batch(queue.pop(), int(random[0].integers(SHORTEST_PROMPT, LONGEST_PROMPT + 1)), random[0])
         return losses(speaker, batch, args, training=True)
 
     def held() -> Parts:

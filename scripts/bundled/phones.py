@@ -13,6 +13,7 @@ it is read once more.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -188,6 +189,10 @@ def replacements(dictionary: Mapping[str, str]) -> dict[str, str]:
     """
     table = {letters: said(spoken) for letters, spoken in _LETTERS.items()}
     table |= {letter.upper(): said(spoken) for letter, spoken in _LETTERS.items() if len(letter) == 1}
+    for letter in map(chr, range(0xC0, 0x180)):  # an accent is not heard
+        plain = unicodedata.normalize("NFD", letter)[0].lower()
+        if plain in _LETTERS:
+            table[letter] = said(_LETTERS[plain])
     for word, phones in dictionary.items():
         table[" " + word] = " " + phones
         table[word.capitalize()] = phones

@@ -40,6 +40,7 @@ def comparison_of(model) -> Comparison:
         precision="fp32",
         graphs={},
         flow_lm_states=states["flow_lm_main"],
+        step_states=states["flow_lm_step"],
         mimi_states=states["mimi_decoder"],
         latent_dim=model.flow_lm.ldim,
         conditioning_dim=max(1024, model.flow_lm.dim),
@@ -68,7 +69,9 @@ LATER = {"english_drifting_26-09", "english_18m_2026-10"}
 def test_every_shape_says_what_upstream_says(name: str, tmp_path: Path) -> None:
     model = make_random(load_model(write_config(tmp_path, name)))
     with torch.no_grad():
-        checks = [check for comparison in comparison_of(model).all() for check in comparison()]
+        # The attention of flow_lm_step is ONNX Runtime's and nothing that PyTorch could run.
+        parts = [part for part in comparison_of(model).all() if part.__name__ != "flow_lm_step"]
+        checks = [check for part in parts for check in part()]
     failed = [check for check in checks if not check.passed]
     assert not failed
     assert len(checks) > 15

@@ -57,6 +57,7 @@ def test_the_model_is_heard_beside_its_teacher(trained: Project) -> None:
     figures = json.loads((trained.root / TRAINED / "evaluation.json").read_text())
     assert figures["teacher"]["word_error_rate"] > 0.5  # tones say nothing
     (at_zero,) = figures["model"]
+    assert len(at_zero["heard"]) == figures["sentences"] == 2
     assert at_zero["engine"] == "cli"
     assert 0 <= at_zero["ended"] <= 1
     assert figures["real_time_factor"] > 0
