@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pockettts import ear, files, takes
-from pockettts.config import BookConfig
+from pockettts.config import BookConfig, TextConfig
 from pockettts.errors import ManuscriptError, ModelError
 from pockettts.models import (
     ModelEntry,
@@ -66,6 +66,14 @@ class Setup:
     def language(self) -> str:
         """The language of the text."""
         return self.config.language or self.model.language
+
+    @property
+    def text(self) -> TextConfig:
+        """How a text becomes chunks: as the settings say, but no longer than the model can speak."""
+        text, most = self.config.text, self.model.max_chars
+        if most is None or most >= text.max_chars:
+            return text
+        return text.model_copy(update={"max_chars": most, "min_chars": min(text.min_chars, most)})
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -159,7 +167,7 @@ def open_book(name: str, setup: Setup) -> Book:
     """Read, normalise and chunk a text, from the cache if nothing changed. Raises `ManuscriptError`."""
     source = find_source(name)
     config = setup.config
-    plan = plan_book(source, config.text, setup.language, PLANS)
+    plan = plan_book(source, setup.text, setup.language, PLANS)
     keys = tuple(content_key(chunk.text, setup.recipe) for chunk in plan.chunks)
     size = 1 if config.engine == "cli" else config.synth.batch_chunks
     return Book(name, source, plan, keys, make_batches(keys, size, setup.judging))

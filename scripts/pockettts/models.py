@@ -82,7 +82,7 @@ class ModelEntry:
     """One model of the manifest.
 
     `config` is pocket-tts's own configuration without paths; a local model has it in a file instead. `voices` is the
-    pin of its predefined voices, with `{name}` in the path.
+    pin of its predefined voices, with `{name}` in the path. Chunks longer than `max_chars` are more than it can speak.
     """
 
     id: str
@@ -95,6 +95,7 @@ class ModelEntry:
     config_file: LocalFile | None = None
     voices: HubFile | None = None
     notice: str | None = None
+    max_chars: int | None = None
 
     @property
     def local(self) -> bool:
@@ -190,6 +191,7 @@ def _entry(name: str, values: Mapping[str, Any], folder: Path) -> ModelEntry:
             tokenizer=files["tokenizer"],
             config_file=files["config"],
             notice=values.get("notice"),
+            max_chars=values.get("max_chars"),
         )
     return ModelEntry(
         id=name,

@@ -190,7 +190,8 @@ def chunks_of_bytes(data: bytes, config: BookConfig, *, chunk: bool = True) -> l
 
 
 def _cut(manuscript: Manuscript, config: BookConfig, chunk: bool) -> list[Chunk]:
-    chunks = list(chunk_manuscript(manuscript, config.text, book.open_setup(config).language))
+    setup = book.open_setup(config)
+    chunks = list(chunk_manuscript(manuscript, setup.text, setup.language))
     if chunk or len(chunks) == 1:
         return chunks
     return [replace(chunks[-1], text=" ".join(part.text for part in chunks), chapter=0, start=chunks[0].start)]

@@ -101,3 +101,11 @@ def test_a_check_that_cannot_be_made_stops_before_the_first_job(setup: Setup, mo
     with pytest.raises(EnvironmentNotReady, match="faster_whisper is not installed"):
         open_setup(parse({"qa": {"asr": "all"}}))
     assert open_setup(BookConfig()).judging == setup.judging
+
+
+@pytest.mark.parametrize(("most", "asked", "chars"), [(None, 180, 180), (90, 180, 90), (90, 60, 60), (20, 180, 20)])
+def test_no_chunk_is_longer_than_the_model_can_speak(most: int | None, asked: int, chars: int) -> None:
+    setup = open_setup(parse({"text": {"max_chars": asked}}))
+    setup = replace(setup, model=replace(setup.model, max_chars=most))
+    assert setup.text.max_chars == chars
+    assert setup.text.min_chars <= chars

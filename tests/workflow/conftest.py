@@ -106,6 +106,10 @@ def stand_in(root: Path) -> None:
         content = (model / file["path"]).read_bytes()
         file.update(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
     lock.write_text(json.dumps(locked))
+    manifest = root / "models/manifest.json"
+    told = json.loads(manifest.read_text())
+    del told["models"]["bundled"]["max_chars"]
+    manifest.write_text(json.dumps(told))
 
 
 def make_project(root: Path) -> Project:
