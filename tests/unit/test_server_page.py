@@ -47,7 +47,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def open_page(page: Page, server: Running) -> None:
     page.goto(server.address)
-    page.wait_for_function("document.getElementById('voice').options.length === 2")
+    page.locator("#voice option").nth(1).wait_for(state="attached")
 
 
 def test_a_voice_is_tried_with_the_keyboard_alone(page: Page, server: Running, tmp_path: Path) -> None:
@@ -115,6 +115,6 @@ def test_a_page_of_a_server_with_a_token_asks_for_it(page: Page, tmp_path: Path)
         page.get_by_role("status").get_by_text("This server needs its token").wait_for()
         page.get_by_label("Token").fill("a-token-of-some-length")
         page.get_by_label("Token").press("Tab")
-        page.wait_for_function("document.getElementById('voice').options.length === 2")
+        page.locator("#voice option").nth(1).wait_for(state="attached")
         page.get_by_role("button", name="Speak").click()
         page.get_by_role("status").get_by_text("Done: ").wait_for()
