@@ -89,7 +89,10 @@ def test_misuse_is_exit_code_2(pockettts: Call, arguments: list[str]) -> None:
 
 def test_shell_completion_is_there(pockettts: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     program = [sys.executable, "-m", "pockettts.cli"]
-    done = subprocess.run([*program, "--show-completion", "bash"], capture_output=True, text=True, check=False)
+    # Otherwise the shell is the one that the tests were started from, which there may be none of.
+    environment = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    command = [*program, "--show-completion", "bash"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert "COMPLETE" in done.stdout, done.stderr
 
 
