@@ -20,7 +20,7 @@ rule plan_book:
         "../envs/pockettts.yaml"
     params:
         settings=lambda wildcards: differing(
-            "model", "voice", "language", "engine", "text", "synth"
+            "model", "voice", "language", "engine", "text", "synth", "qa"
         ),
         plan=lambda wildcards: open_book(wildcards.book).plan.digest,
         recipe=lambda wildcards: books.digest(setup().recipe.as_dict()),
