@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundled import phones, speech
-from bundled.common import Array, write_summary
+from bundled.common import Array, read_table, write_summary
 from bundled.speech import Row
 from bundled.vocoder import Vocoder
 
@@ -66,10 +66,7 @@ def describe(audio: Array, row: Row, vocoder: Vocoder) -> tuple[Array, Array, Ar
 
 def index(folder: Path) -> list[Row]:
     """The utterances described so far."""
-    path = folder / "analysis.jsonl"
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    return read_table(folder / "analysis.jsonl")
 
 
 def load(folder: Path, vocoder: Vocoder) -> tuple[Array, Array]:

@@ -26,6 +26,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """The rows of a table with a JSON object a line; one that was cut off by a kill is dropped."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+
+
 def write_summary(path: Path | None, **figures: Any) -> None:
     """A stage's figures as JSON; Snakemake waits for this file. Nothing is written where none is asked for."""
     if path is None:

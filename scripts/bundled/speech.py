@@ -22,7 +22,7 @@ import sentencepiece
 from numpy.typing import NDArray
 
 from bundled import phones
-from bundled.common import write_summary
+from bundled.common import read_table, write_summary
 
 SAMPLE_RATE = 24_000
 TONES = "tones"  # instead of a voice: no speech, for tests
@@ -108,10 +108,7 @@ def normalise(audio: NDArray[np.float64], rms: float = 0.1, floor_db: float = 40
 
 def index(folder: Path) -> list[Row]:
     """The utterances made so far; a line that was cut off by a kill is dropped."""
-    path = folder / "speech.jsonl"
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    return read_table(folder / "speech.jsonl")
 
 
 def samples(folder: Path) -> NDArray[np.int16]:

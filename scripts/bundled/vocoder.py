@@ -170,14 +170,6 @@ class Vocoder:
         frames = np.concatenate([blocks[:-1], blocks[1:]], axis=1)
         return frames @ self.basis[: self.coefficients].T
 
-    def inverse_mdct(self, coefficients: Array) -> Array:
-        """The sound that upstream's last transposed convolution makes of the coefficients."""
-        frames = coefficients @ self.basis[: coefficients.shape[1]]
-        out = np.zeros((len(frames) + 1, self.hop), np.float32)
-        out[:-1] += frames[:, : self.hop]
-        out[1:] += frames[:, self.hop :]
-        return out[:-1].reshape(-1)
-
 
 def _mel(hz: float | Array) -> Array:
     return 2595 * np.log10(1 + np.asarray(hz) / 700)

@@ -7,8 +7,6 @@ scripts do the same again from the same settings, or read it from results/{book}
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pockettts import ear, files, takes
+from pockettts import ear, files, models, takes
 from pockettts.config import BookConfig, TextConfig
 from pockettts.errors import ManuscriptError, ModelError
 from pockettts.models import (
@@ -50,8 +48,7 @@ SUFFIXES = (".txt", ".md")
 
 def digest(value: Any) -> str:
     """Return 16 hex characters of the sha256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return models.digest(value)[:16]
 
 
 @dataclass(frozen=True)

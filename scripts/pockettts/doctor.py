@@ -22,6 +22,7 @@ from pockettts import book, models, voices
 from pockettts.config import BookConfig
 from pockettts.engines.cli import option_list
 from pockettts.errors import PocketTTSError
+from pockettts.server.settings import parse_address
 from pockettts.upstream import TookTooLong, child_environment, find_command, last_error_line, run
 
 Status = Literal["pass", "warn", "fail"]
@@ -154,11 +155,9 @@ def _memory(config: BookConfig) -> Iterator[Finding]:
 
 
 def _port(listen: str) -> Iterator[Finding]:
-    host, _, port = listen.rpartition(":")
     try:
-        if not 0 <= int(port) <= 65_535:
-            raise ValueError("there are 65,535 ports")
-        family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+        host, port = parse_address(listen)
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             # As a server does, for which a port whose last connections are still closing is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

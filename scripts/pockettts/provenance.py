@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pockettts.book import Setup
@@ -35,8 +35,13 @@ PACKAGES = (
 
 def package_versions() -> dict[str, str]:
     """Return the installed versions of `PACKAGES`; one that is not installed is left out."""
+    return installed_versions(PACKAGES)
+
+
+def installed_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the installed versions of distributions; one that is not installed is left out."""
     versions = {}
-    for name in PACKAGES:
+    for name in names:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

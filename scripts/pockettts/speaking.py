@@ -26,6 +26,7 @@ from pockettts.config import BookConfig
 from pockettts.ear import open_ear
 from pockettts.engines import Engine
 from pockettts.errors import ModelError, PocketTTSError, UsageError, VoiceError
+from pockettts.onnx.bundle import Precision
 from pockettts.takes import Take, TakeStore, content_key, in_lanes, make_take
 from pockettts.text.chunks import Chunk, chunk_manuscript
 from pockettts.text.manuscript import Manuscript, manuscript_from_bytes, parse_manuscript, read_manuscript
@@ -124,7 +125,7 @@ def ready_voice(
     voices.export_voice(voice, entry, lock, out, runtime=runtime, executable=executable, committed_lock=book.MODEL_LOCK)
 
 
-def ready_bundle(entry: models.ModelEntry, runtime: Path, folder: Path, precision: str) -> None:
+def ready_bundle(entry: models.ModelEntry, runtime: Path, folder: Path, precision: Precision) -> None:
     """Have the exported model in `folder`, no older than the model's lock, and the report that it passed all checks.
 
     A damaged one is left to the engine to refuse, as in a build: it is not replaced unasked.
@@ -138,7 +139,7 @@ def ready_bundle(entry: models.ModelEntry, runtime: Path, folder: Path, precisio
         from pockettts.onnx.export import export_onnx
 
         log.info("exporting the model %s as ONNX graphs into %s, once", entry.id, folder)
-        export_onnx(runtime, folder, precision="int8" if precision == "int8" else "fp32", language=entry.language)
+        export_onnx(runtime, folder, precision=precision, language=entry.language)
     if not _passed(report) or report.stat().st_mtime_ns < manifest.stat().st_mtime_ns:
         log.info("comparing %s with the model, once", folder)
         verify_bundle(folder, runtime, report)

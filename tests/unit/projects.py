@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 
 from pockettts import book
@@ -45,6 +46,14 @@ def copy_of_ready(root: Path) -> Path:
     """A project of a test's own, with model and voice ready."""
     shutil.copytree(ready_project(), root)
     return root
+
+
+def stand_beside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of a test's own in `folder`, with model and voice ready; the test stands in another one beside it."""
+    monkeypatch.setenv("POCKETTTS_PROJECT", str(copy_of_ready(folder / "project")))
+    (folder / "here").mkdir()
+    monkeypatch.chdir(folder / "here")
+    return folder / "project"
 
 
 class Singer(Engine):

@@ -7,18 +7,14 @@ from pathlib import Path
 
 import pytest
 from cli_calls import Call, caller
-from projects import copy_of_ready
+from projects import stand_beside
 
 TEXT = ("--text", "The road was white and dry.")
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with model and voice ready; the test stands in another folder beside it."""
-    monkeypatch.setenv("POCKETTTS_PROJECT", str(copy_of_ready(tmp_path / "project")))
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return tmp_path / "project"
+    return stand_beside(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_calls import Call, caller
-from projects import Singer, copy_of_ready
+from projects import Singer, stand_beside
 
 from pockettts import takes
 from pockettts.audio.dsp import to_float
@@ -30,11 +30,7 @@ PROGRAM = [sys.executable, "-m", "pockettts.cli"]
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with model and voice ready; the test stands in another folder beside it."""
-    monkeypatch.setenv("POCKETTTS_PROJECT", str(copy_of_ready(tmp_path / "project")))
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return tmp_path / "project"
+    return stand_beside(tmp_path, monkeypatch)
 
 
 @pytest.fixture

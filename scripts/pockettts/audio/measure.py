@@ -76,7 +76,6 @@ class LoudnessMeter:
         self._counts = np.zeros(bins, np.int64)
         self._powers = np.zeros(bins)
         self._samples = 0
-        self._gated_out = 0.0
 
     def push(self, block: Float) -> Float:
         """Take the next samples, float in [-1, 1), shape (n,).

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from pockettts.errors import UsageError
+from pockettts.onnx.bundle import Precision
 
 Kind = Literal["engine", "api", "generate", "serve", "sherpa", "pocketsynth"]
-Precision = Literal["fp32", "int8"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from dataclasses import fields
 from pockettts.bench.contenders import BASE, CONTENDERS
 from pockettts.bench.matrix import PROFILES, Matrix
 from pockettts.bench.report import (
-    about_model,
     axes_table,
     books_table,
     cold_table,
+    first_audio,
+    lead_in,
     machine,
     shares_table,
     table,
@@ -47,7 +48,7 @@ def _short(results: Results) -> str:
                     "full size" if is_random(model) else model,
                     f"{one.median(lambda u: u.rtf):.3f}",
                     f"{one.speed:.1f}",
-                    f"{one.first_ms:.0f}" if one.streams else f"({one.first_ms:.0f})",
+                    first_audio(one),
                     f"{one.peak_mb:.0f}",
                     f"{start.median('total'):.1f}" if start else "",
                 ]
@@ -59,9 +60,8 @@ def _warm(results: Results) -> str:
     parts = []
     for model in results.models:
         if usual := results.usual(model):
-            about = about_model(model)
             parts.append(
-                f"{about[0].upper()}{about[1:]}, {usual[0].chars} characters, {usual[0].threads} CPUs:\n\n"
+                f"{lead_in(model)}, {usual[0].chars} characters, {usual[0].threads} CPUs:\n\n"
                 + warm_table(results, usual)
             )
         if axes := axes_table(results, model):
@@ -71,9 +71,7 @@ def _warm(results: Results) -> str:
 
 def _cold(results: Results) -> str:
     return "\n".join(
-        f"{about_model(model)[0].upper()}{about_model(model)[1:]}:\n\n{found}"
-        for model in results.models
-        if (found := cold_table(results, model))
+        f"{lead_in(model)}:\n\n{found}" for model in results.models if (found := cold_table(results, model))
     )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import psutil
 import pockettts
 from pockettts import files
 from pockettts.book import digest
-from pockettts.provenance import cpu_name, package_versions
+from pockettts.provenance import cpu_name, installed_versions, package_versions
 
 BUSY_PERCENT = 15.0
 """With more than this share of its processors at work before anything is measured, a machine is busy."""
@@ -40,7 +39,7 @@ def record_environment(seconds: float = 1.0) -> dict[str, Any]:
         "memory_free_gb": round(memory.available / 2**30, 1),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {**package_versions(), **_installed(_PEERS)},
+        "versions": {**package_versions(), **installed_versions(_PEERS)},
         "threads": {name: os.environ[name] for name in _THREADS if name in os.environ},
         "load": [round(load, 2) for load in os.getloadavg()],
         "busy_percent": busy,
@@ -52,16 +51,6 @@ def _governor() -> str | None:
         return _GOVERNOR.read_text(encoding="ascii").strip()
     except OSError:
         return None
-
-
-def _installed(names: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def exporting_code() -> str:
@@ -76,7 +65,7 @@ def measured_code() -> str:
     """
     measuring = (f"bench/{name}.py" for name in ("books", "cold", "contenders", "measure", "speakers", "subjects"))
     sources = _sources("engines/*.py", "onnx/*.py", *measuring)
-    return digest([*sources, package_versions(), _installed(_PEERS), cpu_name()])
+    return digest([*sources, package_versions(), installed_versions(_PEERS), cpu_name()])
 
 
 def _sources(*patterns: str) -> list[str]:

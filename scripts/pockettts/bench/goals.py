@@ -8,7 +8,7 @@ from typing import Any
 
 from pockettts.bench.contenders import BASE
 from pockettts.bench.measure import Series, figures, ratios
-from pockettts.bench.report import about_model, machine, table, warm_table
+from pockettts.bench.report import lead_in, machine, table, warm_table
 from pockettts.bench.results import Results
 
 SPEED = {"onnx-fp32-x2": 1.7, "onnx-int8": 3.0}
@@ -76,8 +76,7 @@ def goals_page(results: Results, book: Mapping[str, float] | None = None) -> str
     """Return the page of Markdown that goes with engines.png; `book` also has its `chunks` and `jobs`."""
     parts = ["# Engines\n", machine(results) + "\n", *(f"**Warning.** {one}\n" for one in results.warnings)]
     for model in results.models:
-        about = about_model(model)
-        parts += [f"{about[0].upper()}{about[1:]}:\n", warm_table(results, results.usual(model))]
+        parts += [f"{lead_in(model)}:\n", warm_table(results, results.usual(model))]
     if book:
         parts.append(
             f"A book of {book['chunks']:.0f} chunks with the bundled model at -j{book['jobs']:.0f}, from nothing to the"

@@ -73,37 +73,43 @@ def _bars(axis: Any, series: Sequence[Series], values: Callable[[Series], list[f
     axis.set_xlim(min(known) / 3, max(known) * 6)
 
 
-def draw_rtf(results: Results) -> Any:
-    """Real-time factors of warm contenders, a panel a model."""
+def _draw_warm(results: Results, fill: Callable[[Any, Sequence[Series]], None]) -> Any:
+    """Draw a panel a model; `fill` puts the warm contenders that were measured into one."""
     figure, axes = _panels(len(results.models), 4)
     for axis, model in zip(axes, results.models, strict=False):
         series = [one for one in results.usual(model) if one.rounds]
         if not series:
             _nothing(axis, "nothing was measured")
             continue
+        fill(axis, series)
+        axis.set_title(_title(model), fontsize="medium")
+    return figure
+
+
+def draw_rtf(results: Results) -> Any:
+    """Real-time factors of warm contenders, a panel a model."""
+
+    def fill(axis: Any, series: Sequence[Series]) -> None:
         _bars(axis, series, lambda one: [u.rtf for u in one.rounds], "{:.3f}")
         axis.axvline(1, color="black", linestyle=":", linewidth=1)
         axis.set_xlabel("RTF, logarithmic (less is faster)")
-        axis.set_title(_title(model), fontsize="medium")
+
+    figure = _draw_warm(results, fill)
     figure.suptitle("Warm engines (grey, hatched: programs of others)", fontsize="medium")
     return figure
 
 
 def draw_latency(results: Results) -> Any:
     """Milliseconds to the first audio of warm contenders, a panel a model."""
-    figure, axes = _panels(len(results.models), 4)
-    for axis, model in zip(axes, results.models, strict=False):
-        series = [one for one in results.usual(model) if one.rounds]
-        if not series:
-            _nothing(axis, "nothing was measured")
-            continue
+
+    def fill(axis: Any, series: Sequence[Series]) -> None:
         _bars(axis, series, lambda one: [1000 * u.first for u in one.rounds], "{:.0f} ms")
         axis.set_yticks(
             range(len(series)), [one.name if one.streams else f"{one.name} (does not stream)" for one in series]
         )
         axis.set_xlabel("time to the first audio, ms (logarithmic)")
-        axis.set_title(_title(model), fontsize="medium")
-    return figure
+
+    return _draw_warm(results, fill)
 
 
 def draw_cold(results: Results) -> Any:

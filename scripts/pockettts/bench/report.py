@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -38,7 +39,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 # --- tables -------------------------------------------------------------------------------------------------------
 
 
-def _first(series: Series) -> str:
+def first_audio(series: Series) -> str:
+    """Return the milliseconds to the first audio for a table: in brackets where the contender does not stream."""
     return f"{series.first_ms:.0f}" if series.streams else f"({series.first_ms:.0f})"
 
 
@@ -60,7 +62,7 @@ def warm_table(results: Results, series: Sequence[Series]) -> str:
                 f"{rtf['spread']:.0%}",
                 f"{one.speed:.2f}",
                 f"{pairs['median']:.2f} ({pairs['min']:.2f} to {pairs['max']:.2f})" if pairs else "",
-                _first(one),
+                first_audio(one),
                 f"{one.cpu:.3f}",
                 f"{one.peak_mb:.0f}",
                 str(len(one.rounds)),
@@ -146,11 +148,15 @@ def shares_table(results: Results) -> str:
     return table(["book", *names], ([book, *(f"{of[name]:.0%}" for name in names)] for book, of in found.items()))
 
 
+def _earliest(results: Results) -> Mapping[str, Any]:
+    return min(results.environments.values(), key=lambda environment: str(environment["time"]))
+
+
 def machine(results: Results) -> str:
     """Return a sentence on the machine."""
     if not results.environments:
         return ""
-    first = min(results.environments.values(), key=lambda environment: str(environment["time"]))
+    first = _earliest(results)
     governor = f", governor {first['governor']}" if first["governor"] else ""
     busiest = max(environment["busy_percent"] for environment in results.environments.values())
     return (
@@ -166,7 +172,7 @@ def machine_table(results: Results) -> str:
     """Return what was recorded of the machine before each part, and what is installed."""
     if not results.environments:
         return ""
-    first = min(results.environments.values(), key=lambda environment: str(environment["time"]))
+    first = _earliest(results)
     threads = ", ".join(f"{name}={value}" for name, value in first["threads"].items()) or "none set"
     versions = ", ".join(f"{name} {version}" for name, version in sorted(first["versions"].items()))
     facts = [
@@ -192,6 +198,12 @@ def about_model(model: str) -> str:
     if is_random(model):
         return f"the architecture of {model.removeprefix(RANDOM)} in full size, with random weights and fixed lengths"
     return f"model {model}"
+
+
+def lead_in(model: str) -> str:
+    """Return the same as the beginning of a sentence before a table."""
+    about = about_model(model)
+    return about[0].upper() + about[1:]
 
 
 # --- pages --------------------------------------------------------------------------------------------------------

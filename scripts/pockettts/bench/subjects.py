@@ -16,8 +16,9 @@ import yaml
 
 from pockettts import files
 from pockettts.audio.wav import RATE, write_wav
-from pockettts.bench.contenders import Contender, Precision, Subject
+from pockettts.bench.contenders import Contender, Subject
 from pockettts.config import SynthConfig
+from pockettts.onnx.bundle import MANIFEST, Precision
 from pockettts.voices import Recording, Voice
 
 RANDOM = "random-"
@@ -102,7 +103,7 @@ def planned(name: str, voice: Voice, results: Path) -> Subject:
 
 def bundles_in(folder: Path) -> dict[str, Path]:
     """Return the exported models in a folder, by precision."""
-    return {name: folder / name for name in PRECISIONS if (folder / name / "manifest.json").exists()}
+    return {name: folder / name for name in PRECISIONS if (folder / name / MANIFEST).exists()}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -26,7 +26,10 @@ def doctor(
     engine: Annotated[str | None, typer.Option(help="cli, torch or onnx.")] = None,
     model: Annotated[str | None, typer.Option(help="An id of `pockettts model list`.")] = None,
     voice: Annotated[str | None, typer.Option(help="An id of `pockettts voices list`.")] = None,
-    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the server would listen.")] = "127.0.0.1:8080",
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where the server would listen.", show_default="that of `serve`"),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Do not start pocket-tts, nor speak a word.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
@@ -38,7 +41,7 @@ def doctor(
 
     findings = []
     with in_project(context, engine=engine, model=model, voice=voice) as settings:
-        for finding in examine(settings, listen, speak=not quick):
+        for finding in examine(settings, listen or settings.server.listen, speak=not quick):
             findings.append(finding)
             if not as_json:
                 _print(finding)

@@ -11,7 +11,7 @@ from pockettts.cli.context import in_project
 from pockettts.cli.output import print_json, print_table, yes
 
 if TYPE_CHECKING:
-    from pockettts.models import ModelEntry
+    from pockettts.models import Lock, ModelEntry
     from pockettts.settings import Settings
 
 Model = Annotated[
@@ -41,6 +41,11 @@ def _folder(entry: ModelEntry) -> Path:
     from pockettts import book
 
     return book.RESULTS / "models" / entry.id
+
+
+def _print_lock(lock: Lock) -> None:
+    for role, facts in lock.files.items():
+        print(f"{role}\t{facts['path']}\t{facts['bytes']}\t{facts['sha256']}")
 
 
 def list_models(context: typer.Context, as_json: Json = False) -> None:
@@ -84,8 +89,7 @@ def download(
     with in_project(context, model=model, allow_ungated=allow_ungated or None) as settings:
         entry = _entry(settings)
         proven = ready_model(entry, _folder(entry), allow_ungated=settings.hub.allow_ungated)
-        for role, facts in proven.files.items():
-            print(f"{role}\t{facts['path']}\t{facts['bytes']}\t{facts['sha256']}")
+        _print_lock(proven)
 
 
 def lock(
@@ -101,8 +105,7 @@ def lock(
     with in_project(context, model=model) as settings:
         entry = _entry(settings)
         proven = models.lock_model(entry, _folder(entry), book.MODEL_LOCK, commit=commit)
-        for role, facts in proven.files.items():
-            print(f"{role}\t{facts['path']}\t{facts['bytes']}\t{facts['sha256']}")
+        _print_lock(proven)
 
 
 def verify(

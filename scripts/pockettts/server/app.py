@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pockettts import __version__
 from pockettts.errors import PocketTTSError
 from pockettts.server import openai
-from pockettts.server.audio import MEDIA_TYPES, Format
+from pockettts.server.audio import CONTENT, MEDIA_TYPES, Format
 from pockettts.server.limits import Body, Token
 from pockettts.server.metrics import CONTENT_TYPE, Metrics
 from pockettts.server.openai import Seed
@@ -146,13 +146,11 @@ def _add_routes(app: FastAPI, service: Service) -> None:
             ]
         )
 
-    audio = {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES.values()}
-
     @app.post(
         "/tts",
         summary="Speak a text",
         response_class=Response,
-        responses={200: {"content": audio, "description": "The audio."}, **ERRORS},
+        responses={200: {"content": CONTENT, "description": "The audio."}, **ERRORS},
     )
     async def tts(request: Request, wish: SpeakRequest) -> Response:
         return await speak(request, service, Wish(**wish.model_dump()))

@@ -25,6 +25,9 @@ MEDIA_TYPES: dict[Format, str] = {
     "flac": "audio/flac",
 }
 
+CONTENT = {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES.values()}
+"""What OpenAPI is told of an answer with audio."""
+
 UNKNOWN_LENGTH = 0xFFFF_FFFF
 """The size that a WAV has whose end is still to come, as servers of OpenAI's kind write it."""
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pockettts.server.audio import MEDIA_TYPES, Format
+from pockettts.server.audio import CONTENT, Format
 from pockettts.server.replies import OpenAIErrorReply, Problem
 from pockettts.server.service import Service, Wish, speak
 
@@ -110,13 +110,12 @@ def _check(wish: SpeechRequest, model: str) -> None:
 def routes(service: Service) -> APIRouter:
     """Return the routes of OpenAI's shape."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"])
-    audio = {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES.values()}
 
     @router.post(
         "/audio/speech",
         summary="Speak a text",
         response_class=Response,
-        responses={200: {"content": audio, "description": "The audio, streamed as it is made."}, **ERRORS},
+        responses={200: {"content": CONTENT, "description": "The audio, streamed as it is made."}, **ERRORS},
     )
     async def speech(request: Request, wish: SpeechRequest) -> Response:
         _check(wish, service.config.model)
