@@ -66,11 +66,11 @@ class Setup:
 
     @property
     def text(self) -> TextConfig:
-        """How a text becomes chunks: as the settings say, but no longer than the model can speak."""
-        text, most = self.config.text, self.model.max_chars
-        if most is None or most >= text.max_chars:
-            return text
-        return text.model_copy(update={"max_chars": most, "min_chars": min(text.min_chars, most)})
+        """How a text becomes chunks: as the settings say, within what the model can speak."""
+        text = self.config.text
+        limits = {"max_chars": self.model.max_chars, "min_chars": self.model.min_chars}
+        within = {name: min(getattr(text, name), most) for name, most in limits.items() if most is not None}
+        return text.model_copy(update=within)
 
     @cached_property
     def recipe(self) -> Recipe:

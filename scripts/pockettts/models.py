@@ -82,7 +82,8 @@ class ModelEntry:
     """One model of the manifest.
 
     `config` is pocket-tts's own configuration without paths; a local model has it in a file instead. `voices` is the
-    pin of its predefined voices, with `{name}` in the path. Chunks longer than `max_chars` are more than it can speak.
+    pin of its predefined voices, with `{name}` in the path. Chunks longer than `max_chars` are more than it can speak,
+    and sentences of `min_chars` and more want chunks of their own: at most what the settings say.
     """
 
     id: str
@@ -96,6 +97,7 @@ class ModelEntry:
     voices: HubFile | None = None
     notice: str | None = None
     max_chars: int | None = None
+    min_chars: int | None = None
 
     @property
     def local(self) -> bool:
@@ -192,6 +194,7 @@ def _entry(name: str, values: Mapping[str, Any], folder: Path) -> ModelEntry:
             config_file=files["config"],
             notice=values.get("notice"),
             max_chars=values.get("max_chars"),
+            min_chars=values.get("min_chars"),
         )
     return ModelEntry(
         id=name,

@@ -108,4 +108,6 @@ def test_no_chunk_is_longer_than_the_model_can_speak(most: int | None, asked: in
     setup = open_setup(parse({"text": {"max_chars": asked}}))
     setup = replace(setup, model=replace(setup.model, max_chars=most))
     assert setup.text.max_chars == chars
+    assert replace(setup, model=replace(setup.model, min_chars=None)).text.min_chars == 25
+    assert replace(setup, model=replace(setup.model, min_chars=10)).text.min_chars == 10
     assert setup.text.min_chars <= chars

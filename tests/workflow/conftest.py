@@ -108,7 +108,7 @@ def stand_in(root: Path) -> None:
     lock.write_text(json.dumps(locked))
     manifest = root / "models/manifest.json"
     told = json.loads(manifest.read_text())
-    del told["models"]["bundled"]["max_chars"]
+    del told["models"]["bundled"]["max_chars"], told["models"]["bundled"]["min_chars"]
     manifest.write_text(json.dumps(told))
 
 
