@@ -175,7 +175,11 @@ class Splitter:
         if self._count is None:
             config = read_runtime_config(self.runtime_yaml)
             self._count = token_counter(load_encoder(config), config)
-        return split_tokens(text, self._count, self.limit)
+        # pocket-tts fails at a piece without a token: a tokenizer may know none of its characters.
+        pieces = [piece for piece in split_tokens(text, self._count, self.limit) if self._count(piece)]
+        if not pieces:
+            raise UsageError(f"The model has no token for any character of the text {text[:60]!r}; change the text.")
+        return pieces
 
 
 def piece_seed(seed: int, index: int) -> int:
