@@ -235,9 +235,7 @@ def voice_rows(path: Path, config: Mapping[str, Any], states: Sequence[State]) -
                 # As version 1 of pocket-tts wrote it: the length is the shape.
                 kept = "current_end" if f"{module}/current_end" in names else "cache"
                 used = int(tensors.get_slice(f"{module}/{kept}").get_shape()[0 if kept == "current_end" else 2])
-            cache = tensors.get_slice(f"{module}/cache")[:, :, :used]
-            part = cache[("keys", "values").index(state.key)]
-            rows[state.input_name] = np.ascontiguousarray(part.transpose(0, 2, 1, 3), np.float32)
+            rows[state.input_name] = state.rows_of(tensors.get_slice(f"{module}/cache")[:, :, :used])
     return rows
 
 

@@ -52,6 +52,15 @@ class State:
         """Return the value before the first call."""
         return np.zeros(self.shape, np.dtype(self.dtype))
 
+    def rows_of(self, cache: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return a state of flow_lm_step, [1, heads, rows, width], from the cache of a voice, [2, 1, rows, heads, head].
+
+        Its heads may be wider than the model's, with zeros behind them.
+        """
+        part = cache[("keys", "values").index(self.key)].transpose(0, 2, 1, 3)
+        wider = self.shape[3] - part.shape[3]
+        return np.ascontiguousarray(np.pad(part, ((0, 0), (0, 0), (0, 0), (0, wider))), np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:

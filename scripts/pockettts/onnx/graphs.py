@@ -323,24 +323,43 @@ class FlowLMMain(nn.Module):
         return (z * self.eos.weight).sum(dim=-1, keepdim=True) + self.eos.bias  # type: ignore[no-any-return]
 
 
+HEAD_UNIT = 16
+"""GroupQueryAttention turns heads of a multiple of this width only."""
+
+
+def _operator_head(head: int) -> int:
+    return -(-head // HEAD_UNIT) * HEAD_UNIT
+
+
+def resize_heads(x: Tensor, head: int, wanted: int) -> Tensor:
+    """Return x [B, T, any number of heads * head] with heads of the width `wanted`: zeros behind them, or cut off."""
+    if head == wanted:
+        return x
+    heads = x.unflatten(-1, (-1, head))
+    return (pad_width(heads, wanted) if wanted > head else heads[..., :wanted]).flatten(-2)
+
+
 class FlowLMStep(FlowLMMain):
     """`FlowLMMain` as ONNX Runtime does it best: for several takes at once, with caches that are written in place.
 
     The keys and values of a layer are [B, key/value heads, rows, head], of any number of rows that is large enough. A
     take has `last_row` + 1 rows after the call, `rows` is the largest such number. Given as input and output, they
     are not copied. The operator is ONNX Runtime's own (com.microsoft.GroupQueryAttention); with S + T > 1 it takes
-    B = 1 only. The end of speech is the model's own logit.
+    B = 1 only, and only heads of a multiple of HEAD_UNIT: others have zeros behind them. The end of speech is the
+    model's own logit.
     """
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)
         cosine, sine = self.transformer.rope(torch.arange(MAX_ROWS))
-        self.cosine = nn.Parameter(cosine[:, 0].contiguous(), requires_grad=False)
-        self.sine = nn.Parameter(sine[:, 0].contiguous(), requires_grad=False)
+        half = _operator_head(2 * cosine.shape[-1]) // 2
+        self.cosine = nn.Parameter(pad_width(cosine[:, 0], half).contiguous(), requires_grad=False)
+        self.sine = nn.Parameter(pad_width(sine[:, 0], half).contiguous(), requires_grad=False)
 
     def _specs(self) -> Iterator[StateSpec]:
         for module, layer in zip(self.modules_of_layers, self.transformer.layers, strict=True):
-            shape = (1, layer.attention.kv_heads, 0, layer.attention.head)  # type: ignore[union-attr]
+            head = _operator_head(layer.attention.head)  # type: ignore[union-attr, arg-type]
+            shape = (1, layer.attention.kv_heads, 0, head)  # type: ignore[union-attr]
             for key in ("keys", "values"):
                 yield StateSpec(module, key, shape, varies=(0, 2))  # type: ignore[arg-type]
 
@@ -353,22 +372,27 @@ class FlowLMStep(FlowLMMain):
         def look(index: int, attention: Attention, y: Tensor) -> Tensor:
             module = self.modules_of_layers[index]
             keys, values = tape.read(module, "keys"), tape.read(module, "values")
+            head = _operator_head(attention.head)
             out, new_keys, new_values = torch.onnx.ops.symbolic_multi_out(
                 "com.microsoft::GroupQueryAttention",
-                [attention.in_proj(y), None, None, keys, values, last_row, rows, self.cosine, self.sine],
+                [
+                    resize_heads(attention.in_proj(y), attention.head, head),
+                    *(None, None, keys, values, last_row, rows, self.cosine, self.sine),
+                ],
                 {
                     "num_heads": attention.heads,
                     "kv_num_heads": attention.kv_heads,
                     "do_rotary": 1,
                     "rotary_interleaved": 1,
+                    "scale": attention.head**-0.5,
                 },
                 dtypes=[y.dtype] * 3,
-                shapes=[(*y.shape[:2], attention.heads * attention.head), keys.shape, values.shape],
+                shapes=[(*y.shape[:2], attention.heads * head), keys.shape, values.shape],
                 version=1,
             )
             tape.write(module, "keys", new_keys)
             tape.write(module, "values", new_values)
-            return attention.out_proj(out)  # type: ignore[no-any-return]
+            return attention.out_proj(resize_heads(out, head, attention.head))  # type: ignore[no-any-return]
 
         z = self.backbone(sequence, text_embeddings, look)
         return (z, self.end_of_speech(z), *tape.results())
