@@ -16,7 +16,9 @@ import psutil
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 # The scripts run in the interpreter that runs snakemake, whether or not its environment was activated. A prefix takes the
 # place of the strict mode that snakemake sets, without which a failure in front of `| tee` would pass.
-shell.prefix(f"set -euo pipefail; PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+shell.prefix(
+    f"set -euo pipefail; PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+)
 
 from bundled import recipe as recipes
 from pockettts import book as books

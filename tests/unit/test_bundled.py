@@ -15,8 +15,12 @@ from bundled import card, phones
 from bundled.analysis import frame_lengths, stretch
 from bundled.evaluate import export_voice, runtime
 from bundled.lm import Course
-from pockettts.config import BookConfig
+from pockettts.audio.wav import read_wav
+from pockettts.config import BookConfig, SynthConfig
 from pockettts.engines import open_engine
+from pockettts.engines.pieces import read_runtime_config
+from pockettts.onnx import export, verify
+from pockettts.onnx.tokens import tokenizer_files
 from pockettts.takes import judge, measure_take
 from pockettts.text.plan import plan_book
 from pockettts.text.speakable import speakable
@@ -59,6 +63,40 @@ def test_it_is_understood(speak) -> None:
     ear, texts = Ear(), list(card.figures(MODEL)["model"][0]["heard"])[:8]
     heard = [ear.hear(speak(text) / np.float32(32768), 24_000) for text in texts]
     assert word_errors(texts, heard) < 0.85, heard
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory):
+    """The shipped model, a bundle of it for each precision, its configuration and its voice."""
+    folder: Path = tmp_path_factory.mktemp("exported")
+    config, voice = runtime(MODEL, folder), folder / "voice.safetensors"
+    export_voice(config, VOICE, voice)
+    model = export.load_model(config)
+    tokenizer, graphs = tokenizer_files(read_runtime_config(config)), export.export_graphs(model)
+    bundles = {
+        precision: export.write_bundle(model, graphs, tokenizer, folder / precision, precision=precision, language="en")
+        for precision in ("fp32", "int8")
+    }
+    return model, bundles, config, voice
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_it_can_be_exported(exported, precision: str) -> None:
+    model, bundles, _, _ = exported
+    report = verify.verify(bundles[precision], model, read_wav(VOICE).astype(np.float32) / np.float32(32768))
+    assert report.passed, report.table()
+
+
+def test_engine_onnx_speaks_as_pytorch(exported) -> None:
+    _, bundles, config, voice = exported
+    synth, text = SynthConfig(temperature=0), "The road was white and dry."
+    with (
+        open_engine("torch", config, voice, synth) as torch_engine,
+        open_engine("onnx", config, voice, synth, bundle=bundles["fp32"].folder) as onnx_engine,
+    ):
+        expected, got = torch_engine.synthesize(text, 7), onnx_engine.synthesize(text, 7)
+    assert got.shape == expected.shape
+    assert np.abs(got / 32768.0 - expected / 32768.0).max() < 0.01
 
 
 # --- its tokenizer ------------------------------------------------------------------------------------------------

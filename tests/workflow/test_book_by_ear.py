@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from conftest import Project
@@ -14,8 +15,9 @@ def test_takes_without_the_words_of_their_text_stop_the_build(built: Project) ->
     built.write_text(SENTENCE)
     (built.root / "config.yaml").write_text("engine: torch\nsynth: {attempts: 1}\nqa: {asr: all}\n")
     output = built.fails("results/book.wav")
+    # What is heard in babble differs from processor to processor, and so does which words are missing or mistaken.
     assert f'No attempt at "{SENTENCE}" was good enough (attempt 1: it was heard as ' in output
-    assert "missing: " in output
+    assert re.search('it was heard as ".*": (missing|not in the text|mistaken): ', output), output
 
 
 def test_switching_the_check_on_hears_what_is_there_and_off_is_as_before(built: Project) -> None:

@@ -53,7 +53,7 @@ class State:
         return np.zeros(self.shape, np.dtype(self.dtype))
 
     def rows_of(self, cache: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return a state of flow_lm_step, [1, heads, rows, width], from the cache of a voice, [2, 1, rows, heads, head].
+        """Return a state of flow_lm_step, [1, heads, rows, width], of the cache of a voice, [2, 1, rows, heads, head].
 
         Its heads may be wider than the model's, with zeros behind them.
         """

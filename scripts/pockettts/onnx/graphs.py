@@ -335,7 +335,7 @@ def resize_heads(x: Tensor, head: int, wanted: int) -> Tensor:
     """Return x [B, T, any number of heads * head] with heads of the width `wanted`: zeros behind them, or cut off."""
     if head == wanted:
         return x
-    heads = x.unflatten(-1, (-1, head))
+    heads = x.reshape(*x.shape[:-1], -1, head)
     return (pad_width(heads, wanted) if wanted > head else heads[..., :wanted]).flatten(-2)
 
 
