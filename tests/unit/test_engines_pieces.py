@@ -209,3 +209,12 @@ def test_pieces_are_put_together_with_silence_and_seeds_of_their_own() -> None:
     assert samples.tolist() == [7, 7, 7, *([0] * 2400), 7, 7]
     assert seeds == [5, piece_seed(5, 1)]
     assert len({piece_seed(seed, index) for seed in range(50) for index in range(50)}) > 2400
+
+
+def test_what_the_tokenizer_knows_nothing_of_is_left_out_or_named(tmp_path: Path) -> None:
+    config = {**json_config(), "append_terminal_punctuation": False, "capitalize_first_letter": False}
+    path = tmp_path / "runtime.yaml"
+    path.write_text(yaml.safe_dump(config, allow_unicode=True))
+    with pytest.raises(UsageError, match="no token for any character of the text 'ß'"):
+        Splitter(path)("ß")
+    assert Splitter(path, 3)("the road; ß") == ["the road;"]

@@ -134,7 +134,13 @@ def load_encoder(config: Mapping[str, Any]) -> Callable[[str], Sequence[int]]:
             import tokenizers
 
             tokenizer = tokenizers.Tokenizer.from_file(str(path))
-            size, encode = tokenizer.get_vocab_size(), lambda text: list(tokenizer.encode(text).ids)
+
+            def encode_known(text: str) -> list[int]:
+                # pocket-tts speaks what tokens are decoded to; unknown characters alone are decoded to nothing.
+                ids = list(tokenizer.encode(text).ids)
+                return ids if tokenizer.decode(ids) else []
+
+            size, encode = tokenizer.get_vocab_size(), encode_known
         else:
             import sentencepiece
 
@@ -175,7 +181,7 @@ class Splitter:
         if self._count is None:
             config = read_runtime_config(self.runtime_yaml)
             self._count = token_counter(load_encoder(config), config)
-        # pocket-tts fails at a piece without a token: a tokenizer may know none of its characters.
+        # pocket-tts fails at a piece without a token.
         pieces = [piece for piece in split_tokens(text, self._count, self.limit) if self._count(piece)]
         if not pieces:
             raise UsageError(f"The model has no token for any character of the text {text[:60]!r}; change the text.")
