@@ -92,8 +92,8 @@ PROFILE ?= full
 bench: env ## measure warm engines, cold starts and books into results/bench/report.html (PROFILE=quick for development)
 	$(BIN)/snakemake --cores all bench --config 'bench={"profile": "$(PROFILE)"}'
 
-bench-docs: env ## take the figures of README.md and docs/BENCHMARKS.md from results/bench/report.json
-	$(BIN)/python scripts/bench_docs.py results/bench/report.json
+bench-docs: env ## take the figures of README.md and docs/BENCHMARKS.md from results/bench/{report,engines}.json
+	$(BIN)/python scripts/bench_docs.py results/bench/report.json results/bench/engines.json
 
 FULL_SIZE := results/bench/models/random-english_2026-10
 bench-engines: env ## measure engine onnx against its goals into results/bench/engines.{md,json,png} (ten minutes)

@@ -1,29 +1,33 @@
-"""Take the figures of README.md and docs/BENCHMARKS.md from a report: `make bench-docs`."""
+"""Take the figures of README.md and docs/BENCHMARKS.md from reports: `make bench-docs`."""
 
 import argparse
 from pathlib import Path
 
 from pockettts import files
 from pockettts.bench import docs, plots, results
+from pockettts.bench.goals import goals_tables
 from pockettts.errors import exit_with_sentence
 
 ROOT = Path(__file__).parents[1]
-STORED = ROOT / "docs" / "bench" / "bench.json"
+REPORT = ROOT / "docs" / "bench" / "bench.json"
+ENGINES = ROOT / "docs" / "bench" / "engines.json"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "BENCHMARKS.md")
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("report", type=Path, nargs="?", help="report.json; default: the figures that are stored")
+    parser.add_argument("report", type=Path, nargs="?", default=REPORT, help="report.json; default: what is stored")
+    parser.add_argument("engines", type=Path, nargs="?", default=ENGINES, help="engines.json; default: what is stored")
     args = parser.parse_args()
-    if args.report is not None:
-        found = results.read_results(files.read_json(args.report, "the report"))
-        files.write_json(STORED, found.as_dict())
-    stored = results.read_results(files.read_json(STORED, "the stored report"))
-    plots.draw("rtf", stored, STORED.with_name("rtf.svg"))
+    report = results.read_results(files.read_json(args.report, "the report"))
+    engines = files.read_json(args.engines, "the report on the engines")
+    files.write_json(REPORT, report.as_dict())
+    files.write_json(ENGINES, engines)
+    plots.draw("rtf", report, REPORT.with_name("rtf.svg"))
+    goals = goals_tables(results.read_results(engines), engines["book"])
     for page in PAGES:
-        files.write_text(page, docs.fill(page.read_text(encoding="utf-8"), stored))
+        files.write_text(page, docs.fill(page.read_text(encoding="utf-8"), report, goals))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pockettts.bench.subjects import PRECISIONS, random_subject
 from pockettts.errors import UsageError, exit_with_sentence
 
 ROOT = Path(__file__).parents[1]
-PARAGRAPH = "On page {number} of the old book the road was white and dry, and he was not tired."
+PARAGRAPH = "On page {number} the road was white and dry, and he was not tired."
 
 
 def main() -> None:

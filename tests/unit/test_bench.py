@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pockettts.bench import baseline, contenders, docs, environment, goals, measure, plots, report, results
+import bench_engines
+from pockettts.bench import baseline, books, contenders, docs, environment, goals, measure, plots, report, results
 from pockettts.bench.books import BookRun, job_seconds
 from pockettts.bench.cold import PHASES, Starts
 from pockettts.bench.contenders import BASE, CONTENDERS, Subject
@@ -19,8 +20,10 @@ from pockettts.bench.measure import Series, Utterance
 from pockettts.bench.results import Results
 from pockettts.bench.speakers import Clock
 from pockettts.bench.subjects import planned
-from pockettts.config import BenchConfig, parse
+from pockettts.config import BenchConfig, NormalizeConfig, parse
 from pockettts.errors import ConfigError, EngineFailed, UsageError
+from pockettts.text.mapped import Mapped
+from pockettts.text.normalize import normalize
 
 ROOT = Path(__file__).parents[2]
 RANDOM = "random-english_2026-10"
@@ -326,6 +329,12 @@ def test_wrong_settings_are_refused(bench: dict, told: str) -> None:
         parse({"bench": bench})
 
 
+@pytest.mark.parametrize(("paragraph", "longest"), [(books.PARAGRAPH, 777), (bench_engines.PARAGRAPH, 77)])
+def test_a_paragraph_of_a_measured_book_is_one_chunk(paragraph: str, longest: int) -> None:
+    spoken = normalize(Mapped.of(paragraph.format(number=longest)), NormalizeConfig()).text
+    assert len(spoken) <= json.loads((ROOT / "models/bundled/model.json").read_text())["max_chars"]
+
+
 def test_every_contender_is_explained_and_found() -> None:
     assert set(contenders.ABOUT) == set(CONTENDERS)
     assert [one.name for one in contenders.find(("torch", BASE))] == ["torch", BASE]
@@ -342,6 +351,18 @@ def test_what_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert contenders.obstacle(CONTENDERS["sherpa-onnx"], subject) == "not installed (sherpa_onnx)"
+
+
+@pytest.mark.parametrize(
+    ("piece", "told"), [("▁the", None), ("▁ᶞᵊ", "cannot make the phones that this model's tokenizer writes")]
+)
+def test_who_reads_the_list_of_pieces_needs_letters_in_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, piece: str, told: str | None
+) -> None:
+    monkeypatch.setattr(contenders.importlib.util, "find_spec", lambda _: object())
+    (tmp_path / "vocab.json").write_text(json.dumps({"<unk>": 0, "▁": 1, piece: 2}))
+    subject = Subject("bundled", tmp_path, tmp_path, tmp_path / "voice.wav", {"int8": tmp_path})
+    assert contenders.obstacle(CONTENDERS["sherpa-onnx"], subject) == told
 
 
 def test_where_the_build_puts_a_subject() -> None:
@@ -438,11 +459,16 @@ def stored() -> Results:
     return results.read_results(json.loads((ROOT / "docs/bench/bench.json").read_text()))
 
 
+def stored_goals() -> str:
+    document = json.loads((ROOT / "docs/bench/engines.json").read_text())
+    return goals.goals_tables(results.read_results(document), document["book"])
+
+
 @pytest.mark.parametrize("name", ["README.md", "docs/BENCHMARKS.md"])
 def test_the_docs_have_the_stored_figures(name: str) -> None:
     text = (ROOT / name).read_text()
     assert re.search("<!-- bench:", text)
-    assert docs.fill(text, stored()) == text, "run `python scripts/bench_docs.py`"
+    assert docs.fill(text, stored(), stored_goals()) == text, "run `python scripts/bench_docs.py`"
 
 
 def test_a_changed_figure_is_seen_in_every_table() -> None:
@@ -459,6 +485,8 @@ def test_a_changed_figure_is_seen_in_every_table() -> None:
     assert docs.fill(docs.fill("<!-- bench:books -->\n<!-- /bench -->", slower), first) == docs.fill(
         "<!-- bench:books -->\n<!-- /bench -->", first
     )
+    assert "yes" in stored_goals()
+    assert stored_goals() in docs.fill("<!-- bench:goals -->\n<!-- /bench -->", first, stored_goals())
     with pytest.raises(UsageError, match="no table 'piper'"):
         docs.fill("<!-- bench:piper -->\n<!-- /bench -->", first)
 

@@ -19,7 +19,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-SHARED = ("Snakefile", "rules", "scripts", "profiles", "envs")
+SHARED = ("Snakefile", "rules", "scripts", "profiles", "envs", "tests")
 
 PARAGRAPHS = (
     "CHAPTER I. The Road",

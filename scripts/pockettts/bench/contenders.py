@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pockettts import files
 from pockettts.errors import UsageError
 from pockettts.onnx.bundle import Precision
 
@@ -103,4 +104,12 @@ def obstacle(contender: Contender, subject: Subject) -> str | None:
         return f"no exported model of precision {contender.precision}"
     if contender.kind in ("sherpa", "pocketsynth") and subject.recording is None:
         return "needs a recording of the voice, and this one is predefined"
+    if contender.kind == "sherpa" and contender.precision and not _spells((subject.bundles or {})[contender.precision]):
+        return "cannot make the phones that this model's tokenizer writes"
     return None
+
+
+def _spells(bundle: Path) -> bool:
+    """Whether the pieces of a tokenizer are made of letters: who reads vocab.json has nothing else to go by."""
+    pieces = (piece.lstrip("▁") for piece in files.read_json(bundle / "vocab.json"))
+    return any(piece.isascii() and piece.isalpha() for piece in pieces)

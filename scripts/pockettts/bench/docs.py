@@ -1,4 +1,4 @@
-"""The tables of README.md and docs/BENCHMARKS.md: made of docs/bench/bench.json, between marks in the text."""
+"""The tables of README.md and docs/BENCHMARKS.md: made of what is stored in docs/bench/, between marks in the text."""
 
 from __future__ import annotations
 
@@ -93,16 +93,17 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "shares": shares_table,
     "profiles": _profiles,
 }
-"""What may stand between `<!-- bench:NAME -->` and `<!-- /bench -->`."""
+"""What may stand between `<!-- bench:NAME -->` and `<!-- /bench -->`, made of the report; and `goals`."""
 
 
-def fill(text: str, results: Results) -> str:
-    """Return a text with everything between its marks made anew. Raises `UsageError` for an unknown mark."""
+def fill(text: str, results: Results, goals: str = "") -> str:
+    """Return a text with everything between its marks made anew, `goals` as it is. Raises `UsageError` for a mark."""
+    tables: Mapping[str, Callable[[Results], str]] = {**TABLES, "goals": lambda _: goals}
 
     def filled(match: re.Match[str]) -> str:
         name = match["name"]
-        if name not in TABLES:
-            raise UsageError(f"There is no table {name!r} for <!-- bench:{name} -->; there are {', '.join(TABLES)}.")
-        return f"{match[1]}\n{TABLES[name](results)}\n{match[3]}"
+        if name not in tables:
+            raise UsageError(f"There is no table {name!r} for <!-- bench:{name} -->; there are {', '.join(tables)}.")
+        return f"{match[1]}\n{tables[name](results)}\n{match[3]}"
 
     return _MARK.sub(filled, text)

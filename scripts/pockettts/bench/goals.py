@@ -74,7 +74,12 @@ def find_goals(series: Sequence[Series], book: Mapping[str, float] | None = None
 
 def goals_page(results: Results, book: Mapping[str, float] | None = None) -> str:
     """Return the page of Markdown that goes with engines.png; `book` also has its `chunks` and `jobs`."""
-    parts = ["# Engines\n", machine(results) + "\n", *(f"**Warning.** {one}\n" for one in results.warnings)]
+    return f"# Engines\n\n{goals_tables(results, book)}\n![real-time factors](engines.png)\n"
+
+
+def goals_tables(results: Results, book: Mapping[str, float] | None = None) -> str:
+    """Return what the page says: the machine, what was measured on it, and the goals."""
+    parts = [machine(results) + "\n", *(f"**Warning.** {one}\n" for one in results.warnings)]
     for model in results.models:
         parts += [f"{lead_in(model)}:\n", warm_table(results, results.usual(model))]
     if book:
@@ -84,5 +89,4 @@ def goals_page(results: Results, book: Mapping[str, float] | None = None) -> str
             " included).\n"
         )
     rows = [goal.as_row() for goal in find_goals(results.warm, book)]
-    parts += [table(["goal", "limit", "measured", "reached"], rows), "![real-time factors](engines.png)\n"]
-    return "\n".join(parts)
+    return "\n".join([*parts, table(["goal", "limit", "measured", "reached"], rows)])
