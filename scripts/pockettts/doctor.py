@@ -72,8 +72,10 @@ def examine(config: BookConfig, listen: str, *, speak: bool = True) -> Iterator[
     for check in checks:
         try:
             yield from check(config)
-        except PocketTTSError as error:
-            yield Finding(check.__name__.strip("_"), "fail", str(error), "See the reason.")
+        except Exception as error:
+            # Whatever it is, the other checks are still of use.
+            told = str(error) if isinstance(error, PocketTTSError) else f"{type(error).__name__}: {error}"
+            yield Finding(check.__name__.strip("_"), "fail", told, "See the reason.")
 
 
 # --- this machine -------------------------------------------------------------------------------------------------
@@ -233,19 +235,20 @@ def _bundles(config: BookConfig) -> Iterator[Finding]:
     entry, _, _ = _here(config)
     folder = book.RESULTS / "onnx" / entry.id
     for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
-        name, used = f"onnx {manifest.parent.name}", config.engine == "onnx"
+        name = f"onnx {manifest.parent.name}"
+        otherwise: Status = "fail" if config.engine == "onnx" else "warn"
         try:
             bundle = read_bundle(manifest.parent)
         except PocketTTSError as error:
             remedy = f"Delete {manifest.parent} and run `pockettts model export`."
-            yield Finding(name, "fail" if used else "warn", str(error), remedy)
+            yield Finding(name, otherwise, str(error), remedy)
             continue
-        yield from _graphs(name, bundle)
+        yield from _graphs(name, bundle, otherwise)
     if config.engine == "onnx" and not (folder / config.synth.precision / MANIFEST).exists():
         yield Finding("onnx", "pass", f"{entry.id} is not exported yet; the first use does it")
 
 
-def _graphs(name: str, bundle: Any) -> Iterator[Finding]:
+def _graphs(name: str, bundle: Any, otherwise: Status) -> Iterator[Finding]:
     if importlib.util.find_spec("onnxruntime") is None:
         yield Finding(
             name, "warn", "the files are whole; ONNX Runtime is not installed", "Run `pip install '.[onnx]'`."
@@ -256,7 +259,7 @@ def _graphs(name: str, bundle: Any) -> Iterator[Finding]:
     failed = [check for check in check_graphs(bundle) if not check.passed]
     if failed:
         told = "; ".join(f"{check.name}: {check.note}" for check in failed)
-        yield Finding(name, "fail", told, f"Delete {bundle.folder} and run `pockettts model export`.")
+        yield Finding(name, otherwise, told, f"Delete {bundle.folder} and run `pockettts model export`.")
     else:
         yield Finding(name, "pass", f"the files of {bundle.folder} are whole and every graph runs")
 
