@@ -60,6 +60,7 @@ def examine(config: BookConfig, listen: str, *, speak: bool = True) -> Iterator[
         _python,
         _packages,
         _audio,
+        _formats,
         _disk,
         _memory,
         lambda _: _port(listen),
@@ -137,6 +138,26 @@ def _audio(config: BookConfig) -> Iterator[Finding]:
             yield Finding("libsndfile", "warn", f"{told}, cannot read {', '.join(missing)}", "Give recordings as WAV.")
         else:
             yield Finding("libsndfile", "pass", f"{told}, reads WAV, FLAC and MP3")
+
+
+def _formats(config: BookConfig) -> Iterator[Finding]:
+    """Whether PyAV, if it is installed, was built with all the encoders that the server needs."""
+    from pockettts.server.audio import MEDIA_TYPES, encode
+
+    if importlib.util.find_spec("av") is None:
+        return
+    broken = []
+    for form in MEDIA_TYPES:
+        try:
+            encode(form, bytes(4_800))
+        # Of PyAV or of what it was linked with.
+        except Exception as error:
+            broken.append(f"{form} ({error})")
+    if broken:
+        told = f"the server cannot write {', '.join(broken)}"
+        yield Finding("audio formats", "warn", told, "Install the package av from PyPI: it has every encoder.")
+    else:
+        yield Finding("audio formats", "pass", f"the server can write {', '.join(MEDIA_TYPES)}")
 
 
 def _disk(config: BookConfig) -> Iterator[Finding]:

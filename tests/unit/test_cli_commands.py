@@ -96,11 +96,18 @@ def test_shell_completion_is_there(pockettts: Call, monkeypatch: pytest.MonkeyPa
     assert "COMPLETE" in done.stdout, done.stderr
 
 
-def test_a_package_that_is_missing_is_exit_code_3() -> None:
-    code = "import sys; sys.modules['numpy'] = None; from pockettts.cli import main; sys.argv[1:] = ['doctor']; main()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+@pytest.mark.parametrize(
+    ("package", "command", "sentence"),
+    [
+        ("numpy", "doctor", "The package numpy cannot be loaded"),
+        ("fastapi", "serve", "The server needs fastapi: run `pip install '.[server]'`."),
+    ],
+)
+def test_a_package_that_is_missing_is_exit_code_3(package: str, command: str, sentence: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from pockettts.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, command], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 3
-    assert done.stderr.startswith("error: The package numpy cannot be loaded")
+    assert done.stderr.startswith(f"error: {sentence}")
     assert "Traceback" not in done.stderr
 
 

@@ -15,6 +15,7 @@ from cli_calls import Call, caller
 from projects import copy_of_ready
 
 from pockettts import doctor, files
+from pockettts.server import audio
 
 FAKE = Path(__file__).parent / "fakes" / "pocket-tts"
 
@@ -146,6 +147,14 @@ def test_an_extra_is_needed_only_where_it_is_used(
 def test_disk(project: Path, pockettts: Call, monkeypatch: pytest.MonkeyPatch, free: int, status: str) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 10**12 - free, free))
     assert found(pockettts)[1]["disk"]["status"] == status
+
+
+def test_an_encoder_that_pyav_does_not_have(project: Path, pockettts: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(pockettts)[1]["audio formats"]["reason"] == "the server can write wav, pcm, mp3, opus, aac, flac"
+    monkeypatch.setitem(audio._CODECS, "opus", ("ogg", "no_such_codec", {}))
+    finding = found(pockettts)[1]["audio formats"]
+    assert finding["status"] == "warn"
+    assert finding["reason"].startswith("the server cannot write opus (")
 
 
 def test_a_port_that_is_taken(project: Path, pockettts: Call) -> None:

@@ -166,6 +166,18 @@ def test_a_line_of_the_log_for_each_request(server: Running) -> None:
     assert {"queue_seconds", "first_audio_seconds", "method", "path", "format", "seconds"} <= set(line)
 
 
+def test_what_is_spoken_is_not_logged_unless_asked() -> None:
+    with fake_server() as server:
+        server.wait_ready()
+        # What the engine says on its standard error may quote it, and so may an error.
+        for text in ("print Xanadu", "Xanadu", "crash Xanadu", "slow Xanadu"):
+            server.ask("/tts", {"text": text})
+            server.ask("/v1/audio/speech", {"input": text, "model": "tts-1", "voice": "Xanadu"})
+        server.wait_log(event="request", error="worker_lost")
+        assert server.stop() == 0
+    assert "Xanadu" not in f"{server.log}{server.noise}"
+
+
 # --- OpenAI's client
 
 

@@ -122,6 +122,7 @@ def test_the_pages_fit_a_telephone_and_need_no_other_server(browser: Browser, se
         page.goto(server.address + path)
         assert page.evaluate("document.documentElement.scrollWidth <= 320")
     assert "POST /tts" in page.inner_text("main")
+    assert f"curl {server.address}/tts" in page.inner_text("main")
     assert all(url.startswith(server.address) for url in asked)
     page.close()
 

@@ -182,8 +182,8 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         return _page(templates.get_template("index.html").render(**facts, limit=limit, formats=list(MEDIA_TYPES)))
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return _page(templates.get_template("docs.html").render(**facts, api=app.openapi()))
+    async def docs(request: Request) -> HTMLResponse:
+        return _page(templates.get_template("docs.html").render(**facts, api=app.openapi(), base=request.base_url))
 
 
 def _page(html: str) -> HTMLResponse:
