@@ -20,4 +20,4 @@ ENV PATH=/project/.venv/bin:$PATH HOME=/tmp
 USER 1000
 EXPOSE 8080
 ENTRYPOINT ["pockettts"]
-CMD ["serve", "--listen", "0.0.0.0:8080"]
+CMD ["serve", "--listen", "0.0.0.0:8080", "--engine", "torch"]

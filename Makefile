@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled bench bench-docs bench-engines load cli-docs dag clean
+.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled bench bench-docs bench-engines load load-docs cli-docs dag clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ bench-engines: env ## measure engine onnx against its goals into results/bench/e
 
 load: env ## load the server with 1 to 64 clients into results/load.md (two minutes)
 	$(BIN)/python tests/load.py
+
+load-docs: env ## the same, and put the table into docs/SERVER.md
+	$(BIN)/python tests/load.py --docs docs/SERVER.md
 
 cli-docs: env ## write the reference of the commands into docs/CLI.md
 	sed -i '/^<!-- made by make cli-docs -->$$/q' docs/CLI.md

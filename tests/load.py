@@ -1,5 +1,7 @@
 """Load the server with 1, 2, 4, 16 and 64 clients and write what came of it to results/load.md: `make load`.
 
+`make load-docs` puts the same into docs/SERVER.md.
+
 Bounded, and on loopback: it starts `pockettts serve` on a free port, with the bundled model. Each client asks again and
 again, with a text and a seed of its own each time, and every answer is compared with what the same text and seed gave
 to a client that was alone: nothing may be lost, or swapped between clients.
@@ -14,6 +16,7 @@ import http.client
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -212,6 +215,15 @@ def table(tallies: Sequence[Tally]) -> str:
     return "\n".join(lines)
 
 
+def fill(page: Path, text: str) -> None:
+    """Put a text between the marks of a page."""
+    marked = re.compile(r"(<!-- load -->\n).*?(<!-- /load -->)", re.DOTALL)
+    filled, found = marked.subn(lambda match: f"{match[1]}\n{text}\n{match[2]}", page.read_text(encoding="utf-8"))
+    if not found:
+        sys.exit(f"error: {page} has no <!-- load --> and <!-- /load -->.")
+    page.write_text(filled, encoding="utf-8")
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -221,6 +233,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15, help="of each round")
     parser.add_argument("--clients", type=int, nargs="+", default=list(CLIENTS))
     parser.add_argument("--out", type=Path, default=Path("results/load.md"))
+    parser.add_argument("--docs", type=Path, help="a page to fill between <!-- load --> and <!-- /load -->")
     options = parser.parse_args()
     flags = ["--engine", options.engine, "--workers", str(options.workers), "--queue", str(options.queue)]
     busy = os.getloadavg()[0]
@@ -233,18 +246,21 @@ def main() -> None:
             tallies.append(run_round(clients, port, options.seconds, expected))
             print(table(tallies).splitlines()[-1], flush=True)
     wrong = [line for tally in tallies for line in tally.wrong]
-    machine = f"{os.cpu_count()} CPUs ({platform.machine()}), load {busy:.1f} at the start"
+    machine = f"{os.cpu_count()} CPUs ({platform.machine()}), load {busy:.1f} at the start, {time.strftime('%Y-%m-%d')}"
     lengths = [len(text) for text in SENTENCES]
     about = (
         f"`pockettts serve {' '.join(flags)}`, bundled model, {options.seconds:g} s a round, sentences of"
         f" {min(lengths)} to {max(lengths)} characters; {machine}. Every answer was compared with what its text and"
         " seed give to a client that is alone. Fairness is Jain's index of the answers per client."
     )
+    text = f"{about}\n\n{table(tallies)}\n\n{alone}\n"
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(f"# Load\n\n{about}\n\n{table(tallies)}\n\n{alone}\n", encoding="utf-8")
+    options.out.write_text(f"# Load\n\n{text}", encoding="utf-8")
     print(f"wrote {options.out}")
     if wrong or server.returncode:
         sys.exit("\n".join([*wrong[:10], f"error: {len(wrong)} answers were lost or wrong; exit {server.returncode}."]))
+    if options.docs is not None:
+        fill(options.docs, text)
 
 
 if __name__ == "__main__":

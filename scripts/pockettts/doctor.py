@@ -60,6 +60,7 @@ def examine(config: BookConfig, listen: str, *, speak: bool = True) -> Iterator[
         _python,
         _packages,
         _audio,
+        _formats,
         _disk,
         _memory,
         lambda _: _port(listen),
@@ -72,8 +73,10 @@ def examine(config: BookConfig, listen: str, *, speak: bool = True) -> Iterator[
     for check in checks:
         try:
             yield from check(config)
-        except PocketTTSError as error:
-            yield Finding(check.__name__.strip("_"), "fail", str(error), "See the reason.")
+        except Exception as error:
+            # Whatever it is, the other checks are still of use.
+            told = str(error) if isinstance(error, PocketTTSError) else f"{type(error).__name__}: {error}"
+            yield Finding(check.__name__.strip("_"), "fail", told, "See the reason.")
 
 
 # --- this machine -------------------------------------------------------------------------------------------------
@@ -135,6 +138,26 @@ def _audio(config: BookConfig) -> Iterator[Finding]:
             yield Finding("libsndfile", "warn", f"{told}, cannot read {', '.join(missing)}", "Give recordings as WAV.")
         else:
             yield Finding("libsndfile", "pass", f"{told}, reads WAV, FLAC and MP3")
+
+
+def _formats(config: BookConfig) -> Iterator[Finding]:
+    """Whether PyAV, if it is installed, was built with all the encoders that the server needs."""
+    from pockettts.server.audio import MEDIA_TYPES, encode
+
+    if importlib.util.find_spec("av") is None:
+        return
+    broken = []
+    for form in MEDIA_TYPES:
+        try:
+            encode(form, bytes(4_800))
+        # Of PyAV or of what it was linked with.
+        except Exception as error:
+            broken.append(f"{form} ({error})")
+    if broken:
+        told = f"the server cannot write {', '.join(broken)}"
+        yield Finding("audio formats", "warn", told, "Install the package av from PyPI: it has every encoder.")
+    else:
+        yield Finding("audio formats", "pass", f"the server can write {', '.join(MEDIA_TYPES)}")
 
 
 def _disk(config: BookConfig) -> Iterator[Finding]:
@@ -233,19 +256,20 @@ def _bundles(config: BookConfig) -> Iterator[Finding]:
     entry, _, _ = _here(config)
     folder = book.RESULTS / "onnx" / entry.id
     for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
-        name, used = f"onnx {manifest.parent.name}", config.engine == "onnx"
+        name = f"onnx {manifest.parent.name}"
+        otherwise: Status = "fail" if config.engine == "onnx" else "warn"
         try:
             bundle = read_bundle(manifest.parent)
         except PocketTTSError as error:
             remedy = f"Delete {manifest.parent} and run `pockettts model export`."
-            yield Finding(name, "fail" if used else "warn", str(error), remedy)
+            yield Finding(name, otherwise, str(error), remedy)
             continue
-        yield from _graphs(name, bundle)
+        yield from _graphs(name, bundle, otherwise)
     if config.engine == "onnx" and not (folder / config.synth.precision / MANIFEST).exists():
         yield Finding("onnx", "pass", f"{entry.id} is not exported yet; the first use does it")
 
 
-def _graphs(name: str, bundle: Any) -> Iterator[Finding]:
+def _graphs(name: str, bundle: Any, otherwise: Status) -> Iterator[Finding]:
     if importlib.util.find_spec("onnxruntime") is None:
         yield Finding(
             name, "warn", "the files are whole; ONNX Runtime is not installed", "Run `pip install '.[onnx]'`."
@@ -256,7 +280,7 @@ def _graphs(name: str, bundle: Any) -> Iterator[Finding]:
     failed = [check for check in check_graphs(bundle) if not check.passed]
     if failed:
         told = "; ".join(f"{check.name}: {check.note}" for check in failed)
-        yield Finding(name, "fail", told, f"Delete {bundle.folder} and run `pockettts model export`.")
+        yield Finding(name, otherwise, told, f"Delete {bundle.folder} and run `pockettts model export`.")
     else:
         yield Finding(name, "pass", f"the files of {bundle.folder} are whole and every graph runs")
 

@@ -122,8 +122,8 @@ class TakeRejected(EngineError):
 def exit_with_sentence(main: Callable[[], int | None]) -> None:
     """Run `main` as a program, with messages on stderr: a `PocketTTSError` becomes one line and its exit code.
 
-    An interrupt exits 130, and a reader that closed our standard output is no error. Anything else is a defect of
-    ours and keeps its traceback.
+    An interrupt exits 130, a package that is missing or broken 3, and a reader that closed our standard output is no
+    error. Anything else is a defect of ours and keeps its traceback.
     """
     log.to_stderr()
     try:
@@ -131,6 +131,11 @@ def exit_with_sentence(main: Callable[[], int | None]) -> None:
     except PocketTTSError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ImportError as error:
+        if (error.name or "pockettts").split(".")[0] == "pockettts":
+            raise
+        print(f"error: The package {error.name} cannot be loaded ({error}): run `make env`.", file=sys.stderr)
+        sys.exit(EnvironmentNotReady.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

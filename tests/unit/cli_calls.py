@@ -1,8 +1,11 @@
-"""Calls of `pockettts` in this process, with what a shell would see of them."""
+"""Calls of `pockettts`, in this process with what a shell would see of them, or on a terminal."""
 
 import contextlib
 import io
 import logging
+import os
+import pty
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -50,3 +53,18 @@ def caller(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[
         return answer
 
     return call
+
+
+def on_terminal(*command: str, columns: int = 60) -> tuple[int, str]:
+    """Run a program on a terminal of its own; returns its exit code and what was seen there."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns)}
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    seen = b""
+    # The terminal is gone when the last program on it has ended.
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 65_536):
+            seen += part
+    os.close(ours)
+    return process.wait(60), seen.decode()

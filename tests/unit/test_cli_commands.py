@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import typer
-from cli_calls import Call, caller
+from cli_calls import Call, caller, on_terminal
 from projects import copy_of_ready, make_project
 
 from pockettts import __version__
@@ -96,6 +96,44 @@ def test_shell_completion_is_there(pockettts: Call, monkeypatch: pytest.MonkeyPa
     assert "COMPLETE" in done.stdout, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("package", "command", "sentence"),
+    [
+        ("numpy", "doctor", "The package numpy cannot be loaded"),
+        ("fastapi", "serve", "The server needs fastapi: run `pip install '.[server]'`."),
+    ],
+)
+def test_a_package_that_is_missing_is_exit_code_3(package: str, command: str, sentence: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from pockettts.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, command], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"error: {sentence}")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_gets_colours_rules_and_nothing_left_out(ready: Path) -> None:
+    program = [sys.executable, "-m", "pockettts.cli"]
+    code, seen = on_terminal(*program, "doctor", "--quick")
+    assert code == 0
+    assert "\x1b[32mpass" in seen
+    code, seen = on_terminal(*program, "config", "show", "--changed")
+    assert code == 0
+    assert "───" in seen
+    Path("config.yaml").write_text("voice: alba\n")
+    _, seen = on_terminal(*program, "config", "show", "--changed")
+    assert "…" not in seen
+    assert "Audio would fill the terminal" in on_terminal(*program, "synth", "--text", "a", "--out", "-")[1]
+
+
+def test_progress_is_a_bar_on_a_terminal() -> None:
+    code = "from pockettts.cli.output import progress\nwith progress('chunk', 3) as step: step(); step(); step()"
+    ended, seen = on_terminal(sys.executable, "-c", code, columns=80)
+    assert ended == 0
+    assert "3/3" in seen
+    assert "━━━" in seen
+    assert "of 3" not in seen
+
+
 # --- the project --------------------------------------------------------------------------------------------------
 
 
@@ -156,6 +194,13 @@ def test_config_show_outside_a_project(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     assert pockettts("config", "show").code == 0
     assert pockettts("--project", "nowhere", "config", "show").code == 2
+
+
+def test_health_asks_where_the_projects_server_listens(project: Path, pockettts: Call) -> None:
+    Path("config.yaml").write_text("server: {listen: '127.0.0.1:1'}\n")
+    answer = pockettts("health")
+    assert answer.code == 1
+    assert "No server answers at 127.0.0.1:1 " in answer.err
 
 
 def test_a_wrong_configuration_is_refused_by_every_command(project: Path, pockettts: Call) -> None:

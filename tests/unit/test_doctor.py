@@ -8,12 +8,14 @@ import os
 import shutil
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cli_calls import Call, caller
 from projects import copy_of_ready
 
-from pockettts import doctor
+from pockettts import doctor, files
+from pockettts.server import audio
 
 FAKE = Path(__file__).parent / "fakes" / "pocket-tts"
 
@@ -147,6 +149,14 @@ def test_disk(project: Path, pockettts: Call, monkeypatch: pytest.MonkeyPatch, f
     assert found(pockettts)[1]["disk"]["status"] == status
 
 
+def test_an_encoder_that_pyav_does_not_have(project: Path, pockettts: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(pockettts)[1]["audio formats"]["reason"] == "the server can write wav, pcm, mp3, opus, aac, flac"
+    monkeypatch.setitem(audio._CODECS, "opus", ("ogg", "no_such_codec", {}))
+    finding = found(pockettts)[1]["audio formats"]
+    assert finding["status"] == "warn"
+    assert finding["reason"].startswith("the server cannot write opus (")
+
+
 def test_a_port_that_is_taken(project: Path, pockettts: Call) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -158,6 +168,33 @@ def test_a_port_that_is_taken(project: Path, pockettts: Call) -> None:
 @pytest.mark.parametrize("listen", ["nonsense", "127.0.0.1:99999999", "nohost.invalid:1", ":x"])
 def test_addresses_that_are_none(project: Path, pockettts: Call, listen: str) -> None:
     assert found(pockettts, "--listen", listen)[1]["port"]["status"] == "warn"
+
+
+@pytest.mark.parametrize(("engine", "status"), [("torch", "warn"), ("onnx", "fail")])
+def test_an_exported_model_that_does_not_run(
+    project: Path, pockettts: Call, monkeypatch: pytest.MonkeyPatch, engine: str, status: str
+) -> None:
+    folder = Path("results/onnx/bundled/fp32")
+    files.write_json(folder / "manifest.json", {})
+    monkeypatch.setattr("pockettts.onnx.bundle.read_bundle", lambda folder: SimpleNamespace(folder=folder))
+    checks = [SimpleNamespace(name="flow", passed=False, note="no such operator")]
+    monkeypatch.setattr("pockettts.onnx.verify.check_graphs", lambda _: checks)
+    finding = found(pockettts, "--engine", engine)[1]["onnx fp32"]
+    assert (finding["status"], finding["reason"]) == (status, "flow: no such operator")
+    assert str(folder) in finding["remedy"]
+
+
+@pytest.mark.parametrize("path", ["models/bundled/config.yaml", "results/models/bundled/lock.json"])
+@pytest.mark.parametrize("content", [b"\xff{", b"{}", None])
+def test_whatever_is_broken_the_other_checks_are_told(
+    project: Path, pockettts: Call, path: str, content: bytes | None
+) -> None:
+    Path(path).unlink()
+    Path(path).mkdir() if content is None else Path(path).write_bytes(content)
+    code, findings = found(pockettts)
+    assert code == 3
+    assert findings["disk"]["status"] == "pass"
+    assert findings["licence of the voice"]["status"] == "pass"
 
 
 def test_an_exported_model_that_was_altered(project: Path, pockettts: Call) -> None:

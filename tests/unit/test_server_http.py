@@ -82,9 +82,7 @@ def test_a_streamed_wav_says_that_it_knows_no_length(server: Running) -> None:
 
 def test_audio_comes_while_the_rest_is_spoken(server: Running) -> None:
     with server.connect() as client:
-        body = json.dumps({"text": "slow 200", "stream": True, "format": "pcm"}).encode()
-        client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
-        client.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        post(client, {"text": "slow 200", "stream": True, "format": "pcm"})
         assert client.recv(100).startswith(b"HTTP/1.1 200")
         assert server.metric("pockettts_workers_busy") >= 1
 
@@ -146,7 +144,11 @@ def test_other_errors_are_json_as_well(server: Running) -> None:
         client.sendall(b"this is no HTTP\r\n\r\n")
         head, _, body = read_all(client).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 400")
-        assert json.loads(body)["kind"] == "bad_request"
+        reply = json.loads(body)
+        assert reply["kind"] == "bad_request"
+        assert f"x-request-id: {reply['request_id']}".encode() in head
+    assert server.wait_log(event="request", id=reply["request_id"])["status"] == 400
+    assert server.metric('pockettts_requests_total{route="unmatched",status="400"}') >= 1
 
 
 def test_a_request_id_is_kept_if_it_is_a_plain_one(server: Running) -> None:
@@ -158,9 +160,22 @@ def test_a_line_of_the_log_for_each_request(server: Running) -> None:
     server.ask("/tts", {"text": "Hello.", "voice": "other"}, X_Request_Id="seen")
     line = server.wait_log(event="request", id="seen")
     assert (line["status"], line["voice"], line["characters"], line["text"]) == (200, "other", 6, "Hello.")
+    assert line["exit_code"] == 0
     assert line["audio_seconds"] == 0.15
     assert line["rtf"] == pytest.approx(line["synthesis_seconds"] / 0.15, abs=0.01)
     assert {"queue_seconds", "first_audio_seconds", "method", "path", "format", "seconds"} <= set(line)
+
+
+def test_what_is_spoken_is_not_logged_unless_asked() -> None:
+    with fake_server() as server:
+        server.wait_ready()
+        # What the engine says on its standard error may quote it, and so may an error.
+        for text in ("print Xanadu", "Xanadu", "crash Xanadu", "slow Xanadu"):
+            server.ask("/tts", {"text": text})
+            server.ask("/v1/audio/speech", {"input": text, "model": "tts-1", "voice": "Xanadu"})
+        server.wait_log(event="request", error="worker_lost")
+        assert server.stop() == 0
+    assert "Xanadu" not in f"{server.log}{server.noise}"
 
 
 # --- OpenAI's client
@@ -244,6 +259,13 @@ def test_a_body_of_unknown_length_is_bounded_as_well(server: Running) -> None:
         assert psutil.Process(server.process.pid).memory_info().rss < memory + 50_000_000
 
 
+def post(client: socket.socket, wish: object, *headers: bytes) -> None:
+    """Send a wish to /tts, and wait for nothing."""
+    body = json.dumps(wish).encode()
+    head = [b"POST /tts HTTP/1.1", b"Host: x", b"Content-Type: application/json", *headers]
+    client.sendall(b"\r\n".join([*head, b"Content-Length: %d" % len(body), b"", body]))
+
+
 def read_all(client: socket.socket) -> bytes:
     data = b""
     while part := client.recv(65_536):
@@ -266,25 +288,49 @@ def test_slow_headers_and_slow_bodies_are_cut_off_while_others_are_served(server
             assert json.loads(reply.partition(b"\r\n\r\n")[2])["kind"] == "slow_client"
 
 
-def test_a_client_that_does_not_read_is_dropped_and_keeps_no_worker(server: Running) -> None:
-    with server.connect() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        body = json.dumps({"text": "x" * 200, "stream": True, "format": "pcm"}).encode()
-        for _ in range(40):
-            client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
-            client.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        server.until(lambda: server.metric("pockettts_workers_busy") == 0)
+def reading_little(server: Running) -> socket.socket:
+    """Return a connection whose client has hardly any room for an answer."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", server.port))
+    return client
+
+
+@pytest.mark.parametrize("times", [1, 40])
+def test_clients_that_do_not_read_are_dropped_and_keep_no_worker(server: Running, times: int) -> None:
+    answered = 'pockettts_requests_total{route="/tts",status="200"}'
+    before = server.metric(answered)
+    with contextlib.ExitStack() as stack:
+        # Of every size: what the system takes, what waits in the server, and what waits for that.
+        for length in range(60, 200, 20):
+            client = stack.enter_context(reading_little(server))
+            for _ in range(times):
+                post(client, {"text": "x" * length, "format": "pcm"})
+        server.until(lambda: server.metric(answered) > before)
         assert server.ask("/tts", {"text": "Hello."}).status == 200
-        server.until(lambda: len(psutil.Process(server.process.pid).net_connections()) <= 2, 20)
+        server.until(lambda: server.metric("pockettts_workers_busy") == 0)
+        assert len(psutil.Process(server.process.pid).net_connections()) > 5
+        server.until(lambda: len(psutil.Process(server.process.pid).net_connections()) <= 2)
+
+
+def test_a_client_that_plays_what_it_reads_is_not_dropped() -> None:
+    with fake_server(body_timeout=2) as server, reading_little(server) as client:
+        server.wait_ready()
+        post(client, {"text": "x" * 200, "format": "pcm"})
+        heard = 0
+        # The last of it waits for some of these readings longer than a client may read nothing.
+        while heard < 240_000:
+            part = client.recv(4_000)
+            assert part, f"broken off after {heard} bytes"
+            heard += len(part)
+            time.sleep(0.1)
 
 
 def test_a_client_that_leaves_frees_its_worker(server: Running) -> None:
     for stream in (False, True):
         server.until(lambda: server.metric("pockettts_workers_busy") == 0)
         with server.connect() as client:
-            body = json.dumps({"text": "slow 1000", "stream": stream}).encode()
-            client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Request-Id: gone\r\n")
-            client.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            post(client, {"text": "slow 1000", "stream": stream}, b"X-Request-Id: gone")
             server.until(lambda: server.metric("pockettts_workers_busy") == 1)
         server.until(lambda: server.metric("pockettts_workers_busy") == 0)
     assert server.wait_log(event="request", id="gone")["status"] == 499
@@ -331,13 +377,12 @@ def test_a_lost_worker_is_an_error_and_a_broken_stream_is_seen_as_one(server: Ru
     reply = server.ask("/tts", {"text": "crash"})
     assert (reply.status, reply.json["kind"]) == (500, "worker_lost")
     with server.connect() as client:
-        body = b'{"text": "crash-late", "stream": true}'
-        client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
-        client.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        post(client, {"text": "crash-late", "stream": True})
         streamed = read_all(client)
     assert streamed.startswith(b"HTTP/1.1 200")
     assert not streamed.endswith(b"0\r\n\r\n")
     server.until(lambda: server.metric('pockettts_errors_total{kind="worker_lost"}') >= 2)
+    assert server.wait_log(event="request", error="worker_lost")["exit_code"] == 7
     assert not [line for line in server.log if line["event"] == "a request met a defect"]
     server.wait_ready(2)
 
@@ -384,9 +429,10 @@ def test_metrics_may_have_an_address_of_their_own() -> None:
     with fake_server(metrics_addr=f"127.0.0.1:{port}") as server:
         server.wait_ready()
         assert server.ask("/metrics").status == 404
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
-            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            assert b"pockettts_workers_ready 1.0" in read_all(client)
+        for path, words in (("metrics", b"pockettts_workers_ready 1.0"), ("tts", b'"kind":"not_found","request_id":')):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                client.sendall(f"GET /{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+                assert words in read_all(client)
 
 
 # --- who may

@@ -50,6 +50,11 @@ def open_page(page: Page, server: Running) -> None:
     page.locator("#voice option").nth(1).wait_for(state="attached")
 
 
+def focus(page: Page) -> object:
+    """Return the id of the element that the keyboard acts on."""
+    return page.evaluate("document.activeElement.id")
+
+
 def test_a_voice_is_tried_with_the_keyboard_alone(page: Page, server: Running, tmp_path: Path) -> None:
     open_page(page, server)
     page.keyboard.press("Tab")
@@ -58,6 +63,7 @@ def test_a_voice_is_tried_with_the_keyboard_alone(page: Page, server: Running, t
     for key in ("Tab", "ArrowDown", "Tab", "Tab", "5", "Tab", "Enter"):
         page.keyboard.press(key)
     page.get_by_role("status").get_by_text("Done: ").wait_for()
+    assert focus(page) == "speak"
     assert page.get_by_label("Voice").input_value() == "other"
     assert page.get_by_role("region", name="Recording").is_visible()
     assert page.evaluate("document.getElementById('player').duration") == pytest.approx(0.325, abs=0.01)
@@ -70,6 +76,23 @@ def test_a_voice_is_tried_with_the_keyboard_alone(page: Page, server: Running, t
     page.screenshot(path=tmp_path / "page.png")
 
 
+def test_the_keyboard_keeps_its_place_and_asks_once_at_a_time(page: Page, server: Running) -> None:
+    open_page(page, server)
+    page.get_by_label("Text").fill("slow 1000")
+    page.get_by_role("button", name="Speak").press("Enter")
+    page.get_by_role("button", name="Stop").wait_for()
+    assert page.get_by_role("button", name="Speak").is_disabled()
+    assert focus(page) == "speak"
+    server.until(lambda: server.metric("pockettts_workers_busy") == 1)
+    page.keyboard.press("Enter")
+    page.get_by_label("Text").press("Control+Enter")
+    assert server.metric("pockettts_queue_depth") == 0
+    page.get_by_role("button", name="Stop").press("Enter")
+    page.get_by_role("status").get_by_text("Stopped.").wait_for()
+    assert focus(page) == "speak"
+    server.until(lambda: server.metric("pockettts_workers_busy") == 0)
+
+
 def test_everything_has_a_name_and_what_happens_is_announced(page: Page, server: Running) -> None:
     open_page(page, server)
     for role, name in (("textbox", "Text"), ("combobox", "Voice"), ("combobox", "Format"), ("spinbutton", "Seed")):
@@ -77,13 +100,8 @@ def test_everything_has_a_name_and_what_happens_is_announced(page: Page, server:
     assert page.get_by_role("status").get_attribute("aria-live") == "polite"
     assert page.get_by_role("main").count() == page.get_by_role("heading", level=1).count() == 1
     page.get_by_label("Text").fill("refuse")
-    page.get_by_role("button", name="Speak").click()
-    page.get_by_role("status").get_by_text("There is nothing to speak here.").wait_for()
-    page.get_by_label("Text").fill("slow 1000")
     page.keyboard.press("Control+Enter")
-    page.get_by_role("button", name="Stop").click()
-    page.get_by_role("status").get_by_text("Stopped.").wait_for()
-    server.until(lambda: server.metric("pockettts_workers_busy") == 0)
+    page.get_by_role("status").get_by_text("There is nothing to speak here.").wait_for()
 
 
 def test_a_text_that_is_too_long_is_not_sent(page: Page, server: Running) -> None:
@@ -104,6 +122,7 @@ def test_the_pages_fit_a_telephone_and_need_no_other_server(browser: Browser, se
         page.goto(server.address + path)
         assert page.evaluate("document.documentElement.scrollWidth <= 320")
     assert "POST /tts" in page.inner_text("main")
+    assert f"curl {server.address}/tts" in page.inner_text("main")
     assert all(url.startswith(server.address) for url in asked)
     page.close()
 

@@ -137,6 +137,22 @@ def test_a_cancelled_request_frees_its_worker_and_keeps_it() -> None:
     run(test)
 
 
+def test_who_leaves_while_waiting_gives_the_place_to_the_next() -> None:
+    async def test() -> None:
+        async with open_pool(queue=2) as pool:
+            slow = asyncio.create_task(pool.whole(job("slow 10")))
+            await until(lambda: pool.busy == 1)
+            leaver, next_one = (asyncio.create_task(pool.whole(job(text))) for text in ("leaver", "next"))
+            await until(lambda: pool.queued == 2)
+            leaver.cancel()
+            await until(lambda: pool.queued == 1)
+            assert await next_one == noise("next", "a", 1)
+            await slow
+            assert pool.busy == pool.queued == 0
+
+    run(test)
+
+
 @pytest.mark.parametrize("ends", ["late", "cancelled"])
 def test_a_hung_worker_is_killed_and_replaced(ends: str) -> None:
     async def test() -> None:

@@ -40,7 +40,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(project: Path) -> Iterator[Running]:
-    with running([*SERVE, "--workers", "1"], project, POCKETTTS_MAX_TEXT_BYTES="1000") as server:
+    environment = {"POCKETTTS_MAX_TEXT_BYTES": "1000", "POCKETTTS_LOG_LEVEL": "debug"}
+    with running([*SERVE, "--workers", "1"], project, **environment) as server:
         server.wait_ready(seconds=300)
         yield server
 
@@ -56,6 +57,7 @@ def test_flags_go_before_the_environment_and_that_before_the_file(server: Runnin
     line = server.wait_log(event="listening")
     assert (line["engine"], line["workers"], line["voice"]) == ("torch", 1, "bundled")
     assert server.ask("/tts", {"text": "x" * 1_001}).json["error"].startswith("The text has 1001 bytes of UTF-8;")
+    assert server.wait_log(event="a worker is ready")["level"] == "debug"
 
 
 def test_the_same_wish_gives_the_same_audio(server: Running) -> None:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pockettts.cli.context import Invocation, find_project, read_settings
+from pockettts.cli.context import read_settings_anywhere
 from pockettts.cli.output import print_json, print_table
-from pockettts.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -27,15 +26,7 @@ def show(
     """Print every setting: its value, where that came from (a flag, the environment, a file), and its variable."""
     from pockettts.settings import effective, variable
 
-    invocation: Invocation = context.obj
-    try:
-        root = find_project(invocation.project)
-    except UsageError:
-        # Outside a project there is no config.yaml, and the rest is still of use.
-        if invocation.project is not None:
-            raise
-        root = None
-    rows = [row for row in effective(read_settings(context, root)) if not changed or row[2] != "default"]
+    rows = [row for row in effective(read_settings_anywhere(context)) if not changed or row[2] != "default"]
     if as_json:
         print_json({key: {"value": value, "origin": origin, "variable": variable(key)} for key, value, origin in rows})
         return

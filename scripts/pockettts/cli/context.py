@@ -68,6 +68,21 @@ def read_settings(context: typer.Context, root: Path | None, **flags: Any) -> Se
     return settings
 
 
+def read_settings_anywhere(context: typer.Context) -> Settings:
+    """Return the settings of a command that needs no project; outside one there is no config.yaml.
+
+    Raises `UsageError` for a --project that is none, and `ConfigError`.
+    """
+    invocation: Invocation = context.obj
+    try:
+        root = find_project(invocation.project)
+    except UsageError:
+        if invocation.project is not None:
+            raise
+        root = None
+    return read_settings(context, root)
+
+
 @contextlib.contextmanager
 def in_project(context: typer.Context, **flags: Any) -> Iterator[Settings]:
     """Give the settings, with the project as the current directory until the command ends. Raises `UsageError`."""

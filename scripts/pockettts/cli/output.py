@@ -25,7 +25,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in columns:
+        # Whatever the width of the terminal, nothing is left out.
+        table.add_column(column, overflow="fold")
     for row in cells:
         table.add_row(*map(Text, row))
     Console().print(table)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pockettts.cli.context import absolute, in_project, read_settings
+from pockettts.cli.context import absolute, in_project, read_settings_anywhere
 from pockettts.errors import EnvironmentNotReady, PocketTTSError, UsageError
 
 HEALTH_SECONDS = 5.0
@@ -97,7 +97,7 @@ def health(
     """Ask a server whether it is well: prints ok, or ends with 1."""
     from pockettts.server.settings import parse_address
 
-    settings = read_settings(context, None)
+    settings = read_settings_anywhere(context)
     try:
         host, port = parse_address(address or settings.server.listen)
     except ValueError as error:

@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from pockettts import __version__
 from pockettts.errors import PocketTTSError
@@ -156,11 +156,15 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         return await speak(request, service, Wish(**wish.model_dump()))
 
     if service.settings.metrics_addr is None:
-        plain: openai.Responses = {200: {"content": {"text/plain": {}}, "description": "Metrics."}}
+        _add_metrics(app, service.metrics)
 
-        @app.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses={**plain, **OTHER})
-        async def metrics() -> Response:
-            return Response(service.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+def _add_metrics(app: FastAPI, metrics: Metrics) -> None:
+    plain: openai.Responses = {200: {"content": {"text/plain": {}}, "description": "Metrics."}}
+
+    @app.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses={**plain, **OTHER})
+    async def read() -> Response:
+        return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:
@@ -178,8 +182,8 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         return _page(templates.get_template("index.html").render(**facts, limit=limit, formats=list(MEDIA_TYPES)))
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return _page(templates.get_template("docs.html").render(**facts, api=app.openapi()))
+    async def docs(request: Request) -> HTMLResponse:
+        return _page(templates.get_template("docs.html").render(**facts, api=app.openapi(), base=request.base_url))
 
 
 def _page(html: str) -> HTMLResponse:
@@ -209,14 +213,7 @@ def _add_errors(app: FastAPI) -> None:
 
 def metrics_app(metrics: Metrics) -> ASGIApp:
     """Return the application of --metrics-addr: /metrics and nothing else."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        found = scope["path"] == "/metrics" and scope["method"] in ("GET", "HEAD")
-        reply: Response = JSONResponse({"error": "There is only GET /metrics here.", "kind": "not_found"}, 404)
-        if found:
-            reply = Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE})
-        await reply(scope, receive, send)
-
-    return app
+    app = FastAPI(openapi_url=None)
+    _add_metrics(app, metrics)
+    _add_errors(app)
+    return Recorder(app, metrics)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from pockettts import log
 from pockettts.driver import die_with_parent
-from pockettts.errors import PocketTTSError
+from pockettts.errors import EngineFailed, PocketTTSError
 from pockettts.server import frames
 from pockettts.server.frames import Frame, Kind
 
@@ -75,7 +75,8 @@ def serve(inbox: Inbox, send: Callable[[bytes], None], open_speaker: OpenSpeaker
 
 
 def _failed(error: PocketTTSError) -> bytes:
-    values = {"kind": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
+    code = error.code if isinstance(error, EngineFailed) else None
+    values = {"kind": type(error).__name__, "message": str(error), "exit_code": error.exit_code, "code": code}
     return frames.pack(Kind.FAILED, values)
 
 

@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from pockettts.server.metrics import Metrics
+from pockettts.server.record import turn_away
+from pockettts.server.replies import Problem, error_body
 from pockettts.server.settings import ServerSettings
 
+SEND_BUFFER = 64 * 1024
+"""Bytes that the system keeps of an answer. It would take megabytes, and say for minutes not that a client reads."""
 
-def limited_protocol(settings: ServerSettings) -> type[H11Protocol]:
+
+def limited_protocol(settings: ServerSettings, metrics: Metrics) -> type[H11Protocol]:
     """Return the class that uvicorn is to make of every connection."""
 
     class LimitedProtocol(H11Protocol):
@@ -26,6 +33,9 @@ def limited_protocol(settings: ServerSettings) -> type[H11Protocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            # Whatever waits to be read, also the last of an answer, calls `pause_writing`.
+            transport.set_write_buffer_limits(high=0)
             if len(self.connections) > settings.max_connections:
                 self._turn_away(503, "busy", "The server has as many connections as it allows. Try again later.")
                 return
@@ -45,7 +55,7 @@ def limited_protocol(settings: ServerSettings) -> type[H11Protocol]:
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            self._writing = self.loop.call_later(settings.body_timeout, self.transport.abort)
+            self._await_reader()
 
         def resume_writing(self) -> None:
             super().resume_writing()
@@ -64,6 +74,17 @@ def limited_protocol(settings: ServerSettings) -> type[H11Protocol]:
             elif awaited and self._reading is None:
                 self._reading = self.loop.call_later(settings.header_timeout, self._too_slow)
 
+        def _await_reader(self) -> None:
+            """Look again later whether the client has taken some of what waits: who plays it as it comes is slow."""
+            waiting = self.transport.get_write_buffer_size()
+            self._writing = self.loop.call_later(settings.body_timeout, self._check_reader, waiting)
+
+        def _check_reader(self, waited: int) -> None:
+            if self.transport.get_write_buffer_size() < waited:
+                self._await_reader()
+            else:
+                self.transport.abort()
+
         def _too_slow(self) -> None:
             self._reading = None
             self._turn_away(408, "slow_client", f"The headers did not arrive within {settings.header_timeout:g} s.")
@@ -72,11 +93,14 @@ def limited_protocol(settings: ServerSettings) -> type[H11Protocol]:
             """Answer what never became a request, and close."""
             if self.transport.is_closing():
                 return
-            body = json.dumps({"error": sentence, "kind": kind}).encode()
+            problem = Problem(status, kind, sentence)
+            request_id = turn_away(problem, metrics)
+            body = json.dumps(error_body("", problem, request_id)).encode()
             headers = [
                 ("content-type", "application/json"),
                 ("content-length", str(len(body))),
                 ("connection", "close"),
+                ("x-request-id", request_id),
             ]
             answer: list[Any] = [h11.Response(status_code=status, headers=headers), h11.Data(data=body)]
             # Of its own, as the connection's state may allow no answer any more.

@@ -52,7 +52,11 @@ class TooLate(PocketTTSError):
 
 
 class WorkerLost(EngineError):
-    """The worker ended while it spoke."""
+    """The worker ended while it spoke; `code` is its exit code, minus the signal that ended it, or None."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Closing(PocketTTSError):
@@ -60,13 +64,17 @@ class Closing(PocketTTSError):
 
 
 class Refused(PocketTTSError):
-    """The worker answered with an error; `kind` is its class, `misuse` whether the request itself is wrong."""
+    """The worker answered with an error; `kind` is its class, `misuse` whether the request itself is wrong.
 
-    def __init__(self, kind: str, message: str, exit_code: int) -> None:
+    `code` is the exit code of pocket-tts, where that is what failed.
+    """
+
+    def __init__(self, kind: str, message: str, exit_code: int, code: int | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.misuse = exit_code == 2
         self.exit_code = exit_code
+        self.code = code
 
 
 @dataclass
@@ -227,7 +235,7 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.process.wait(), LAST_SECONDS)
         await self.kill()
-        raise WorkerLost(f"The process that spoke {self.ending()}.")
+        raise WorkerLost(f"The process that spoke {self.ending()}.", self.process.returncode)
 
     async def _listen(self) -> None:
         assert self.process.stdout is not None

@@ -28,7 +28,10 @@ _QUIET = {"/health", "/ready", "/metrics"}
 
 @dataclass
 class Record:
-    """What is known of a request in the end. `text` is only set where texts are to be logged."""
+    """What is known of a request in the end. `text` is only set where texts are to be logged.
+
+    `exit_code` is that of the process that failed, if one ended, else the one that a command would end with.
+    """
 
     id: str
     arrived: float = field(default_factory=time.monotonic)
@@ -55,7 +58,8 @@ def fail(scope: Scope, error: Exception) -> Problem:
     record = record_of(scope)
     if record.problem is None:
         record.problem = problem_of(error)
-        record.exit_code = getattr(error, "exit_code", None)
+        ended = getattr(error, "code", None)
+        record.exit_code = getattr(error, "exit_code", None) if ended is None else ended
     return record.problem
 
 
@@ -110,11 +114,19 @@ class Recorder:
             "format": record.format,
             "text": record.text,
             "error": kind,
-            "exit_code": record.exit_code,
+            "exit_code": 0 if record.job is not None and problem is None else record.exit_code,
             **_spoken(record.job),
         }
         level = log.debug if scope["path"] in _QUIET and status == 200 else log.info
         level("request", **{name: value for name, value in facts.items() if value is not None})
+
+
+def turn_away(problem: Problem, metrics: Metrics) -> str:
+    """Note what never became a request and is answered with a problem; returns the id to answer with."""
+    request_id = _new_id()
+    metrics.request("unmatched", problem.status, problem.kind, None)
+    log.info("request", id=request_id, status=problem.status, error=problem.kind)
+    return request_id
 
 
 def _spoken(job: Job | None) -> dict[str, Any]:
@@ -133,4 +145,8 @@ def _spoken(job: Job | None) -> dict[str, Any]:
 def _request_id(scope: Scope) -> str:
     """Return the id that the client gave, if it is a plain one, else a new one."""
     given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
-    return given if _ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _ID.fullmatch(given) else _new_id()
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

@@ -40,7 +40,7 @@ LAST_WORDS_SECONDS = 2.0
 """How long requests that are stopped at shutdown may take to say so to their clients."""
 
 
-def bind(address: Address) -> socket.socket:
+def bind(address: Address, option: str = "--listen") -> socket.socket:
     """Return a socket that listens. Raises `EnvironmentNotReady` for an address that is in use or not ours."""
     try:
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
@@ -52,7 +52,7 @@ def bind(address: Address) -> socket.socket:
             errno.EADDRNOTAVAIL: "it is no address of this machine",
         }
         reason = reasons.get(error.errno or 0, error.strerror or str(error))
-        raise EnvironmentNotReady(f"The server cannot listen at {address}: {reason} (--listen).") from None
+        raise EnvironmentNotReady(f"The server cannot listen at {address}: {reason} ({option}).") from None
 
 
 def with_token(settings: ServerSettings) -> ServerSettings:
@@ -79,7 +79,7 @@ def serve(settings: ServerSettings, config: BookConfig) -> int:
     """
     settings = with_token(settings)
     listener = bind(parse_address(settings.listen))
-    for_metrics = bind(parse_address(settings.metrics_addr)) if settings.metrics_addr else None
+    for_metrics = bind(parse_address(settings.metrics_addr), "--metrics-addr") if settings.metrics_addr else None
     # They bring scipy along, which nothing else here needs, and what is wrong with the settings is told before.
     from pockettts import book
     from pockettts.speaking import make_ready
@@ -112,9 +112,9 @@ async def run(
     metrics = Metrics()
     pool = open_pool(settings, config, child, metrics)
     service = Service(settings, config, voices, pool, metrics)
-    servers = [(_uvicorn(build_app(service), settings), listener)]
+    servers = [(_uvicorn(build_app(service), settings, metrics), listener)]
     if for_metrics is not None:
-        servers.append((_uvicorn(metrics_app(metrics), settings), for_metrics))
+        servers.append((_uvicorn(metrics_app(metrics), settings, metrics), for_metrics))
     try:
         running = [asyncio.create_task(server.serve([place])) for server, place in servers]
         with _signals([server for server, _ in servers]):
@@ -176,11 +176,11 @@ class _Server(uvicorn.Server):
             task.cancel()
 
 
-def _uvicorn(app: ASGIApp, settings: ServerSettings) -> _Server:
+def _uvicorn(app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
-            http=limited_protocol(settings),
+            http=limited_protocol(settings, metrics),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -65,7 +65,7 @@ class ServerSettings(Section):
     metrics_addr: AddressText | None = Field(None, description="HOST:PORT for /metrics; null: the main port")
     max_connections: int = Field(256, ge=1, le=100_000, description="open connections; more are turned away")
     header_timeout: Seconds = Field(10, description="seconds for a client to send its headers")
-    body_timeout: Seconds = Field(10, description="seconds for a client to send its body, or to read what waits")
+    body_timeout: Seconds = Field(10, description="seconds for a client to send its body, or to read on in an answer")
     worker_memory_mb: int = Field(4096, ge=64, description="a worker that holds more is replaced after its request")
     start_timeout: Seconds = Field(300, description="seconds for a worker to load its model")
     token: SecretStr | None = Field(None, min_length=MIN_TOKEN, description="clients must send it as a bearer token")
