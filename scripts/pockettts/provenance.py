@@ -20,6 +20,7 @@ PACKAGES = (
     "num2words",
     "numpy",
     "onnx",
+    "onnx-ir",
     "onnxruntime",
     "onnxscript",
     "pocket-tts",

@@ -1,8 +1,10 @@
 """The bundled model as a bundle: exported once, then looked at, compared, damaged and mutated."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,10 +22,10 @@ from bundled_model import BUNDLED, RECORDING, write_runtime
 from onnx import numpy_helper
 from onnx_models import SHAPES, Exported, bundled_export, make_random, recording, write_config
 
-from pockettts.errors import BundleError, ModelError
+from pockettts.errors import BundleError, EnvironmentNotReady, ModelError
 from pockettts.files import sha256_file
 from pockettts.onnx import export, listen, verify
-from pockettts.onnx.bundle import GRAPHS, QUANTIZED, read_bundle
+from pockettts.onnx.bundle import GRAPHS, QUANTIZED, Bundle, read_bundle
 from pockettts.onnx.tokens import model_from_json, tokenizer_files
 
 
@@ -114,6 +116,35 @@ def test_an_export_gives_the_same_bytes_again(exported: Exported) -> None:
         )
 
 
+@pytest.mark.parametrize("processors", [1, 2])
+def test_graphs_are_made_by_two_processes_if_there_are_processors(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch, processors: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    monkeypatch.setattr(export, "export_graph", lambda _: onnx.ModelProto(producer_name=str(os.getpid())))
+    made = export.export_graphs(exported.model)
+    assert tuple(made) == GRAPHS
+    ours = {name for name, proto in made.items() if proto.producer_name == str(os.getpid())}
+    assert ours == set(GRAPHS if processors == 1 or sys.platform != "linux" else export.OURS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one process makes all graphs there")
+def test_an_export_of_which_a_process_is_killed_is_a_sentence(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = os.getpid()
+
+    def killed(_: export.Plan) -> onnx.ModelProto:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return onnx.ModelProto()
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(export, "export_graph", killed)
+    with pytest.raises(BundleError, match="process of the export was killed"):
+        export.export_graphs(exported.model)
+
+
 def test_int8_is_the_same_bytes_again(exported: Exported, tmp_path: Path) -> None:
     again = exported.write(tmp_path / "int8", "int8")
     assert again.manifest == exported.int8.manifest
@@ -156,13 +187,14 @@ def test_a_good_bundle_passes(exported: Exported, precision: str) -> None:
 
 
 def initializer(proto: onnx.ModelProto, name: str) -> onnx.TensorProto:
-    return next(tensor for tensor in proto.graph.initializer if tensor.name == name)
+    """A weight by its name, or as it is called where it was quantised."""
+    return next(tensor for tensor in proto.graph.initializer if tensor.name in (name, f"{name}_quantized"))
 
 
 def put(proto: onnx.ModelProto, name: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
     tensor = initializer(proto, name)
     value = numpy_helper.to_array(tensor)
-    tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(change(value)), name))
+    tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(change(value)), tensor.name))
 
 
 def drop_beginning_of_speech(proto: onnx.ModelProto) -> None:
@@ -177,6 +209,18 @@ def drop_state(state: str) -> Callable[[onnx.ModelProto], None]:
             node.output[:] = [f"lost_{name}" if name == f"out_{state}" else name for name in node.output]
             node.input[:] = [f"lost_{name}" if name == f"out_{state}" else name for name in node.input]
         proto.graph.node.append(onnx.helper.make_node("Identity", [state], [f"out_{state}"]))
+
+    return mutate
+
+
+def forget(state: str) -> Callable[[onnx.ModelProto], None]:
+    """What is kept of a state has its shape and is zero."""
+
+    def mutate(proto: onnx.ModelProto) -> None:
+        for node in proto.graph.node:
+            node.output[:] = [f"lost_{name}" if name == f"out_{state}" else name for name in node.output]
+        proto.graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.float32), "nothing"))
+        proto.graph.node.append(onnx.helper.make_node("Mul", [f"lost_out_{state}", "nothing"], [f"out_{state}"]))
 
     return mutate
 
@@ -196,7 +240,12 @@ def shift_rope(prefix: str) -> Callable[[onnx.ModelProto], None]:
     return lambda proto: put(proto, f"{prefix}rope.frequencies", lambda value: np.roll(value, 1))
 
 
+MIMI = "transformer.transformer."
 MUTATIONS = {
+    "text conditioner takes the next token": (
+        "text_conditioner",
+        lambda proto: put(proto, "embed.weight", lambda value: np.roll(value, 1, axis=0)),
+    ),
     "main loses the beginning of speech": ("flow_lm_main", drop_beginning_of_speech),
     "encoder loses the beginning of the voice": ("mimi_encoder", drop_beginning_of_speech),
     "main loses a cache": ("flow_lm_main", drop_state("state_2")),
@@ -213,38 +262,56 @@ MUTATIONS = {
         swap("transformer.layers.0.linear1.weight", "transformer.layers.1.linear1.weight"),
     ),
     "step shifts positions": ("flow_lm_step", lambda proto: put(proto, "cosine", lambda value: np.roll(value, 1))),
-    "encoder shifts positions": ("mimi_encoder", shift_rope("transformer.transformer.")),
-    "decoder shifts positions": ("mimi_decoder", shift_rope("transformer.transformer.")),
+    "step loses the rows of a cache": ("flow_lm_step", forget("state_0")),
+    "flow swaps two weights": ("flow_lm_flow", swap("blocks.0.first.weight", "blocks.1.first.weight")),
+    "encoder swaps two weights": ("mimi_encoder", swap(f"{MIMI}layers.0.norm1.weight", f"{MIMI}layers.0.norm1.bias")),
+    "decoder swaps two weights": ("mimi_decoder", swap("emb_std", "emb_mean")),
+    "encoder shifts positions": ("mimi_encoder", shift_rope(MIMI)),
+    "decoder shifts positions": ("mimi_decoder", shift_rope(MIMI)),
 }
 
 
+# The one layer of this decoder is three thousandths of the sound, and the error of int8 is a hundredth.
+HIDDEN_BY_INT8 = ("decoder shifts positions", "state_1", "state_2")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_a_fault_in_a_graph_is_seen(exported: Exported, tmp_path: Path, name: str) -> None:
+def test_a_fault_in_a_graph_is_seen(exported: Exported, tmp_path: Path, name: str, precision: str) -> None:
     graph, mutate = MUTATIONS[name]
-    assert not all(check.passed for check in checks_of(exported, tmp_path, graph, mutate))
+    bundle = getattr(exported, precision)
+    assert all(check.passed for check in checks_of(exported, bundle, tmp_path, graph, lambda proto: None))
+    seen = not all(check.passed for check in checks_of(exported, bundle, tmp_path, graph, mutate))
+    assert seen or (precision == "int8" and name in HIDDEN_BY_INT8)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("state", range(11))
-def test_every_lost_state_of_the_decoder_is_seen(exported: Exported, tmp_path: Path, state: int) -> None:
-    assert len(exported.fp32.mimi_states) == 11
-    checks = checks_of(exported, tmp_path, "mimi_decoder", drop_state(f"state_{state}"))
-    assert not all(check.passed for check in checks)
+def test_every_lost_state_of_the_decoder_is_seen(
+    exported: Exported, tmp_path: Path, state: int, precision: str
+) -> None:
+    bundle = getattr(exported, precision)
+    assert len(bundle.mimi_states) == 11
+    checks = checks_of(exported, bundle, tmp_path, "mimi_decoder", drop_state(f"state_{state}"))
+    seen = not all(check.passed for check in checks)
+    assert seen or (precision == "int8" and f"state_{state}" in HIDDEN_BY_INT8)
     # In one call nothing is lost.
     assert all(check.passed for check in checks if "one call" in check.name)
 
 
-def checks_of(exported: Exported, folder: Path, graph: str, mutate: Callable) -> list[verify.Check]:
+def checks_of(
+    exported: Exported, bundle: Bundle, folder: Path, graph: str, mutate: Callable[[onnx.ModelProto], Any]
+) -> list[verify.Check]:
     """The checks of a graph, after a mutation of it."""
-    path = exported.fp32.graphs[graph]
+    path = bundle.graphs[graph]
     proto = onnx.load(path)
     mutate(proto)
     (folder / path.name).write_bytes(proto.SerializeToString())
-    bundle = replace(exported.fp32, graphs={**exported.fp32.graphs, graph: folder / path.name})
+    bundle = replace(bundle, graphs={**bundle.graphs, graph: folder / path.name})
     with torch.no_grad():
         comparison = verify.Comparison(bundle, exported.model, recording())
-        if graph == "flow_lm_main":
-            return [*comparison.voice_state(), *comparison.teacher_forced()]
-        return getattr(comparison, graph)()
+        parts = {"flow_lm_main": ("voice_state", "random_rows", "teacher_forced")}.get(graph, (graph,))
+        return [check for part in parts for check in verify.attempt(getattr(comparison, part))]
 
 
 def test_a_failed_report_is_one_sentence() -> None:
@@ -279,6 +346,30 @@ def test_int8_is_judged_by_what_is_heard(exported: Exported, tmp_path: Path) -> 
 )
 def test_words_of_int8_may_be_little_worse(theirs: float, ours: float, passed: bool) -> None:
     assert listen.judge_words(theirs, ours)[0] is passed
+
+
+def test_what_is_heard_decides_over_what_is_measured(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle of which every array is within bounds, and which is heard as something quieter."""
+    loud = [(3000 * np.sin(np.arange(24_000) / 20)).astype(np.int16)] * len(listen.SENTENCES)
+    monkeypatch.setattr(verify, "speak_both", lambda *_: [loud, [samples // 2 for samples in loud]])
+    out = tmp_path / "int8.verify.json"
+    report = verify.verify_onnx(exported.int8.folder, exported.runtime, RECORDING, out)
+    assert [check.name for check in report.checks if not check.passed] == ["speech: level"]
+    with pytest.raises(BundleError, match="the check 'speech: level' failed"):
+        report.require(exported.int8.folder)
+    assert not json.loads(out.read_text())["passed"]
+
+
+def test_without_an_ear_the_level_is_what_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def deaf(*_: Any) -> None:
+        raise EnvironmentNotReady("no")
+
+    monkeypatch.setattr(listen, "Ear", deaf)
+    tone = [(3000 * np.sin(np.arange(24_000) / 20)).astype(np.int16)]
+    assert [(what, passed) for what, passed, _ in listen.listen([tone, tone])] == [("level", True), ("words", True)]
+    assert "not heard" in listen.listen([tone, tone])[1][2]
 
 
 def test_a_level_that_differs_is_seen() -> None:

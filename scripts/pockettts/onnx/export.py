@@ -9,10 +9,14 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import logging
+import multiprocessing
 import os
 import shutil
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +76,41 @@ def export_onnx(runtime: Path, out: Path, *, precision: Precision = "fp32", lang
 
 
 def export_graphs(model: Any) -> dict[str, onnx.ModelProto]:
-    """Return the fp32 graphs of a loaded model, by name."""
-    return {name: export_graph(plan) for name, plan in plans(model).items()}
+    """Return the fp32 graphs of a loaded model, by name.
+
+    A second process makes some of them where there is a processor for it: an exporter is Python in one thread. Raises
+    `BundleError` if that process is killed.
+    """
+    made = plans(model)
+    theirs = {name: plan for name, plan in made.items() if name not in OURS}
+    if sys.platform != "linux" or (os.cpu_count() or 1) < 2:
+        return {name: export_graph(plan) for name, plan in made.items()}
+    # By fork, so that the child has the model; modules of graphs could not be sent.
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(1, context, _remember, (theirs,)) as child:
+        other = child.submit(_export_remembered)
+        exported = {name: export_graph(made[name]) for name in OURS}
+        try:
+            content = other.result()
+        except BrokenProcessPool:
+            raise BundleError("A process of the export was killed: is there enough memory?") from None
+    exported |= {name: onnx.ModelProto.FromString(data) for name, data in content.items()}
+    return {name: exported[name] for name in GRAPHS}
+
+
+OURS = ("flow_lm_main", "flow_lm_step")
+"""Graphs that the second process does not make: they are large, and about half of the work."""
+_remembered: dict[str, Plan] = {}
+
+
+def _remember(made: Mapping[str, Plan]) -> None:
+    # The threads of the parent are not there after a fork, and who waits for them waits for ever.
+    torch.set_num_threads(1)
+    _remembered.update(made)
+
+
+def _export_remembered() -> dict[str, bytes]:
+    return {name: export_graph(plan).SerializeToString(deterministic=True) for name, plan in _remembered.items()}
 
 
 def write_bundle(
@@ -363,19 +400,31 @@ def share_weights(model: onnx.ModelProto, file: Path) -> onnx.ModelProto:
     content = file.read_bytes()
     shared = onnx.ModelProto()
     shared.CopyFrom(model)
+    after = 0
     for tensor in shared.graph.initializer:
         raw = tensor.raw_data
         if len(raw) < _WORTH_SHARING:
             continue
-        place = content.find(raw[:_WORTH_SHARING])
-        while place >= 0 and content[place : place + len(raw)] != raw:
-            place = content.find(raw[:_WORTH_SHARING], place + 1)
+        # Both have their weights in the same order, nearly: a search from the start of a gigabyte each time takes long.
+        place = _find(content, raw, after)
+        if place < 0:
+            place = _find(content, raw, 0)
         if place >= 0:
             tensor.ClearField("raw_data")
             tensor.data_location = onnx.TensorProto.EXTERNAL
             for key, value in (("location", file.name), ("offset", place), ("length", len(raw))):
                 tensor.external_data.add(key=key, value=str(value))
+            after = place + len(raw)
     return shared
+
+
+def _find(content: bytes, raw: bytes, start: int) -> int:
+    """Return where `raw` is in `content`, at `start` or later; -1 if nowhere."""
+    head = raw[:_WORTH_SHARING]
+    place = content.find(head, start)
+    while place >= 0 and content[place : place + len(raw)] != raw:
+        place = content.find(head, place + 1)
+    return place
 
 
 def describe_graph(model: onnx.ModelProto) -> dict[str, Any]:

@@ -289,18 +289,24 @@ class FlowLMMain(nn.Module):
         """Return conditioning, eos_logit and the states."""
         tape = Tape(self.specs, states)
         count = text_embeddings.shape[1] + sequence.shape[1]
-        positions = tape.read(self.modules_of_layers[0], "step") + torch.arange(count)
+        # All layers know as many rows. Said once, and with its bounds: an exporter reasons long about every length that
+        # comes from a tensor.
+        step = tape.read(self.modules_of_layers[0], "step")
+        known = step.item()
+        torch._check(known >= 0)
+        for module in self.modules_of_layers:
+            torch._check(known <= tape.read(module, "cache").shape[2])
+        positions = step + torch.arange(count)
         turn = self.transformer.rope(positions)
+        mask = torch.arange(known + count)[None, :] <= positions[:, None]
 
         def look(index: int, attention: Attention, y: Tensor) -> Tensor:
             module = self.modules_of_layers[index]
-            step = tape.read(module, "step")
             q, kv = attention.project(y, turn)
-            kv = torch.cat([tape.read(module, "cache")[:, :, : step.item()], kv], dim=2)
+            kv = torch.cat([tape.read(module, "cache")[:, :, :known], kv], dim=2)
             tape.write(module, "cache", kv)
-            tape.write(module, "step", step + count)
+            tape.write(module, "step", tape.read(module, "step") + count)
             k, v = attention.split(kv)
-            mask = torch.arange(kv.shape[2])[None, :] <= positions[:, None]
             return attention.merge(attend(q.transpose(1, 2), k, v, mask))
 
         z = self.backbone(sequence, text_embeddings, look)

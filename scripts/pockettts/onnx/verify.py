@@ -38,6 +38,8 @@ STEPS = 40
 FREE_FRAMES = 12
 CHUNKINGS = ((40,), (1,) * 40, (2, 8, 15, 15))
 ENCODER_SAMPLES = (1, 48_777, 57_600)
+RANDOM_ROWS = ((9, 17), (14, 3))
+"""Frames and tokens of the calls with random inputs."""
 TEXT = "It was a bright cold day in April, and the clocks were striking thirteen."
 
 LIMITS: Mapping[str, Mapping[str, float]] = {
@@ -135,12 +137,17 @@ def verify(bundle: Bundle, model: Any, recording: npt.NDArray[np.float32]) -> Re
     if all(check.passed for check in checks):
         with torch.no_grad():
             for comparison in Comparison(bundle, model, recording).all():
-                try:
-                    checks += comparison()
-                # What ONNX Runtime raises shares no other base; a graph that cannot run has failed its check.
-                except Exception as error:
-                    checks.append(Check(comparison.__name__, False, note=" ".join(str(error).split())))
+                checks += attempt(comparison)
     return Report(bundle.precision, tuple(checks))
+
+
+def attempt(comparison: Callable[[], list[Check]]) -> list[Check]:
+    """Return the checks of a comparison; a graph that cannot run has failed one of that name."""
+    try:
+        return comparison()
+    # What ONNX Runtime raises shares no other base.
+    except Exception as error:
+        return [Check(comparison.__name__, False, note=" ".join(str(error).split()))]
 
 
 # --- each graph by itself -----------------------------------------------------------------------------------------
@@ -271,6 +278,7 @@ class Comparison:
             self.text_conditioner,
             self.mimi_encoder,
             self.voice_state,
+            self.random_rows,
             self.teacher_forced,
             self.flow_lm_step,
             self.flow_lm_flow,
@@ -319,6 +327,13 @@ class Comparison:
                     checks.append(Check(f"voice state: {state.module}", False, note="another length"))
         return checks
 
+    def random_rows(self) -> list[Check]:
+        """Compare the condition after random text and random frames, of two calls, where nothing was heard before."""
+        main = self.sessions["flow_lm_main"]
+        states = main.start()
+        got = [main.step(feed, states)["conditioning"] for feed, _ in self._random_calls()]
+        return [self._compare_random("flow_lm_main", got)]
+
     def teacher_forced(self) -> list[Check]:
         """Compare the condition and the end of speech while both hear PyTorch's own frames, after PyTorch's voice."""
         latents, conditions, logits = self._speak(STEPS)
@@ -348,7 +363,10 @@ class Comparison:
         ]
 
     def flow_lm_step(self) -> list[Check]:
-        """Compare the same with the graph of our engine, two takes at once; both say the same here."""
+        """Compare the same two with the graph of our engine, speech of two takes at once; both say the same here."""
+        states = self.sessions["flow_lm_step"].start()
+        got = [self._step_rows(feed, states, rows)["conditioning"] for feed, rows in self._random_calls()]
+        checks = [self._compare_random("flow_lm_step", got)]
         latents, conditions, logits = self._speak(STEPS)
         text = self.sessions["text_conditioner"].run({"token_ids": self.tokens})["text_embeddings"]
         states: dict[str, Array] = {s.input_name: s.rows_of(self._cache(s)) for s in self.bundle.step_states}
@@ -371,6 +389,7 @@ class Comparison:
         expected = np.repeat(conditions, 2, axis=1)
         ends = np.repeat(logits, 2, axis=1)
         return [
+            *checks,
             compare(f"flow_lm_step: {STEPS} frames of two takes", np.asarray(got_conditions), expected, limit),
             compare("flow_lm_step: end of speech", np.asarray(got_logits), ends, limit, level),
         ]
@@ -420,6 +439,28 @@ class Comparison:
             latents.append(sequence)
         got = self._decode(np.concatenate(latents, axis=1), (FREE_FRAMES,))
         return [compare(f"speech: {FREE_FRAMES} frames from text to sound", got, expected, self.limits["speech"])]
+
+    def _random_calls(self) -> Iterator[tuple[dict[str, Array], int]]:
+        """Yield the inputs of two calls, the same ones every time, and the rows that are known after each."""
+        random = np.random.default_rng(1)
+        rows = 0
+        for frames, tokens in RANDOM_ROWS:
+            sequence = random.standard_normal((1, frames, self.bundle.latent_dim)).astype(np.float32)
+            text = random.standard_normal((1, tokens, self.flow_lm.dim)).astype(np.float32)
+            rows += frames + tokens
+            yield {"sequence": sequence, "text_embeddings": self._wide(text)}, rows
+
+    def _compare_random(self, graph: str, got: Sequence[Array]) -> Check:
+        from pocket_tts.modules.stateful_module import init_states
+
+        count = sum(map(sum, RANDOM_ROWS))
+        states: dict[str, Any] = init_states(self.flow_lm, batch_size=1, sequence_length=count)
+        expected = []
+        for feed, _ in self._random_calls():
+            text = torch.from_numpy(feed["text_embeddings"][..., : self.flow_lm.dim])
+            expected.append(self._hear(states, torch.from_numpy(feed["sequence"]), text).numpy())
+        name = f"{graph}: {count} random rows in {len(RANDOM_ROWS)} calls"
+        return compare(name, np.asarray(got), np.asarray(expected), self.limits["flow_lm_main"])
 
     # What PyTorch says.
 
