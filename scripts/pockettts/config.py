@@ -238,6 +238,8 @@ def _sentence(detail: Mapping[str, Any], source: str, model: type[BaseModel]) ->
         near = difflib.get_close_matches(str(leaf), _known_keys(model, tuple(parents)), n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         return f"{source}: unknown key {where}.{hint}"
+    if detail["type"] == "model_type":
+        return f"{source}: {where} must hold keys and values (it is {detail['input']!r})."
     return f"{source}: {where}: {detail['msg'][0].lower()}{detail['msg'][1:]} (it is {detail['input']!r})."
 
 

@@ -245,6 +245,18 @@ def test_a_body_of_100_mb_is_refused_at_once(server: Running) -> None:
     assert psutil.Process(server.process.pid).memory_info().rss < memory + 50_000_000
 
 
+def test_who_asks_before_sending_a_long_body_need_not_send_it(server: Running) -> None:
+    with server.connect() as client:
+        head = b"POST /tts HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+        client.sendall(head % 100_000_000)
+        assert read_all(client).startswith(b"HTTP/1.1 413")
+    with server.connect() as client:
+        client.sendall(head % 2)
+        assert client.recv(100).startswith(b"HTTP/1.1 100")
+        client.sendall(b"{}")
+        assert client.recv(1_000).startswith(b"HTTP/1.1 400")
+
+
 def test_a_body_of_unknown_length_is_bounded_as_well(server: Running) -> None:
     with server.connect() as client:
         client.sendall(b"POST /tts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -382,7 +394,7 @@ def test_a_lost_worker_is_an_error_and_a_broken_stream_is_seen_as_one(server: Ru
     assert streamed.startswith(b"HTTP/1.1 200")
     assert not streamed.endswith(b"0\r\n\r\n")
     server.until(lambda: server.metric('pockettts_errors_total{kind="worker_lost"}') >= 2)
-    assert server.wait_log(event="request", error="worker_lost")["exit_code"] == 7
+    assert server.wait_log(event="request", error="worker_lost", level="warning")["exit_code"] == 7
     assert not [line for line in server.log if line["event"] == "a request met a defect"]
     server.wait_ready(2)
 

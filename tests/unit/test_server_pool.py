@@ -111,8 +111,9 @@ def test_waiting_counts_towards_the_deadline() -> None:
             slow = asyncio.create_task(pool.whole(job("slow 30")))
             await until(lambda: pool.busy == 1)
             with pytest.raises(TooLate, match="No worker was free"):
-                await pool.whole(job("hello", seconds=0.3))
+                await pool.whole(wish := job("hello", seconds=0.3))
             assert pool.queued == 0
+            assert wish.queue_seconds == pytest.approx(0.3, abs=0.2)
             await slow
             assert await pool.whole(job("hello")) == noise("hello", "a", 1)
 

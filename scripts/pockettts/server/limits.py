@@ -101,9 +101,11 @@ class Body:
             f"The body is longer than {self.max_bytes} bytes, which is all that this server takes.",
             headers={"Connection": "close"},
         )
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if int(length) > self.max_bytes:
-            await self._throw_away(receive)
+        headers = dict(scope["headers"])
+        if int(headers.get(b"content-length", b"0")) > self.max_bytes:
+            # Who waits for leave to send hears the answer at once.
+            if headers.get(b"expect", b"").lower() != b"100-continue":
+                await self._throw_away(receive)
             raise too_long
         body = bytearray()
         try:

@@ -57,7 +57,7 @@ class Metrics:
         self._requests.labels(route, str(status)).inc()
         if error is not None:
             self._errors.labels(error).inc()
-        if job is None or not job.attempts:
+        if job is None or error == "busy":
             return
         self._queued.observe(job.queue_seconds)
         if error is None:

@@ -381,9 +381,11 @@ class Pool:
 
     async def _attempt(self, job: Job, hear: Callable[[bytes], None]) -> None:
         asked = time.monotonic()
-        worker = await self._lease(job)
-        began = time.monotonic()
-        job.queue_seconds += began - asked
+        try:
+            worker = await self._lease(job)
+        finally:
+            began = time.monotonic()
+            job.queue_seconds += began - asked
         job.attempts += 1
         job.audio_seconds = 0.0
 

@@ -118,6 +118,8 @@ class Recorder:
             **_spoken(record.job),
         }
         level = log.debug if scope["path"] in _QUIET and status == 200 else log.info
+        if problem is not None and problem.status >= 500 and problem.kind != "not_ready":
+            level = log.warning
         level("request", **{name: value for name, value in facts.items() if value is not None})
 
 
