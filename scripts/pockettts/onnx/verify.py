@@ -369,7 +369,7 @@ class Comparison:
         checks = [self._compare_random("flow_lm_step", got)]
         latents, conditions, logits = self._speak(STEPS)
         text = self.sessions["text_conditioner"].run({"token_ids": self.tokens})["text_embeddings"]
-        states: dict[str, Array] = {s.input_name: s.rows_of(self._cache(s)) for s in self.bundle.step_states}
+        states = {s.input_name: s.rows_of(self._cache(s)) for s in self.bundle.step_states}
         known = next(iter(states.values())).shape[2]
         empty = np.zeros((1, 0, self.bundle.latent_dim), np.float32)
         self._step_rows({"sequence": empty, "text_embeddings": text}, states, known + text.shape[1])
