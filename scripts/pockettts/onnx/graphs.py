@@ -293,9 +293,9 @@ class FlowLMMain(nn.Module):
         # comes from a tensor.
         step = tape.read(self.modules_of_layers[0], "step")
         known = step.item()
-        torch._check(known >= 0)
+        torch._check(known >= 0)  # type: ignore[no-untyped-call]
         for module in self.modules_of_layers:
-            torch._check(known <= tape.read(module, "cache").shape[2])
+            torch._check(known <= tape.read(module, "cache").shape[2])  # type: ignore[no-untyped-call]
         positions = step + torch.arange(count)
         turn = self.transformer.rope(positions)
         mask = torch.arange(known + count)[None, :] <= positions[:, None]
