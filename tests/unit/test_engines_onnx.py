@@ -18,16 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from pockettts.config import SynthConfig
 from pockettts.engines import open_engine
-from pockettts.engines.onnx import (
-    GROUP,
-    GROUPS,
-    OnnxEngine,
-    frame_noise,
-    group_sizes,
-    max_frames,
-    same_alone,
-    to_int16,
-)
+from pockettts.engines.onnx import GROUP, GROUPS, OnnxEngine, frame_noise, group_sizes, max_frames, to_int16
 from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
 from pockettts.engines.warm import TorchEngine
 from pockettts.errors import (
@@ -179,41 +170,6 @@ def test_threads_change_nothing(engine: OnnxEngine) -> None:
         again = list(pool.map(lambda text: engine.synthesize(text, 7), (SHORT, OTHER) * 3))
     for index, samples in enumerate(again):
         np.testing.assert_array_equal(samples, first[index % 2])
-
-
-class Sociable:
-    """A session of flow_lm_step in which the first of two takes is a little different."""
-
-    def __init__(self, session) -> None:
-        self.session = session
-
-    def run(self, names, feed):
-        results = self.session.run(names, feed)
-        if len(feed["last_row"]) > 1:
-            results[0][0] += 1e-5
-        return results
-
-
-def test_a_step_for_one_take_is_used_where_it_gives_the_bits_of_one_for_two(
-    paths: tuple[Path, Path, Path], engine: OnnxEngine
-) -> None:
-    expected = engine.synthesize(SHORT, 7)
-    speaker = engine._speaker
-    assert speaker._alone == same_alone(speaker._bundle, speaker._step, 2)
-    for alone in (True, False):
-        with engine_of(paths) as other:
-            other.load()
-            other._speaker._alone = alone and speaker._alone
-            np.testing.assert_array_equal(other.synthesize(SHORT, 7), expected)
-            (room,) = other._speaker._rooms
-            # A step for two writes a row for the other lane as well.
-            untouched = not any(cache[1].any() for cache in room._caches.values())
-            assert untouched == (alone and speaker._alone)
-
-
-def test_takes_that_depend_on_each_other_are_noticed(engine: OnnxEngine) -> None:
-    engine.load()
-    assert not same_alone(engine._speaker._bundle, Sociable(engine._speaker._step), 2)
 
 
 def test_a_stream_that_stands_still_stops_nobody(engine: OnnxEngine) -> None:

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import Project
+import sentencepiece
+from conftest import ROOT, Project, make_project
+from safetensors.numpy import load_file, save_file
 
+# What is babbled has no right length.
+SETTINGS = {
+    "engine": "onnx",
+    "synth": {
+        "allow_failed": True,
+        "checks": dict.fromkeys(("min_chars_per_second", "max_chars_per_second", "max_gap_seconds", "max_end_dbfs")),
+    },
+}
 BEFORE = {"download_model": 1, "lock_model": 1, "write_runtime": 1}
 
 
@@ -30,3 +47,110 @@ def test_export_and_report(project: Project) -> None:
     assert report["precision"] == "int8"
     assert (project.root / "results/onnx/bundled/int8/flow_lm_main_int8.onnx").exists()
     assert project.plan("results/onnx/bundled/int8.verify.json") == {}
+
+
+# --- bad input: one clear line, and nothing half-written ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def exported_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with all that engine onnx needs, its report too, and nothing spoken; tests take a copy of it."""
+    project = make_project(tmp_path_factory.mktemp("exported") / "project")
+    project.configure(**SETTINGS)
+    project.build("results/onnx/bundled/fp32.verify.json", "results/voices/bundled/bundled.safetensors")
+    return project
+
+
+@pytest.fixture
+def exported(exported_once: Project, tmp_path: Path) -> Project:
+    root = tmp_path / "project"
+    shutil.copytree(exported_once.root, root, symlinks=True)
+    return Project(root)
+
+
+def reseal(bundle: Path, **changes: Any) -> None:
+    """Write the manifest anew, as if the fault had been made before it."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    for name, facts in manifest["files"].items():
+        content = (bundle / name).read_bytes()
+        facts.update(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    (bundle / "manifest.json").write_text(json.dumps({**manifest, **changes}))
+
+
+def alter(bundle: Path) -> None:
+    path = bundle / "mimi_decoder.onnx"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(bundle: Path) -> None:
+    path = bundle / "flow_lm_main.onnx"
+    path.write_bytes(path.read_bytes()[:100_000])
+
+
+def cut_before_it_was_sealed(bundle: Path) -> None:
+    cut(bundle)
+    reseal(bundle)
+
+
+def put_another_tokenizer(bundle: Path) -> None:
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(ROOT / "inputs/book.txt"), model_prefix=str(bundle / "tokenizer"), vocab_size=300, minloglevel=2
+    )
+    (bundle / "tokenizer.vocab").unlink()
+    reseal(bundle)
+
+
+FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "missing": (lambda bundle: (bundle / "flow_lm_flow.onnx").unlink(), "has no "),
+    "altered": (alter, "mimi_decoder.onnx was altered: its sha256 is not the one of its manifest"),
+    "truncated": (cut, "flow_lm_main.onnx has 100,000 bytes and not "),
+    "opset": (lambda bundle: reseal(bundle, opset=17), "are of opset 17, not 18: delete the folder and export"),
+    "tokenizer": (put_another_tokenizer, "tokenizer.model has 300 tokens and the model 900"),
+}
+SEALED = {
+    "truncated before": (cut_before_it_was_sealed, "does not say what the model says: the check 'flow_lm_main: valid"),
+}
+
+
+def assert_nothing_was_made(project: Project) -> None:
+    assert not project.takes()
+    assert not list(project.root.glob("results/book/takes/*"))
+    assert not list(project.root.glob("results/**/.fp32*"))
+    assert not list(project.root.glob("results/**/.*.wav*"))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_build_with_a_bad_bundle_ends_with_one_line(exported: Project, fault: str) -> None:
+    make, told = FAULTS[fault]
+    make(exported.root / "results/onnx/bundled/fp32")
+    output = exported.fails("results/book.wav")
+    errors = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert len(set(errors)) == 1, output
+    assert told in errors[0]
+    assert_nothing_was_made(exported)
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, *SEALED])
+def test_synth_with_a_bad_bundle_ends_with_one_line(exported: Project, fault: str) -> None:
+    make, told = (FAULTS | SEALED)[fault]
+    make(exported.root / "results/onnx/bundled/fp32")
+    command = [sys.executable, "-m", "pockettts.cli", "synth", "--text", "The road was white.", "--out", "a.wav"]
+    done = subprocess.run(command, cwd=exported.root, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert not done.stdout
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.stderr
+    assert told in errors[0]
+    assert "Traceback" not in done.stderr
+    assert not list(exported.root.glob("*.wav*"))
+    assert_nothing_was_made(exported)
+
+
+def test_a_voice_of_another_model_stops_the_build(exported: Project) -> None:
+    path = exported.root / "results/voices/bundled/bundled.safetensors"
+    save_file({name: value for name, value in load_file(path).items() if "layers.1" not in name}, path)
+    output = exported.fails("results/book.wav")
+    assert "bundled.safetensors was made for another model: it has 1 layers, this model has 2." in output
+    assert_nothing_was_made(exported)

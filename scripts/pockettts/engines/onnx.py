@@ -72,7 +72,7 @@ THREADS = 1
 """Threads of ONNX Runtime for one call of a graph. Another number divides sums elsewhere: the last bits differ."""
 
 LANES: Mapping[Precision, int] = {"fp32": 2, "int8": 1}
-"""How many takes a step can be made for. Reading the weights is what a step costs, and two takes share it. In int8 they
+"""How many takes a step is made for. Reading the weights is what a step costs, and two takes share it. In int8 they
 would share the scale of their activations as well, and so depend on each other."""
 
 PATIENCE = 0.02
@@ -239,54 +239,17 @@ def voice_rows(path: Path, config: Mapping[str, Any], states: Sequence[State]) -
     return rows
 
 
-def same_alone(bundle: Bundle, session: Any, lanes: int) -> bool:
-    """Whether a step for one take gives the bits that a step for `lanes` takes gives it, on this processor.
-
-    The kernels that ONNX Runtime has for packed weights add up each row by itself, but it promises that nowhere.
-    """
-    random = np.random.Generator(np.random.PCG64(0))
-
-    def noise(*shape: int) -> Float32:
-        return random.standard_normal(shape, np.float32)
-
-    known = np.arange(_PROBED_ROWS - lanes, _PROBED_ROWS, dtype=np.int32)
-    inputs = {
-        "sequence": noise(lanes, 1, bundle.latent_dim),
-        "text_embeddings": np.zeros((lanes, 0, bundle.conditioning_dim), np.float32),
-        "last_row": known,
-    }
-    inputs |= {s.input_name: noise(lanes, s.shape[1], _PROBED_ROWS, s.shape[3]) for s in bundle.step_states}
-    together = session.run(None, {**inputs, "rows": np.asarray(_PROBED_ROWS, np.int32)})
-    for lane in range(lanes):
-        own = {name: np.ascontiguousarray(array[lane : lane + 1]) for name, array in inputs.items()}
-        rows = int(known[lane]) + 1
-        alone = session.run(None, {**own, "rows": np.asarray(rows, np.int32)})
-        for one, all_of_them in zip(alone[:2], together[:2], strict=True):
-            if not np.array_equal(one[0], all_of_them[lane]):
-                return False
-        for one, all_of_them in zip(alone[2:], together[2:], strict=True):
-            if not np.array_equal(one[0, :, :rows], all_of_them[lane, :, :rows]):
-                return False
-    return True
-
-
-_PROBED_ROWS = 67
-"""Of the keys and values that `same_alone` makes up: no multiple of what kernels go by."""
-
-
 class Room:
     """The keys and values of some takes that grow at the same time, a lane for each.
 
     flow_lm_step writes new rows behind those that are there, so nothing is copied from step to step, and the rows of
-    a voice stay for the next take of the lane. A step is one call for all lanes, since the weights are then read once
-    for all. Whoever steps waits a moment for the other lanes; a lane that missed a step has only its next row filled
-    with what will be overwritten. With `alone` a step of one lane is a call for that lane, which must give the same
-    bits: see `same_alone`.
+    a voice stay for the next take of the lane. A step is one call for all lanes, always: the rows of a product differ
+    in their last bits with their number, but not with what is in the others. Whoever steps waits a moment for the
+    other lanes; a lane that missed a step has only its next row filled with what will be overwritten.
     """
 
-    def __init__(self, bundle: Bundle, session: Any, lanes: int, alone: bool) -> None:
+    def __init__(self, bundle: Bundle, session: Any, lanes: int) -> None:
         self._session = session
-        self._alone = alone
         self._states = bundle.step_states
         self._caches: dict[str, Float32] = {
             s.input_name: np.zeros((lanes, *s.shape[1:]), np.float32) for s in self._states
@@ -301,7 +264,6 @@ class Room:
         sizes = {item.name: item.shape[1] for item in session.get_outputs()[:2]}
         self._results = {name: np.zeros((lanes, size), np.float32) for name, size in sizes.items()}
         self._step: Any = None
-        self._steps_alone: list[Any] = []
         self._turn = threading.Condition()
         self._taken: set[int] = set()
         self._waiting: set[int] = set()
@@ -371,13 +333,8 @@ class Room:
 
     def _step_all(self) -> None:
         np.copyto(self._last_row, self._used)
-        if self._alone and len(self._waiting) == 1:
-            (lane,) = self._waiting
-            self._rows[...] = self._used[lane] + 1
-            self._session.run_with_iobinding(self._steps_alone[lane])
-        else:
-            self._rows[...] = self._used.max() + 1
-            self._session.run_with_iobinding(self._step)
+        self._rows[...] = self._used.max() + 1
+        self._session.run_with_iobinding(self._step)
         for lane in self._waiting:
             self._used[lane] += 1
         self._waiting.clear()
@@ -403,14 +360,6 @@ class Room:
             "rows": self._rows,
         }
         self._step = self._binding(inputs, self._caches, self._results)
-        self._steps_alone = [
-            self._binding(
-                {name: array[lane : lane + 1] if array.ndim else array for name, array in inputs.items()},
-                {name: array[lane : lane + 1] for name, array in self._caches.items()},
-                {name: array[lane : lane + 1] for name, array in self._results.items()},
-            )
-            for lane in range(len(self._used))
-        ]
 
     def _binding(self, inputs: Mapping[str, Array], caches: Mapping[str, Array], results: Mapping[str, Array]) -> Any:
         """Return the arguments of a call that reads and writes these arrays where they are."""
@@ -471,8 +420,6 @@ class Speaker:
         self._silence = self._mimi.start()
         self._voices: dict[Path, Rows] = {}
         self._rooms: list[Room] = []
-        self._lanes = LANES[found.precision]
-        self._alone = self._lanes > 1 and same_alone(found, self._step, self._lanes)
         self._entering = threading.Lock()
         self._decoding = ThreadPoolExecutor(1, "mimi")
 
@@ -513,7 +460,7 @@ class Speaker:
             for room in self._rooms:
                 if (lane := room.enter()) is not None:
                     return room, lane
-            room = Room(self._bundle, self._step, self._lanes, self._alone)
+            room = Room(self._bundle, self._step, LANES[self._bundle.precision])
             self._rooms.append(room)
             lane = room.enter()
             assert lane is not None
