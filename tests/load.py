@@ -253,6 +253,8 @@ def main() -> None:
         f" {min(lengths)} to {max(lengths)} characters; {machine}. Every answer was compared with what its text and"
         " seed give to a client that is alone. Fairness is Jain's index of the answers per client."
     )
+    if busy > 1:
+        about += " **The machine was busy with other work: times are too long.**"
     text = f"{about}\n\n{table(tallies)}\n\n{alone}\n"
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(f"# Load\n\n{text}", encoding="utf-8")

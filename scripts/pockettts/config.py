@@ -239,7 +239,7 @@ def _sentence(detail: Mapping[str, Any], source: str, model: type[BaseModel]) ->
         hint = f" Did you mean {near[0]}?" if near else ""
         return f"{source}: unknown key {where}.{hint}"
     if detail["type"] == "model_type":
-        return f"{source}: {where} must hold keys and values (it is {detail['input']!r})."
+        return f"{source}: {where}: it must hold keys and values (it is {detail['input']!r})."
     return f"{source}: {where}: {detail['msg'][0].lower()}{detail['msg'][1:]} (it is {detail['input']!r})."
 
 

@@ -101,7 +101,7 @@ def test_variables(name: str, text: str, key: str, value: Any) -> None:
         ({"max-chunk-chars": 5}, {}, None, "flag --max-chunk-chars: text.max_chars"),
         ({}, {}, {"sinth": {}}, "c.yaml: unknown key sinth. Did you mean synth"),
         ({}, {}, {"synth": {"seed": -1}}, "c.yaml: synth.seed: .*it is -1"),
-        ({}, {}, {"synth": None}, "c.yaml: synth must hold keys and values .it is None"),
+        ({}, {}, {"synth": None}, "c.yaml: synth: it must hold keys and values .it is None"),
         ({}, {}, ["voice"], "must hold keys and values"),
     ],
 )
