@@ -81,7 +81,7 @@ manifest: env ## write models/manifest.json from the installed pocket-tts
 bundled: env ## train the bundled model (extra train, hours) and put it in its place
 	$(BIN)/snakemake -j2 bundled_model
 	cp results/bundled/small/model/config.yaml results/bundled/small/model/model.safetensors \
-	  results/bundled/small/model/tokenizer.model models/bundled/
+	  results/bundled/small/model/tokenizer.model results/bundled/small/model/space.npz models/bundled/
 	cp results/bundled/small/evaluation.json models/bundled/
 	cp results/bundled/small/model/voice.wav voices/bundled.wav
 	PYTHONPATH=scripts $(BIN)/python -m bundled.card models/bundled

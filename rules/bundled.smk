@@ -1,7 +1,7 @@
 """Train the model that ships with the project: `snakemake bundled_model` (extra `train`; hours on two cores).
 
 Inputs: a recipe in scripts/bundled/recipes/, the texts, dictionary and teacher that it names.
-Outputs: results/bundled/{recipe}/model/ (config.yaml, model.safetensors, tokenizer.model, voice.wav) with curves.png and
+Outputs: results/bundled/{recipe}/model/ (config.yaml, model.safetensors, tokenizer.model, voice.wav, space.npz) with curves.png and
 evaluation.json beside it. Long stages keep checkpoints in folders that Snakemake does not know of, and so does not delete:
 stopped at any moment, the next run carries on; what Snakemake knows is the summary that a stage writes at its end.
 """
@@ -9,11 +9,12 @@ stopped at any moment, the next run carries on; what Snakemake knows is the summ
 
 wildcard_constraints:
     recipe="|".join(recipes.names()),
-    part="decoder|encoder",
 
 
 TRAINING = "results/bundled/{recipe}"
-# One thread each: the matrices are small, and Snakemake runs codec and language model side by side.
+# A model to begin with is no input: a training that is over is not taken up again because its result was copied there.
+START = of_recipe(lambda r: f"--start {r.start}" if r.start else "")
+# One thread each: the matrices are small, and Snakemake runs encoder and language model side by side.
 STAGE = "OMP_NUM_THREADS=1 PYTHONPATH=scripts:${{PYTHONPATH:-}} python -m bundled"
 
 
@@ -40,9 +41,10 @@ rule bundled_corpus:
         texts=of_recipe(lambda r: r.corpus.texts),
         vocabulary=of_recipe(lambda r: r.corpus.vocabulary),
         seed=of_recipe(lambda r: r.seed),
+        start=START,
     shell:
         f"{STAGE}.corpus --texts {{params.texts:q}} --pronunciations {{input.pronunciations:q}} --common {{input.common:q}}"
-        " --vocabulary {params.vocabulary} --seed {params.seed} --out {output.sentences:q} --tokenizer {output.tokenizer:q}"
+        " --vocabulary {params.vocabulary} --seed {params.seed} {params.start} --out {output.sentences:q} --tokenizer {output.tokenizer:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -89,7 +91,6 @@ rule bundled_latents:
         space=f"{TRAINING}/space.npz",
         latents=f"{TRAINING}/latents/latents.f16",
         index=f"{TRAINING}/latents/latents.jsonl",
-        targets=f"{TRAINING}/latents/targets.f16",
     log:
         f"{TRAINING}/logs/latents.log",
     conda:
@@ -98,23 +99,21 @@ rule bundled_latents:
         speech=training_folder("speech"),
         folder=training_folder("latents"),
         held_out=of_recipe(lambda r: r.held_out),
-        targets=of_recipe(lambda r: r.targets),
     shell:
         f"({STAGE}.latents fit --speech {{params.speech:q}} --held-out {{params.held_out}} --out {{output.space:q}} &&"
-        f" {STAGE}.latents encode --speech {{params.speech:q}} --space {{output.space:q}} --targets {{params.targets}}"
+        f" {STAGE}.latents encode --speech {{params.speech:q}} --space {{output.space:q}}"
         " --out {params.folder:q}) 2>&1 | tee {log:q}"
 
 
-rule bundled_codec:
+rule bundled_encoder:
     input:
         space=f"{TRAINING}/space.npz",
         tokenizer=f"{TRAINING}/tokenizer.model",
         latents=f"{TRAINING}/latents/latents.f16",
-        targets=f"{TRAINING}/latents/targets.f16",
     output:
-        f"{TRAINING}/{{part}}.json",
+        f"{TRAINING}/encoder.json",
     log:
-        f"{TRAINING}/logs/{{part}}.log",
+        f"{TRAINING}/logs/encoder.log",
     conda:
         "../envs/pockettts.yaml"
     params:
@@ -123,13 +122,15 @@ rule bundled_codec:
         common=of_recipe(
             lambda r: f"--sizes {r.sizes} --held-out {r.held_out} --seed {r.seed}"
         ),
-        training=lambda wildcards: " ".join(
-            f"--{key} {value}"
-            for key, value in getattr(recipes.load(wildcards.recipe), wildcards.part)
+        start=START,
+        training=of_recipe(
+            lambda r: " ".join(
+                f"--{key.replace('_', '-')} {value}" for key, value in r.encoder
+            )
         ),
     shell:
-        f"{STAGE}.codec {{wildcards.part}} --data {{params.data:q}} --space {{input.space:q}} --tokenizer {{input.tokenizer:q}}"
-        " {params.common} {params.training} --out {params.folder:q} --summary {output:q} 2>&1 | tee {log:q}"
+        f"{STAGE}.encoder --data {{params.data:q}} --space {{input.space:q}} --tokenizer {{input.tokenizer:q}} {{params.common}}"
+        " {params.training} {params.start} --out {params.folder:q} --summary {output:q} 2>&1 | tee {log:q}"
 
 
 rule bundled_lm:
@@ -149,6 +150,7 @@ rule bundled_lm:
         common=of_recipe(
             lambda r: f"--sizes {r.sizes} --held-out {r.held_out} --seed {r.seed}"
         ),
+        start=START,
         training=of_recipe(
             lambda r: " ".join(
                 f"--{key.replace('_', '-')} {value}" for key, value in r.lm
@@ -156,7 +158,7 @@ rule bundled_lm:
         ),
     shell:
         f"{STAGE}.lm --data {{params.data:q}} --space {{input.space:q}} --tokenizer {{input.tokenizer:q}} {{params.common}}"
-        " {params.training} --out {params.folder:q} --summary {output:q} 2>&1 | tee {log:q}"
+        " {params.training} {params.start} --out {params.folder:q} --summary {output:q} 2>&1 | tee {log:q}"
 
 
 rule bundled_export:
@@ -164,7 +166,6 @@ rule bundled_export:
         space=f"{TRAINING}/space.npz",
         tokenizer=f"{TRAINING}/tokenizer.model",
         latents=f"{TRAINING}/latents/latents.f16",
-        decoder=f"{TRAINING}/decoder.json",
         encoder=f"{TRAINING}/encoder.json",
         lm=f"{TRAINING}/lm.json",
     output:
@@ -172,6 +173,7 @@ rule bundled_export:
         weights=f"{TRAINING}/model/model.safetensors",
         tokenizer=f"{TRAINING}/model/tokenizer.model",
         voice=f"{TRAINING}/model/voice.wav",
+        space=f"{TRAINING}/model/space.npz",
     log:
         f"{TRAINING}/logs/export.log",
     conda:
@@ -210,7 +212,6 @@ rule bundled_evaluation:
 
 rule bundled_curves:
     input:
-        f"{TRAINING}/decoder.json",
         f"{TRAINING}/encoder.json",
         f"{TRAINING}/lm.json",
     output:

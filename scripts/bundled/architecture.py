@@ -1,20 +1,21 @@
-"""The model as upstream's configuration describes it, and the parts of it that are given rather than learned."""
+"""The model as upstream's configuration describes it, and what all its parts need to know of one another."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import safetensors.torch
 import torch
 from torch import nn
 
 from bundled import phones
 from bundled.common import Array
+from bundled.decoder import FEATURES, TERMS
 from bundled.latents import Space
 from bundled.vocoder import Vocoder
-
-BIAS = 2.0  # lifts the last layer's channels above zero, where ELU is the identity
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,6 @@ class Sizes:
 
     latent: int = 64  # of the codec
     pointer: int = 24  # more latents, which the codec ignores: where in the text the voice is
-    codec_width: int = 192
-    decoder_width: int = 128
-    decoder_layers: int = 3
-    decoder_feed_forward: int = 512
-    decoder_context: int = 32
     encoder_filters: int = 8
     encoder_width: int = 96
     encoder_layers: int = 2
@@ -41,7 +37,7 @@ class Sizes:
     @classmethod
     def named(cls, name: str) -> Sizes:
         """The sizes of that name."""
-        return {"small": cls(), "smoke": cls(64, 16, 192, 96, 1, 32, 32, 2, 16, 1, 32, 1, 2, 32, 16, 1)}[name]
+        return {"small": cls(), "smoke": cls(64, 16, 2, 16, 1, 32, 1, 2, 32, 16, 1)}[name]
 
 
 def configuration(
@@ -86,7 +82,7 @@ def configuration(
             "dtype": "float32",
             "sample_rate": vocoder.sample_rate,
             "inner_dim": sizes.latent + sizes.pointer,
-            "outer_dim": sizes.codec_width,
+            "outer_dim": FEATURES * TERMS,
             "channels": 1,
             "frame_rate": vocoder.sample_rate / vocoder.frame,
             "seanet": {
@@ -101,22 +97,17 @@ def configuration(
             "transformer": _transformer(
                 sizes.encoder_width, sizes.encoder_layers, 4 * sizes.encoder_width, 50, sizes.encoder_width
             ),
-            "quantizer": {"dimension": sizes.latent + sizes.pointer, "output_dimension": sizes.codec_width},
+            "quantizer": {"dimension": sizes.latent + sizes.pointer, "output_dimension": FEATURES * TERMS},
             "decoder_seanet": {
                 **seanet,
-                "dimension": sizes.codec_width,
+                "dimension": FEATURES,
                 "n_filters": filters,
-                "ratios": [vocoder.hop],
-                "kernel_size": 3,
+                "ratios": [1, 1, 1, vocoder.hop],
+                "kernel_size": 1,
                 "last_kernel_size": 1,
             },
-            "decoder_transformer": _transformer(
-                sizes.decoder_width,
-                sizes.decoder_layers,
-                sizes.decoder_feed_forward,
-                sizes.decoder_context,
-                sizes.codec_width,
-            ),
+            # Upstream has one always; it is switched off, and as small as can be.
+            "decoder_transformer": _transformer(FEATURES, 1, 16, 4, FEATURES),
         },
     }
 
@@ -203,78 +194,7 @@ def fast_rope(
     return rotate(q), rotate(k)
 
 
-def set_synthesis(decoder: Any, vocoder: Vocoder, scale: Array) -> None:
-    """Makes the decoder's last layers the inverse MDCT of `scale * ELU(u)`, u being what comes before them.
-
-    The transposed convolution holds the basis, two coefficients to a channel. Its bias keeps the channels positive,
-    where ELU changes nothing; the last convolution adds the channels and takes the bias off again.
-    """
-    _, _, up, _, last = decoder.model
-    basis = torch.from_numpy(vocoder.basis[: vocoder.coefficients] * scale[:, None])
-    channels = vocoder.coefficients // 2
-    with torch.no_grad():
-        up.convtr.weight.zero_()
-        for j, wave in enumerate(basis):
-            up.convtr.weight[j, j % channels] = wave
-        up.convtr.bias.fill_(BIAS)
-        last.conv.weight.fill_(1.0)
-        last.conv.bias.fill_(-BIAS * channels)
-
-
-def set_unpacking(mimi: Any, space: Space, vocoder: Vocoder) -> None:
-    """Starts the decoder where its transformer sees the description itself: levels, voicing, place and pitch.
-
-    The components of the latents are patterns over the frame's steps and bands. Each is a sum of a few products of a
-    course over steps and a shape over bands: a channel for each product, its course in the transposed convolution's
-    kernel and its shape in the projection behind. The clock becomes the place in the frame, one of `steps`. All
-    of it goes on learning.
-    """
-    steps, pitches, latent = vocoder.steps, len(space.pitch_mean), space.dimension
-    project = mimi.quantizer.output_proj.weight  # [channels, latent, 1]
-    kernel = mimi.upsample.convtr.convtr.weight  # [channels, 1, 2 steps]
-    inward = mimi.decoder_transformer.input_proj
-    channels, width = project.shape[0], inward.weight.shape[0]
-    features = len(space.weights)
-    assert width >= features + steps + pitches, "the transformer is too narrow to see the description"
-    products = []
-    raw = space.spread / space.std[1 + pitches :]  # a component's size for a raw latent of one
-    for i, component in enumerate(space.components):
-        pattern = component.reshape(steps, features) / space.weights * raw[i]
-        course, size, shape = np.linalg.svd(pattern, full_matrices=False)
-        for r in range(2):
-            importance = size[r] * space.std[1 + pitches + i]
-            products.append(
-                (importance, 1 + pitches + i, course[:, r] * size[r] * np.sqrt(steps), shape[r] / np.sqrt(steps))
-            )
-    products.sort(key=lambda p: -p[0])
-    with torch.no_grad():
-        project.mul_(0.3)
-        kernel.mul_(0.3)
-        inward.weight.mul_(0.3)
-        inward.weight[: features + steps + pitches] = 0
-        for place in range(steps):
-            _channel(project, kernel, inward, place, 0, np.eye(steps)[place], features + place, 1.5)
-        for pitch in range(pitches):
-            _channel(project, kernel, inward, steps + pitch, 1 + pitch, np.ones(steps), features + steps + pitch, 1.5)
-        first = steps + pitches
-        for channel, (_, i, course, shape) in enumerate(products[: channels - first], first):
-            _channel(project, kernel, inward, channel, i, course, slice(0, features), torch.from_numpy(shape).float())
-        assert latent == project.shape[1]
-
-
-def _channel(
-    project: torch.Tensor,
-    kernel: torch.Tensor,
-    inward: nn.Linear,
-    channel: int,
-    latent: int,
-    course: Array,
-    rows: int | slice,
-    weight: float | torch.Tensor,
-) -> None:
-    """One channel: `latent` over time as `course`, added to the features `rows` with `weight`."""
-    project[channel] = 0
-    project[channel, latent] = 1
-    kernel[channel] = 0
-    kernel[channel, 0, : len(course)] = torch.from_numpy(np.asarray(course)).float()
-    inward.weight[rows, channel] = weight
+def exported_weights(folder: Path, part: str) -> dict[str, torch.Tensor]:
+    """The weights of `part` (flow_lm, mimi) of the exported model in `folder`, as it names them itself."""
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    return {name.removeprefix(f"{part}."): w.float() for name, w in weights.items() if name.startswith(f"{part}.")}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import random
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,18 +122,23 @@ def main() -> None:
     parser.add_argument("--shortest", type=int, default=16)
     parser.add_argument("--longest", type=int, default=120)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="folder of an exported model, whose tokenizer is taken")
     args = parser.parse_args()
 
     lines = read_corpus(args.texts, args.shortest, args.longest, args.seed)
     with atomic_path(args.out) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    dictionary = dictionary_for(lines, args.pronunciations, args.common)
-    train_tokenizer(lines, dictionary, args.vocabulary, args.tokenizer)
+    if args.start:
+        with atomic_path(args.tokenizer) as temporary:
+            shutil.copyfile(args.start / "tokenizer.model", temporary)
+    else:
+        dictionary = dictionary_for(lines, args.pronunciations, args.common)
+        train_tokenizer(lines, dictionary, args.vocabulary, args.tokenizer)
     processor = sentencepiece.SentencePieceProcessor(model_file=str(args.tokenizer))
     tokens = [len(processor.encode(line)) for line in lines[:2000]]
     characters = sum(map(len, lines[:2000]))
     print(
-        f"{len(lines)} sentences, {sum(map(len, lines))} characters, {len(dictionary)} words with a pronunciation; "
+        f"{len(lines)} sentences, {sum(map(len, lines))} characters; "
         f"{characters / sum(tokens):.2f} characters a token, longest {max(tokens)} tokens"
     )
 

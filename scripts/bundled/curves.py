@@ -12,7 +12,7 @@ from pathlib import Path
 from bundled.common import atomic_path
 
 # training -> the columns that say how well it does; each has a `held_` one beside it
-SHOWN = {"decoder": ("wave", "power", "explained"), "encoder": ("loss",), "lm": ("energy", "error", "pointer", "names")}
+SHOWN = {"encoder": ("loss",), "lm": ("energy", "error", "pointer", "names")}
 
 
 def read(path: Path) -> dict[str, list[float]]:

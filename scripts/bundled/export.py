@@ -2,7 +2,8 @@
 
     python -m bundled.export --checkpoints DIR --space space.npz --tokenizer T --data DIR --out DIR
 
-Writes model.safetensors (float16), config.yaml (whose paths are names of files beside it), tokenizer.model, voice.wav.
+Writes model.safetensors (float16), config.yaml (whose paths are names of files beside it), tokenizer.model, voice.wav;
+and space.npz, which nobody needs who only speaks: another training may begin with this model.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import yaml
 from torch import nn
 
 from bundled import phones
-from bundled.architecture import Pointer, Sizes, build_model, configuration, set_statistics, set_synthesis
-from bundled.codec import HEADROOM, Codes
+from bundled.architecture import Pointer, Sizes, build_model, configuration, set_statistics
 from bundled.common import Array, atomic_path
+from bundled.decoder import set_decoder
 from bundled.latents import Space, index
 from bundled.lm import LONGEST_PROMPT, Speaker
 from bundled.training import load_checkpoint
@@ -55,12 +56,10 @@ def checkpoint(folder: Path, part: str) -> dict[str, Any]:
 
 
 def assemble(config: dict[str, Any], space: Space, vocoder: Vocoder, checkpoints: Path) -> Any:
-    """Upstream's model with the trained weights of all three parts."""
+    """Upstream's model with the trained weights, and the decoder that the space asks for."""
     model = build_model(config)
     mimi, flow_lm = model.mimi, model.flow_lm
-    state = checkpoint(checkpoints, "decoder")
-    load_averaged(Codes(mimi).learned, state)
-    set_synthesis(mimi.decoder, vocoder, state["scale"] * HEADROOM)
+    set_decoder(mimi, space, vocoder)
     encoder = nn.ModuleList([mimi.encoder, mimi.encoder_transformer, mimi.downsample])
     load_averaged(encoder, checkpoint(checkpoints, "encoder"))
     tokenizer = flow_lm.conditioner.tokenizer.sp
@@ -86,7 +85,7 @@ def voice_prompt(folder: Path, number: int, space: Space, vocoder: Vocoder) -> A
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoints", type=Path, required=True, help="folder of decoder.pt, encoder.pt and lm.pt")
+    parser.add_argument("--checkpoints", type=Path, required=True, help="folder of encoder.pt and lm.pt")
     parser.add_argument("--space", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder with the latents, for the voice prompt")
@@ -108,6 +107,7 @@ def main() -> None:
             raise SystemExit(f"{name} does not fit float16")
     with atomic_path(args.out / "model.safetensors") as temporary:
         safetensors.torch.save_file(weights, temporary)
+    space.save(args.out / "space.npz")
     config["default_temperature"] = args.temperature
     config["weights_path"] = "model.safetensors"
     config["flow_lm"]["lookup_table"]["tokenizer_path"] = "tokenizer.model"

@@ -1,16 +1,16 @@
-"""The codec's latents, as a linear function of the description, and what the decoder has to make of them.
+"""The codec's latents, as a linear function of the description.
 
     python -m bundled.latents fit --speech DIR --out space.npz
-    python -m bundled.latents encode --speech DIR --space space.npz --out DIR [--targets 3000]
+    python -m bundled.latents encode --speech DIR --space space.npz --out DIR
 
 One latent a codec frame (80 ms):
 
-    0                  a clock: always one. The decoder's transposed convolution turns it into the place in the frame
+    0                  a clock: always one. The decoder makes the place in the frame of it
     1 .. pitches       the pitch class, one of `pitches`
     the rest           principal components of the frame's levels and voicing
 
-The latents are known before any network is trained, so the decoder, the encoder and the language model can be trained
-at the same time, and what the latents lose can be heard at once (`bundled.evaluate`).
+The latents are known before any network is trained, so the encoder and the language model can be trained at the same
+time, and the decoder need not be trained at all.
 """
 
 from __future__ import annotations
@@ -101,6 +101,19 @@ class Space:
             [np.zeros((len(pitch), 1), np.float32), (one_hot - self.pitch_mean) / PITCH_STD, parts], 1
         )
 
+    def change(self, other: Space) -> Array:
+        """[dimension, dimension]: raw latents times this are those of another space, as near as it has them.
+
+        The clock, which is always one, carries what the two means differ by.
+        """
+        first = 1 + len(self.pitch_mean)
+        size, size_there = self.std[first:], other.std[first:]
+        there = other.components.T / other.spread * size_there
+        result = np.eye(self.dimension, dtype=np.float32)
+        result[first:, first:] = (self.components * (self.spread / size)[:, None]) @ there
+        result[0, first:] = (self.centre - other.centre) @ there
+        return result
+
     def decode(self, latents: Array) -> tuple[Array, Array, Array]:
         """Levels [16 n, bands], voicing [16 n] and pitch classes [n], as `Vocoder.synthesise` takes them."""
         pitches = len(self.pitch_mean)
@@ -124,7 +137,6 @@ def main() -> None:
     parser.add_argument("--space", type=Path)
     parser.add_argument("--components", type=int, default=55)
     parser.add_argument("--held-out", type=int, default=100, help="the first utterances are never trained on")
-    parser.add_argument("--targets", type=int, default=3000, help="utterances whose sound the decoder learns from")
     args = parser.parse_args()
 
     vocoder = Vocoder()
@@ -145,13 +157,6 @@ def main() -> None:
         keep = [{k: row[k] for k in ("text", "phones", "frame", "frames", "lengths")} for row in rows]
         temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in keep), encoding="utf-8")
     print(f"{len(rows)} utterances, {total} latents of {space.dimension}", flush=True)
-
-    with atomic_path(args.out / "targets.f16") as temporary, open(temporary, "wb") as f:
-        for row in rows[: args.targets]:
-            part = slice(row["frame"], row["frame"] + row["frames"])
-            sound = vocoder.synthesise(*space.decode(latents[part]))
-            f.write(vocoder.mdct(sound).astype(np.float16).tobytes())
-    print("targets done", flush=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from bundled import phones
-from bundled.architecture import Pointer, Sizes, build_model, configuration, set_statistics
+from bundled.architecture import Pointer, Sizes, build_model, configuration, exported_weights, set_statistics
 from bundled.common import Array, write_summary
 from bundled.latents import Space, index
 from bundled.training import Parts, Schedule, add_flags, seed_everything, train
@@ -164,6 +164,14 @@ class Spelling(nn.Module):
             self.slots[:, : self.fixed] *= 0.25
             self.own[: len(codes), : self.fixed] += codes
 
+    def fit(self, table: torch.Tensor) -> None:
+        """Makes the sums these [rows, width]: the phones get what pieces that share them have in common."""
+        use = torch.zeros(len(self.own), len(self.slots))
+        use.scatter_add_(1, self.index, torch.ones_like(self.index, dtype=torch.float32))
+        with torch.no_grad():
+            self.slots.copy_(torch.linalg.pinv(use) @ table)
+            self.own.copy_(table - use @ self.slots)
+
     def forward(self) -> torch.Tensor:
         """The table [rows, width]."""
         return self.slots[self.index].sum(1) + self.own
@@ -188,6 +196,31 @@ class Speaker(nn.Module):
         self._middle: list[torch.Tensor] = []
         middle = flow_lm.transformer.layers[min(count // 2 + 1, count - 1)]
         middle.register_forward_hook(lambda _, __, output: self._middle.append(output))
+
+    def start_from(self, folder: Path, space: Space) -> None:
+        """Begin with the language model of an exported model, whose latents may be others.
+
+        What is not exported begins anew. A shift between the latents is not made up for where they are fed back.
+        """
+        lm = self.lm
+        lm.load_state_dict(exported_weights(folder, "flow_lm"))
+        self.spelling.fit(lm.conditioner.embed.weight)
+        old_mean, old_std = lm.emb_mean.clone(), lm.emb_std.clone()
+        set_statistics(lm, space)
+        before = Space.load(folder / "space.npz")
+        forth, back = (torch.eye(lm.ldim) for _ in range(2))
+        codec = slice(0, space.dimension)
+        forth[codec, codec] = torch.from_numpy(before.change(space))
+        back[codec, codec] = torch.from_numpy(space.change(before))
+        turn = old_std[:, None] * forth / lm.emb_std  # of normalised latents
+        back_turn = lm.emb_std[:, None] * back / old_std
+        with torch.no_grad():
+            last = lm.flow_net.final_layer.linear
+            last.weight.copy_(turn.T @ last.weight)
+            last.bias.copy_(last.bias @ turn + (old_mean @ forth - lm.emb_mean) / lm.emb_std)
+            lm.input_linear.weight.copy_(lm.input_linear.weight @ back_turn.T)
+            lm.bos_emb.copy_(lm.bos_emb @ turn)
+            lm.speaker_proj_weight.copy_(lm.speaker_proj_weight @ back.T)
 
     def trained(self) -> dict[str, nn.Parameter]:
         """Everything that learns; upstream's lookup table is made from `spelling`."""
@@ -353,6 +386,8 @@ def main() -> None:
     nn.init.normal_(model.flow_lm.bos_before_voice, std=0.5)
     codes = Pointer.of(tokenizer.vocab_size(), sizes.pointer).tokens[0]
     speaker = Speaker(model.flow_lm, phones.pieces(tokenizer), codes)
+    if args.start:
+        speaker.start_from(args.start, space)
     data = Utterances(args.data, space, tokenizer, sizes.pointer, args.held_out)
     held_batch = data.batch(np.array(data.held[:24]), 10, np.random.default_rng(0))
     queue: list[Array] = []

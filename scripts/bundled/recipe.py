@@ -34,8 +34,8 @@ class Speech(Section):
     length_scale: float
 
 
-class Codec(Section):
-    """A training of a half of the codec."""
+class Encoder(Section):
+    """The training of the encoder."""
 
     steps: int
     frames: int
@@ -50,6 +50,7 @@ class LanguageModel(Section):
     positions: int
     lr: float
     self_feed: float
+    temperature: float = 0.1
 
 
 class Evaluation(Section):
@@ -63,13 +64,12 @@ class Recipe(Section):
     """All of it."""
 
     seed: int
+    start: Path | None = None  # folder of an exported model: its tokenizer, latents and weights are begun with
     corpus: Corpus
     speech: Speech
     held_out: int
     sizes: str
-    targets: int
-    decoder: Codec
-    encoder: Codec
+    encoder: Encoder
     lm: LanguageModel
     prompt: int
     evaluation: Evaluation

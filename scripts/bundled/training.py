@@ -57,6 +57,7 @@ def add_flags(parser: argparse.ArgumentParser, warmup: int) -> None:
     parser.add_argument("--warmup", type=int, default=warmup)
     parser.add_argument("--average", type=float, default=0.998, help="decay of the average of the weights")
     parser.add_argument("--held-out", type=int, default=100)
+    parser.add_argument("--start", type=Path, help="folder of an exported model to begin with")
     parser.add_argument("--log-every", type=int, default=100)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
@@ -183,6 +184,6 @@ def train(
             table.add({**row, "lr": schedule.rate(step), "seconds": seconds + time.monotonic() - began})
             window = []
             save()
-    if window:
+    if window or not path.exists():
         save()
     return {"step": step, **row}

@@ -3,14 +3,14 @@
 Speech is described 200 times a second by the power in `bands` mel bands and a degree of voicing, and 12.5
 times a second (once a codec frame) by a pitch. `synthesise` turns that back into sound:
 
+* Sound is MDCT coefficients, 200 times a second: those of one fixed piece of pulses or of noise, each made as loud as
+  the levels say. So a coefficient is a product, and the decoder of the model, whose activation is an exponential
+  function, can be given the formula (`bundled.decoder`) instead of learning it.
 * The pitch of a frame is a whole number of periods in its 80 ms, so every codec frame starts with a pulse and the
   phase never has to be remembered: the sound of a frame depends on the frame alone. Intonation is kept in
   steps of 12.5 Hz.
+* Pulses are spread over a few milliseconds, low frequencies the most, as a mouth does it.
 * The noise of fricatives is one fixed piece of noise, 80 ms long, repeated.
-
-So the samples follow from the description without chance. A network can then learn them by plain regression, on a
-CPU, where learning natural speech needs a discriminator and many hours. `mdct` gives the same samples as
-coefficients 200 times a second; an orthonormal transform, so an error there is an error in the sound.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Vocoder:
     pitch_target: float = 145.0
     pitch_range: float = 0.7  # exponent on the teacher's intonation
     noise_from_hz: float = 4500.0  # voiced sounds are noisy above this
-    delay: int = 240  # samples by which the sound follows its description
-    fft: int = 512
+    dispersion: float = 0.002  # seconds by which a pulse's lowest frequencies come late ...
+    dispersion_hz: float = 1500.0  # ... and the e-folding of that over frequency
     coefficients: int = 90  # of 120; the rest is above the top frequency
 
     @property
@@ -61,25 +61,48 @@ class Vocoder:
         return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
     @cached_property
+    def frequencies(self) -> Array:
+        """[coefficients] Hz in the middle of each."""
+        return (np.arange(self.coefficients) + 0.5) * self.sample_rate / (2 * self.hop)
+
+    @cached_property
     def spread(self) -> Array:
-        """[bands, fft/2+1]: linear interpolation from band centres back to frequencies."""
-        frequencies = np.linspace(0, self.sample_rate / 2, self.fft // 2 + 1)
+        """[bands, coefficients]: linear interpolation from band centres back to frequencies."""
         centres = _hz(np.linspace(_mel(20.0), _mel(self.top_hz), self.bands + 2))[1:-1]
-        return np.stack([np.interp(frequencies, centres, row) for row in np.eye(self.bands)]).astype(np.float32)
+        return np.stack([np.interp(self.frequencies, centres, row) for row in np.eye(self.bands)])
 
     @cached_property
     def voiced_share(self) -> Array:
-        """How much of a voiced sound is periodic, by frequency."""
-        frequencies = np.linspace(0, self.sample_rate / 2, self.fft // 2 + 1)
-        return (1 / (1 + np.exp((frequencies - self.noise_from_hz) / 400))).astype(np.float32)
+        """[coefficients] How much of a voiced sound is periodic."""
+        return np.asarray(1 / (1 + np.exp((self.frequencies - self.noise_from_hz) / 400)))
 
     @cached_property
-    def noise_spectra(self) -> Array:
-        """[steps, fft/2+1]: the spectra of the windowed pieces of the frozen noise, one for each place in a frame."""
+    def pulses(self) -> Array:
+        """[pitches, steps, coefficients]: a frame of pulses of mean power one, for each pitch."""
+        length = 3 * self.frame  # what comes before and after is of the same pitch
+        hz = np.arange(length // 2 + 1) * self.sample_rate / length
+        late = self.dispersion * np.exp(-hz / self.dispersion_hz)
+        turn = np.exp(-2j * np.pi * np.cumsum(late) * hz[1])
+        frames = []
+        for periods in range(self.slowest, self.slowest + self.pitches):
+            period = self.frame / periods
+            times = np.arange(3 * periods) * period / self.sample_rate
+            spectrum = np.exp(-2j * np.pi * hz[:, None] * times).sum(1) * turn
+            sound = scipy.fft.irfft(spectrum, length) * np.sqrt(period)
+            frames.append(self._windows(sound[self.frame :])[: self.steps])
+        return np.stack(frames)
+
+    @cached_property
+    def noise(self) -> Array:
+        """[steps, coefficients]: a frame of noise of mean power one."""
         noise = np.random.default_rng(7).standard_normal(self.frame)
-        window = np.hanning(2 * self.hop + 1)[:-1]
-        pieces = [np.roll(noise, self.hop - i * self.hop)[: 2 * self.hop] for i in range(self.steps)]
-        return np.asarray(scipy.fft.rfft(np.stack(pieces) * window, self.fft), np.complex64)
+        return self._windows(np.concatenate([noise, noise]))[: self.steps]
+
+    def _windows(self, sound: Array) -> Array:
+        """[n, coefficients]: the MDCT from the first sample on."""
+        count = len(sound) // self.hop - 1
+        parts = np.stack([sound[i * self.hop : (i + 2) * self.hop] for i in range(count)])
+        return np.asarray(parts @ self.basis.T)
 
     def analyse(self, audio: Array) -> tuple[Array, Array, Array]:
         """Level in bands [n, bands] (log10 of power), voicing [n] and pitch in Hz [n] (0 where there is none)."""
@@ -114,61 +137,25 @@ class Vocoder:
         return classes
 
     def synthesise(self, level: Array, voiced: Array, classes: Array) -> Array:
-        """The samples of a description; frame by frame, no chance."""
+        """The samples of a description, as `analyse` and `pitch_classes` give one."""
         frames = len(classes)
-        power = np.clip(10.0**level - self.floor, 1e-9, None)
-        voiced = np.clip(voiced, 0, 1)[:, None]
-        log_power = np.log(power).astype(np.float32) @ self.spread  # [T, bins]
-        length = frames * self.frame
-        out = np.zeros(length + 2 * self.fft, np.float32)
-
-        # Pulses through the minimum-phase filter that the level asks for.
-        periods = classes + self.slowest
-        frame_of = np.repeat(np.arange(frames), periods)
-        within = np.concatenate([np.arange(p) for p in periods]) / periods[frame_of]
-        position = (frame_of + within) * self.frame
-        at = np.minimum((position / self.hop + 0.5).astype(np.int64), len(level) - 1)
-        share = voiced[at] * self.voiced_share
-        gain = np.log(self.frame / periods[frame_of])[:, None]
-        spectrum = self._minimum_phase(0.5 * (log_power[at] + gain + np.log(share + 1e-6)))
-        start = np.floor(position).astype(np.int64)
-        angle = -2j * np.pi * np.arange(self.fft // 2 + 1) / self.fft
-        spectrum = spectrum * np.exp(angle * (position - start)[:, None]).astype(np.complex64)
-        pulses = scipy.fft.irfft(spectrum, self.fft).astype(np.float32)
-        np.add.at(out, start[:, None] + np.arange(self.fft), pulses)
-
-        # Noise, piece by piece, overlapping by half; a piece is centred on its description.
-        amplitude = np.exp(0.5 * (log_power + np.log(1 - voiced * self.voiced_share + 1e-6)))
-        pieces = scipy.fft.irfft(
-            self._minimum_phase(np.log(amplitude)) * np.tile(self.noise_spectra, (frames, 1)), self.fft
-        ).astype(np.float32)
-        padded = np.zeros(length + 2 * self.fft, np.float32)
-        starts = np.arange(len(level)) * self.hop
-        np.add.at(padded, starts[:, None] + np.arange(self.fft), pieces)
-        return out[:length] + padded[self.hop : self.hop + length]
-
-    def _minimum_phase(self, log_amplitude: Array) -> Array:
-        cepstrum = scipy.fft.irfft(log_amplitude, self.fft)
-        half = self.fft // 2
-        cepstrum[:, 1:half] *= 2
-        cepstrum[:, half + 1 :] = 0
-        return np.asarray(np.exp(scipy.fft.rfft(cepstrum.astype(np.float32), self.fft)))
+        power = np.log(np.clip(10.0**level - self.floor, 1e-9, None)) @ self.spread
+        share = np.clip(voiced, 0, 1)[:, None] * self.voiced_share
+        pulses = self.pulses[classes].reshape(-1, self.coefficients)
+        noise = np.tile(self.noise, (frames, 1))
+        parts = np.exp(0.5 * power) * (np.sqrt(share) * pulses + np.sqrt(1 - share) * noise) @ self.basis
+        out = np.zeros((len(parts) + 1, self.hop), np.float32)
+        out[:-1] += parts[:, : self.hop]
+        out[1:] += parts[:, self.hop :]
+        return out.reshape(-1)[: frames * self.frame]
 
     @cached_property
     def basis(self) -> Array:
-        """[hop, 2 hop]: the windowed cosines of the MDCT; analysis and synthesis are the same."""
-        t, j = np.arange(2 * self.hop), np.arange(self.hop)[:, None]
+        """[coefficients, 2 hop]: the windowed cosines of the MDCT; analysis and synthesis are the same."""
+        t, j = np.arange(2 * self.hop), np.arange(self.coefficients)[:, None]
         window = np.sin(np.pi * (t + 0.5) / (2 * self.hop))
         cosines = np.cos(np.pi / self.hop * (t + 0.5 + self.hop / 2) * (j + 0.5))
         return np.asarray(np.sqrt(2 / self.hop) * window * cosines, np.float32)
-
-    def mdct(self, samples: Array) -> Array:
-        """[len/hop, coefficients] of the delayed sound."""
-        count = len(samples) // self.hop
-        x = np.concatenate([np.zeros(self.delay, np.float32), samples, np.zeros(self.hop, np.float32)])
-        blocks = x[: (count + 1) * self.hop].reshape(count + 1, self.hop)
-        frames = np.concatenate([blocks[:-1], blocks[1:]], axis=1)
-        return frames @ self.basis[: self.coefficients].T
 
 
 def _mel(hz: float | Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 from pathlib import Path
@@ -9,12 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sentencepiece
+import torch
 import yaml
+from pocket_tts import TTSModel
+from pocket_tts.modules.stateful_module import init_states
 
 from bundled import card, phones
 from bundled.analysis import frame_lengths, stretch
 from bundled.evaluate import export_voice, runtime
+from bundled.latents import Space
 from bundled.lm import Course
+from bundled.vocoder import Vocoder
 from pockettts.audio.wav import read_wav
 from pockettts.config import BookConfig, SynthConfig
 from pockettts.engines import open_engine
@@ -48,8 +54,9 @@ def speak(tmp_path_factory: pytest.TempPathFactory):
 
 
 def test_chunks_of_the_shipped_book_pass(speak) -> None:
-    config = BookConfig()
-    chunks = plan_book(ROOT / "inputs/book.txt", config.text, "en").chunks
+    config, told = BookConfig(), json.loads((MODEL / "model.json").read_text())
+    text = config.text.model_copy(update={name: told[name] for name in ("max_chars", "min_chars")})
+    chunks = plan_book(ROOT / "inputs/book.txt", text, "en").chunks
     for chunk in chunks[1:40:13]:
         assert judge(measure_take(speak(chunk.text)), chunk.text, config.synth.checks) == []
 
@@ -137,6 +144,37 @@ def test_a_mark_is_a_token_of_its_own(tokenizer: sentencepiece.SentencePieceProc
     assert not [piece for piece in pieces if len(piece) > 1 and set(piece) & set(phones.PAUSES)]
     config = yaml.safe_load((MODEL / "config.yaml").read_text())
     assert config["flow_lm"]["lookup_table"]["n_bins"] == len(pieces)
+
+
+# --- its decoder -----------------------------------------------------------------------------------------------------
+
+
+def test_its_decoder_is_the_vocoder(tmp_path: Path) -> None:
+    """What the formula in the weights makes of latents is what the vocoder makes of their description."""
+    vocoder, space = Vocoder(), Space.load(MODEL / "space.npz")
+    model = TTSModel.load_model(config=runtime(MODEL, tmp_path))
+    random = np.random.default_rng(0)
+    steps = random.normal(0, 0.8, (20, space.dimension - 9)).astype(np.float32)
+    pitch = np.repeat(random.integers(0, vocoder.pitches, 4), 5)
+    latents = space.encode(np.zeros((20, vocoder.steps, vocoder.bands + 1)), pitch)
+    latents[:, 9:] = steps
+    wanted = vocoder.synthesise(*space.decode(latents))
+    raw = torch.zeros(1, 20, model.flow_lm.ldim)
+    raw[0, :, : space.dimension] = torch.from_numpy(latents * space.std + space.mean)
+    with torch.no_grad():
+        made = model.mimi.decode_from_latent(raw, init_states(model.mimi, 1, 400))[0, 0].numpy()
+    assert np.abs(wanted).max() > 0.1
+    assert np.corrcoef(made, wanted)[0, 1] > 0.97
+
+
+def test_latents_are_moved_from_one_space_to_another() -> None:
+    space = Space.load(MODEL / "space.npz")
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(len(space.spread),) * 2))[0].astype(np.float32)
+    other = dataclasses.replace(space, components=turned @ space.components, centre=space.centre + 0.1)
+    description = np.random.default_rng(1).normal(-2, 1, (5, 16, 41))
+    there = other.encode(description, np.arange(5)) * other.std + other.mean
+    here = space.encode(description, np.arange(5)) * space.std + space.mean
+    assert np.allclose(here @ space.change(other), there, atol=1e-3)
 
 
 # --- the rules of its training ------------------------------------------------------------------------------------

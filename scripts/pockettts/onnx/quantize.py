@@ -1,8 +1,8 @@
 """From fp32 graphs to int8: matrix products with constant weights, dynamically, a scale for each channel.
 
 Only MatMul: quantised convolutions have seven times the error and are no faster, and QUInt8 is worse than QInt8, as was
-measured on the full-size architecture. What leads into and out of Mimi's transformer, where a model has that, stays as
-it is: its channels differ too much in size for one scale (a third of the sound was error with the bundled model).
+measured on the full-size architecture. What leads into and out of Mimi's transformer stays as it is: it is small, and
+its channels differ too much in size for one scale (a third of the sound was error with the bundled model).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import onnx
 
-KEPT = ("transformer.before.weight", "transformer.after.weight")
+KEPT = ("quantizer.weight", "transformer.before.weight", "transformer.after.weight")
 """Weights that are not quantised."""
 
 
