@@ -182,7 +182,9 @@ rule bundled_export:
         data=training_folder("latents"),
         checkpoints=training_folder("checkpoints"),
         folder=training_folder("model"),
-        common=of_recipe(lambda r: f"--sizes {r.sizes} --prompt {r.prompt}"),
+        common=of_recipe(
+            lambda r: f"--sizes {r.sizes} --prompt {r.prompt} --temperature {r.temperature}"
+        ),
     shell:
         f"{STAGE}.export --checkpoints {{params.checkpoints:q}} --space {{input.space:q}} --tokenizer {{input.tokenizer:q}}"
         " --data {params.data:q} {params.common} --out {params.folder:q} 2>&1 | tee {log:q}"

@@ -72,6 +72,7 @@ class Recipe(Section):
     encoder: Encoder
     lm: LanguageModel
     prompt: int
+    temperature: float  # default of the exported model
     evaluation: Evaluation
 
 
