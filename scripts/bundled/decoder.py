@@ -11,7 +11,8 @@ zero; so logarithms are added up before it, those of positive and of negative nu
 4. The third takes their differences, which are the coefficients; the fourth only passes them on.
 5. The last two layers are the inverse MDCT.
 
-All of that is exact but for the width of the steps, what `TERMS` leave of the latents, and the ends of logarithms.
+But for `GAIN`, all of that is exact within the width of the steps, what `TERMS` leave of the latents, and the ends of
+logarithms.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ SMALL = 1 / 32  # coefficients pass through ELU where it is a straight line
 BIAS = 2.0  # and so do samples
 FAR = 130.0  # a place that is not now is this far below every step
 STEEP = 16.0  # of a step from one pitch to the next
+GAIN = 0.55  # of the sound, whose loudest vowels would be clipped
 LEAST = np.exp(-5.0)  # the smallest number in a table
 KNOTS = (-0.05, 0.0, 0.04, 0.12, 0.3, 0.5, 0.7, 0.88, 0.96, 1.0, 1.05)  # of what follows from the voicing
 
@@ -164,7 +166,7 @@ def _set_layers(mimi: Any, vocoder: Vocoder) -> None:
             third.convtr.weight[part * count + k, k, 0] = sign * SMALL
     for k in range(count):
         fourth.convtr.weight[k, k, 0] = 1
-        wave = torch.from_numpy(vocoder.basis[k]) * float(np.exp(SHIFT)) / SMALL
+        wave = torch.from_numpy(vocoder.basis[k]) * float(np.exp(SHIFT)) / SMALL * GAIN
         last_but_one.convtr.weight[k, k % (count // 2)] = wave
     # The bias keeps samples positive, where ELU changes nothing; the last convolution takes it off again.
     last_but_one.convtr.bias.fill_(BIAS)
