@@ -14,8 +14,6 @@ import contextlib
 import hashlib
 import http.client
 import json
-import os
-import platform
 import re
 import statistics
 import subprocess
@@ -26,6 +24,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pockettts.bench.environment import BUSY_PERCENT, record_environment
 
 CLIENTS = (1, 2, 4, 16, 64)
 SENTENCES = (
@@ -236,7 +236,7 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, help="a page to fill between <!-- load --> and <!-- /load -->")
     options = parser.parse_args()
     flags = ["--engine", options.engine, "--workers", str(options.workers), "--queue", str(options.queue)]
-    busy = os.getloadavg()[0]
+    before = record_environment()
     with started(flags) as (port, server):
         wait_ready(port, options.workers)
         expected = listen_alone(port)
@@ -246,14 +246,15 @@ def main() -> None:
             tallies.append(run_round(clients, port, options.seconds, expected))
             print(table(tallies).splitlines()[-1], flush=True)
     wrong = [line for tally in tallies for line in tally.wrong]
-    machine = f"{os.cpu_count()} CPUs ({platform.machine()}), load {busy:.1f} at the start, {time.strftime('%Y-%m-%d')}"
+    busy = before["busy_percent"]
+    machine = f"{before['cpu']}, {before['allowed_cpus']} CPUs, {busy:.0f} % of them at work before, {before['time']}"
     lengths = [len(text) for text in SENTENCES]
     about = (
         f"`pockettts serve {' '.join(flags)}`, bundled model, {options.seconds:g} s a round, sentences of"
         f" {min(lengths)} to {max(lengths)} characters; {machine}. Every answer was compared with what its text and"
         " seed give to a client that is alone. Fairness is Jain's index of the answers per client."
     )
-    if busy > 1:
+    if busy > BUSY_PERCENT:
         about += " **The machine was busy with other work: times are too long.**"
     text = f"{about}\n\n{table(tallies)}\n\n{alone}\n"
     options.out.parent.mkdir(parents=True, exist_ok=True)
