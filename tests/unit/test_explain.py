@@ -63,7 +63,7 @@ def test_a_time_and_a_key_lead_to_the_same_take(built: book.Book, pockettts: Cal
     by_key = explained(pockettts, str(by_time["key"])[:8])
     assert by_time == by_key
     assert by_time["text"] == "Mister Holmes had walked twelve miles before noon."
-    assert (by_time["number"], by_time["chunks"]) == (2, 3)
+    assert (by_time["number"], by_time["chunks"]) == (3, 4)
     assert by_time["chapter"] == "CHAPTER I. The Road"
     take = takes.TakeStore(book.STORE).get(str(by_time["key"]))
     assert take is not None
@@ -87,7 +87,7 @@ def test_for_readers(built: book.Book, pockettts: Call) -> None:
     answer = pockettts("book", "explain", "0:04", "--book", "book")
     assert answer.code == 0
     lines = dict(line.split(":", 1) for line in answer.out.splitlines())
-    assert lines["place"].strip() == "chunk 2 of 3, CHAPTER I. The Road"
+    assert lines["place"].strip() == "chunk 3 of 4, CHAPTER I. The Road"
     assert {"text", "time", "key", "file", "seed", "made", "next build"} <= set(lines)
 
 
@@ -133,10 +133,10 @@ def test_settings_that_changed(
 
 def test_a_sentence_that_is_gone(built: book.Book, pockettts: Call) -> None:
     Path("inputs/book.txt").write_text("CHAPTER I. The Road\n\nThe road was white and dry.\n")
-    found = explained(pockettts, built.keys[1])
+    found = explained(pockettts, built.keys[2])
     assert found["number"] is None
     assert "its text is not in it" in str(found["next"])
-    assert found["text"] == built.plan.chunks[1].text
+    assert found["text"] == built.plan.chunks[2].text
 
 
 def test_attempts_that_were_refused_are_told(built: book.Book, pockettts: Call) -> None:

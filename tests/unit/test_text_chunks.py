@@ -185,6 +185,11 @@ def test_whole_sentences_are_packed_and_paragraphs_kept_apart() -> None:
     assert texts(chunks) == ["One sentence stands here. Another stands here.", "A new paragraph begins here."]
 
 
+def test_without_a_shortest_chunk_every_sentence_stands_alone() -> None:
+    chunks = chunks_of("One sentence stands here. No. Another stands here.", min_chars=0)
+    assert texts(chunks) == ["One sentence stands here.", "No.", "Another stands here."]
+
+
 @pytest.mark.parametrize("before", ["Yes.", ""])
 @pytest.mark.parametrize("after", ["No.", ""])
 @pytest.mark.parametrize("length", [10, 16, 17])

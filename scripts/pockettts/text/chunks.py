@@ -134,12 +134,15 @@ def _cut(mapped: Mapped, limit: int, shortest: int) -> list[Mapped]:
 
 
 def _pack(sentences: list[Mapped], longest: int, shortest: int) -> list[tuple[Mapped, Border]]:
-    """Whole sentences in groups of up to `longest` characters; none shorter than `shortest` alone, if possible."""
+    """Whole sentences in groups of up to `longest` characters; none shorter than `shortest` alone, if possible.
+
+    If `shortest` is 0, every sentence stands alone.
+    """
     groups: list[list[Mapped]] = []
     size = 0
     for sentence in sentences:
         length = len(sentence)
-        fits = size + 1 + length <= longest and not _anchors(sentence, size, longest)
+        fits = shortest > 0 and size + 1 + length <= longest and not _anchors(sentence, size, longest)
         if groups and (fits or size < shortest):
             groups[-1].append(sentence)
             size += 1 + length
