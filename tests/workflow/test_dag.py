@@ -33,7 +33,7 @@ CHUNKS = 5
         pytest.param({"model": "english_2m_2026-10", "voice": "alba"}, CHUNKS, id="small-english"),
         pytest.param({"model": "french_24l", "voice": "estelle", "language": "fr"}, CHUNKS, id="french"),
         pytest.param({"audio": {"book_chain": ["normalize"]}}, CHUNKS, id="peak-normalised"),
-        pytest.param({"text": {"max_chars": 40, "min_chars": 0}}, 8, id="short-chunks"),
+        pytest.param({"text": {"max_chars": 40, "min_chars": 0}}, 9, id="short-chunks"),
     ],
 )
 def test_job_counts(project: Project, values: dict[str, Any], synth: int) -> None:
