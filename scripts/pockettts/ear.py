@@ -51,6 +51,7 @@ _CONTRACTIONS = (
     (re.compile(r"\blet's\b"), "let us"),
     (re.compile(r"\b(it|he|she|that|what|who|where|there|here|how)'s\b"), r"\1 is"),
     (re.compile(r"'t(is|was|were|will)\b"), r"it \1"),
+    (re.compile(r"\bto-(day|night|morrow)\b"), r"to\1"),
 )
 _SHORT = {
     "mr": "mister", "mrs": "missus", "dr": "doctor", "okay": "ok", "alright": "all right", "oh": "o",

@@ -42,6 +42,7 @@ CLIPS: dict[str, dict[str, Any]] = json.loads((SPEECH / "clips.json").read_text(
         ("I am sure they will", "I'm sure they'll"),
         ("That’s all right", "that is alright"),
         ("a well-known café", "A well known cafe"),
+        ("Come to-night, or to-morrow", "Come tonight or tomorrow"),
     ],
 )
 def test_what_is_written_otherwise_is_the_same_words(written: str, heard: str) -> None:

@@ -145,6 +145,17 @@ def test_an_export_of_which_a_process_is_killed_is_a_sentence(
         export.export_graphs(exported.model)
 
 
+def test_what_a_killed_export_left_is_removed_by_the_next(exported: Exported, tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for name in (f".fp32.{dead.pid}", f".fp32.{os.getppid()}", ".fp32.kept", f".other.{dead.pid}"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mimi_decoder.onnx").touch()
+    exported.write(tmp_path / "fp32", "fp32")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"fp32", f".fp32.{os.getppid()}", ".fp32.kept", f".other.{dead.pid}"}
+
+
 def test_int8_is_the_same_bytes_again(exported: Exported, tmp_path: Path) -> None:
     again = exported.write(tmp_path / "int8", "int8")
     assert again.manifest == exported.int8.manifest

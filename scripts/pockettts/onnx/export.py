@@ -7,6 +7,7 @@ and then renamed.
 from __future__ import annotations
 
 import contextlib
+import glob
 import importlib.metadata
 import logging
 import multiprocessing
@@ -23,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -126,6 +128,7 @@ def write_bundle(
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.with_name(f".{out.name}.{os.getpid()}")
     shutil.rmtree(folder, ignore_errors=True)
+    _remove_left_behind(out)
     try:
         folder.mkdir()
         for name, content in tokenizer.items():
@@ -136,6 +139,14 @@ def write_bundle(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return read_bundle(out)
+
+
+def _remove_left_behind(out: Path) -> None:
+    """Removes what exports to `out` wrote until they were killed."""
+    for folder in out.parent.glob(f".{glob.escape(out.name)}.*"):
+        process = folder.suffix[1:]
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(

@@ -28,7 +28,8 @@ def speak(message: dict) -> Iterator[bytes]:
     word, _, rest = text.partition(" ")
     sound = noise(text, message["voice"], message["seed"])
     if word == "crash" or (word == "crash-once" and not Path(rest).exists()):
-        Path(rest or os.devnull).touch()
+        if word == "crash-once":
+            Path(rest).touch()
         os._exit(7)
     elif word == "crash-late":
         yield sound
