@@ -13,9 +13,13 @@ wildcard_constraints:
 
 TRAINING = "results/bundled/{recipe}"
 # A model to begin with is no input: a training that is over is not taken up again because its result was copied there.
-START = of_recipe(lambda r: f"--start {r.start}" if r.start else "")
+START = of_recipe(lambda r: f"--begin-with {r.start}" if r.start else "")
 # One thread each: the matrices are small, and Snakemake runs encoder and language model side by side.
 STAGE = "OMP_NUM_THREADS=1 PYTHONPATH=scripts:${{PYTHONPATH:-}} python -m bundled"
+TOGETHER = STAGE.replace(
+    "python -m",
+    "python -m torch.distributed.run --standalone --nproc-per-node {threads} -m",
+)
 
 
 rule bundled_model:
@@ -144,6 +148,7 @@ rule bundled_lm:
         f"{TRAINING}/logs/lm.log",
     conda:
         "../envs/pockettts.yaml"
+    threads: of_recipe(lambda r: r.processes)
     params:
         data=training_folder("latents"),
         folder=training_folder("checkpoints"),
@@ -157,7 +162,7 @@ rule bundled_lm:
             )
         ),
     shell:
-        f"{STAGE}.lm --data {{params.data:q}} --space {{input.space:q}} --tokenizer {{input.tokenizer:q}} {{params.common}}"
+        f"{TOGETHER}.lm --data {{params.data:q}} --space {{input.space:q}} --tokenizer {{input.tokenizer:q}} {{params.common}}"
         " {params.training} {params.start} --out {params.folder:q} --summary {output:q} 2>&1 | tee {log:q}"
 
 
@@ -206,10 +211,10 @@ rule bundled_evaluation:
         model=training_folder("model"),
         speech=training_folder("speech"),
         sentences=of_recipe(lambda r: r.evaluation.sentences),
-        temperatures=of_recipe(lambda r: " ".join(map(str, r.evaluation.temperatures))),
+        takes=of_recipe(lambda r: " ".join(r.evaluation.takes)),
     shell:
         f"{STAGE}.evaluate --model {{params.model:q}} --speech {{params.speech:q}} --count {{params.sentences}}"
-        " --temperatures {params.temperatures} --out {output:q} 2>&1 | tee {log:q}"
+        " --takes {params.takes} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule bundled_curves:

@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import scipy.ndimage
 from numpy.typing import NDArray
 
 from bundled import phones, speech
@@ -24,6 +25,7 @@ from bundled.vocoder import Vocoder
 
 ROUNDING = 0.45  # added to a phone's length in frames before the fraction is cut off
 LONGEST = 3  # frames a phone; a pause may take one more
+SMOOTHING = (0.25, 0.5, 0.25)  # of what changes from one description to the next; it is not missed, and hard to learn
 
 
 def frame_lengths(symbols: str, samples: NDArray[np.int64], frame: int) -> NDArray[np.int64]:
@@ -61,7 +63,8 @@ def describe(audio: Array, row: Row, vocoder: Vocoder) -> tuple[Array, Array, Ar
     both = np.concatenate([level, voiced[:, None]], 1)
     near = np.round(at).astype(np.int64)
     classes = vocoder.pitch_classes(f0[near].reshape(-1, vocoder.steps))
-    return both[low] * (1 - share) + both[high] * share, classes, lengths
+    stretched = both[low] * (1 - share) + both[high] * share
+    return scipy.ndimage.convolve1d(stretched, SMOOTHING, axis=0, mode="nearest"), classes, lengths
 
 
 def index(folder: Path) -> list[Row]:

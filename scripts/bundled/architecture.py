@@ -14,7 +14,7 @@ from torch import nn
 from bundled import phones
 from bundled.common import Array
 from bundled.decoder import FEATURES, TERMS
-from bundled.latents import Space
+from bundled.latents import LATENTS, Space
 from bundled.vocoder import Vocoder
 
 
@@ -22,13 +22,13 @@ from bundled.vocoder import Vocoder
 class Sizes:
     """Widths and depths; `smoke` is for tests."""
 
-    latent: int = 64  # of the codec
+    latent: int = LATENTS  # of the codec
     pointer: int = 24  # more latents, which the codec ignores: where in the text the voice is
     encoder_filters: int = 8
     encoder_width: int = 96
     encoder_layers: int = 2
     lm_width: int = 160
-    lm_layers: int = 6
+    lm_layers: int = 5
     lm_heads: int = 4
     lm_feed_forward: int = 640
     flow_width: int = 160
@@ -37,7 +37,7 @@ class Sizes:
     @classmethod
     def named(cls, name: str) -> Sizes:
         """The sizes of that name."""
-        return {"small": cls(), "smoke": cls(64, 16, 2, 16, 1, 32, 1, 2, 32, 16, 1)}[name]
+        return {"small": cls(), "smoke": cls(LATENTS, 16, 2, 16, 1, 32, 1, 2, 32, 16, 1)}[name]
 
 
 def configuration(

@@ -122,15 +122,15 @@ def main() -> None:
     parser.add_argument("--shortest", type=int, default=16)
     parser.add_argument("--longest", type=int, default=120)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="folder of an exported model, whose tokenizer is taken")
+    parser.add_argument("--begin-with", type=Path, help="folder of an exported model, whose tokenizer is taken")
     args = parser.parse_args()
 
     lines = read_corpus(args.texts, args.shortest, args.longest, args.seed)
     with atomic_path(args.out) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    if args.start:
+    if args.begin_with:
         with atomic_path(args.tokenizer) as temporary:
-            shutil.copyfile(args.start / "tokenizer.model", temporary)
+            shutil.copyfile(args.begin_with / "tokenizer.model", temporary)
     else:
         dictionary = dictionary_for(lines, args.pronunciations, args.common)
         train_tokenizer(lines, dictionary, args.vocabulary, args.tokenizer)

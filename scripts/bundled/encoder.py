@@ -18,16 +18,16 @@ from torch import nn
 from bundled.architecture import Sizes, build_model, configuration, exported_weights
 from bundled.common import Array, write_summary
 from bundled.latents import Space, index
-from bundled.training import Parts, Schedule, add_flags, seed_everything, train
+from bundled.training import Parts, Schedule, add_flags, processor, seed_everything, train
 from bundled.vocoder import Vocoder
 
 
 def start_from(learned: nn.ModuleList, folder: Path, space: Space) -> None:
     """Begin with the encoder of an exported model, whose latents may be others."""
     weights = exported_weights(folder, "mimi")
-    turn = torch.from_numpy(Space.load(folder / "space.npz").change(space))
-    last = weights["downsample.conv.conv.weight"][: space.dimension]  # without what only the language model uses
-    weights["downsample.conv.conv.weight"] = torch.einsum("on,oik->nik", turn, last)
+    before = Space.load(folder / "space.npz")
+    last = weights["downsample.conv.conv.weight"][: before.dimension]  # without what only the language model uses
+    weights["downsample.conv.conv.weight"] = torch.einsum("on,oik->nik", torch.from_numpy(before.change(space)), last)
     for module, name in zip(learned, ("encoder", "encoder_transformer", "downsample"), strict=True):
         own = {k.removeprefix(f"{name}."): w for k, w in weights.items() if k.startswith(f"{name}.")}
         module.load_state_dict(own)
@@ -60,21 +60,21 @@ def main() -> None:
     mimi = build_model(configuration(sizes, vocabulary, str(args.tokenizer), None, vocoder)).mimi
     torch.set_num_threads(args.threads)  # pocket_tts sets one
     learned = nn.ModuleList([mimi.encoder, mimi.encoder_transformer, mimi.downsample])
-    if args.start:
-        start_from(learned, args.start, space)
+    if args.begin_with:
+        start_from(learned, args.begin_with, space)
     else:
         start_layers(mimi.encoder_transformer)
     rows = index(args.data)
     latents = np.fromfile(args.data / "latents.f16", np.float16).reshape(-1, space.dimension)
     held_starts = np.array([r["frame"] for r in rows[: args.held_out] if r["frames"] >= args.frames][:16])
     first, last = rows[min(args.held_out, len(rows) - 1)]["frame"], rows[-1]["frame"] + rows[-1]["frames"]
-    mean, std = torch.from_numpy(space.mean), torch.from_numpy(space.std)
+    mean, std = (torch.from_numpy(values).to(processor()) for values in (space.mean, space.std))
 
     def error(starts: Array) -> torch.Tensor:
         at = starts[:, None] + np.arange(args.frames)
         sound = [vocoder.synthesise(*space.decode(latents[row].astype(np.float32))) for row in at]
-        wanted = torch.from_numpy(latents[at].astype(np.float32)) * std + mean
-        made: torch.Tensor = mimi.encode_to_latent(torch.from_numpy(np.stack(sound))[:, None])
+        wanted = torch.from_numpy(latents[at].astype(np.float32)).to(processor()) * std + mean
+        made: torch.Tensor = mimi.encode_to_latent(torch.from_numpy(np.stack(sound)).to(processor())[:, None])
         return (made - wanted)[:, 1:].square().sum(-1).mean() / std.square().sum()
 
     def loss(_: int) -> tuple[torch.Tensor, Parts]:

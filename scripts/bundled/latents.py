@@ -27,6 +27,7 @@ from bundled import analysis
 from bundled.common import Array, atomic_path
 from bundled.vocoder import Vocoder
 
+LATENTS = 104  # of the codec in all
 VOICING_WEIGHT = 3.0  # a wrong voicing is heard more than a wrong level
 PITCH_STD = 0.35
 
@@ -61,7 +62,7 @@ class Space:
         return np.concatenate([[0.02], np.full(len(self.pitch_mean), PITCH_STD), sizes]).astype(np.float32)
 
     @classmethod
-    def fit(cls, description: Array, pitch: Array, vocoder: Vocoder, components: int) -> Space:
+    def fit(cls, description: Array, pitch: Array, vocoder: Vocoder) -> Space:
         """The principal components of a corpus: descriptions [n, steps, bands + 1] and pitch classes [n]."""
         at = [0, vocoder.bands // 10, vocoder.bands // 4, vocoder.bands * 3 // 4, vocoder.bands - 1]
         weights = np.interp(np.arange(vocoder.bands), at, [0.6, 1.0, 1.0, 1.0, 0.5])
@@ -70,9 +71,9 @@ class Space:
         centre = flat.mean(0)
         covariance = np.cov(flat - centre, rowvar=False)
         values, vectors = np.linalg.eigh(covariance)
-        order = np.argsort(values)[::-1][:components]
+        order = np.argsort(values)[::-1][: LATENTS - 1 - vocoder.pitches]
         share = np.bincount(pitch, minlength=vocoder.pitches) / len(pitch)
-        print(f"{components} components hold {values[order].sum() / values.sum():.1%} of the variance")
+        print(f"{len(order)} components hold {values[order].sum() / values.sum():.1%} of the variance")
         return cls(
             weights,
             centre.astype(np.float32),
@@ -102,14 +103,14 @@ class Space:
         )
 
     def change(self, other: Space) -> Array:
-        """[dimension, dimension]: raw latents times this are those of another space, as near as it has them.
+        """[dimension, dimension there]: raw latents times this are those of another space, as near as it has them.
 
         The clock, which is always one, carries what the two means differ by.
         """
         first = 1 + len(self.pitch_mean)
         size, size_there = self.std[first:], other.std[first:]
         there = other.components.T / other.spread * size_there
-        result = np.eye(self.dimension, dtype=np.float32)
+        result = np.eye(self.dimension, other.dimension, dtype=np.float32)
         result[first:, first:] = (self.components * (self.spread / size)[:, None]) @ there
         result[0, first:] = (self.centre - other.centre) @ there
         return result
@@ -135,7 +136,6 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--space", type=Path)
-    parser.add_argument("--components", type=int, default=55)
     parser.add_argument("--held-out", type=int, default=100, help="the first utterances are never trained on")
     args = parser.parse_args()
 
@@ -144,7 +144,7 @@ def main() -> None:
     rows = analysis.index(args.speech)
     if args.command == "fit":
         span = slice(rows[args.held_out]["frame"], rows[-1]["frame"] + rows[-1]["frames"])
-        Space.fit(description[span][::2], pitch[span][::2], vocoder, args.components).save(args.out)
+        Space.fit(description[span][::2], pitch[span][::2], vocoder).save(args.out)
         return
 
     space = Space.load(args.space)

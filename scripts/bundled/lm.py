@@ -25,7 +25,7 @@ from bundled import phones
 from bundled.architecture import Pointer, Sizes, build_model, configuration, exported_weights, set_statistics
 from bundled.common import Array, write_summary
 from bundled.latents import Space, index
-from bundled.training import Parts, Schedule, add_flags, seed_everything, train
+from bundled.training import Parts, Schedule, add_flags, processor, seed_everything, together, train
 from bundled.vocoder import Vocoder
 
 SHORTEST_PROMPT, LONGEST_PROMPT = 5, 13  # frames of the voice prompt
@@ -43,6 +43,10 @@ class Batch:
     prompts: torch.Tensor  # [B, prompt, latent]
     said: torch.Tensor  # [B, frames] the token that is being said
     phone: torch.Tensor  # [B, frames] the phone that is being said
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on that device."""
+        return Batch(**{field.name: getattr(self, field.name).to(device) for field in dataclasses.fields(self)})
 
 
 @dataclass(frozen=True)
@@ -198,29 +202,28 @@ class Speaker(nn.Module):
         middle.register_forward_hook(lambda _, __, output: self._middle.append(output))
 
     def start_from(self, folder: Path, space: Space) -> None:
-        """Begin with the language model of an exported model, whose latents may be others.
+        """Begin with the language model of an exported model, whose latents may be others, and its layers more.
 
         What is not exported begins anew. A shift between the latents is not made up for where they are fed back.
         """
-        lm = self.lm
-        lm.load_state_dict(exported_weights(folder, "flow_lm"))
-        self.spelling.fit(lm.conditioner.embed.weight)
-        old_mean, old_std = lm.emb_mean.clone(), lm.emb_std.clone()
-        set_statistics(lm, space)
+        lm, weights = self.lm, exported_weights(folder, "flow_lm")
         before = Space.load(folder / "space.npz")
-        forth, back = (torch.eye(lm.ldim) for _ in range(2))
-        codec = slice(0, space.dimension)
-        forth[codec, codec] = torch.from_numpy(before.change(space))
-        back[codec, codec] = torch.from_numpy(space.change(before))
+        old_mean, old_std = weights["emb_mean"], weights["emb_std"]
+        pointer = torch.eye(lm.ldim - space.dimension)
+        forth = torch.block_diag(torch.from_numpy(before.change(space)), pointer)  # type: ignore[no-untyped-call]
+        back = torch.block_diag(torch.from_numpy(space.change(before)), pointer)  # type: ignore[no-untyped-call]
         turn = old_std[:, None] * forth / lm.emb_std  # of normalised latents
         back_turn = lm.emb_std[:, None] * back / old_std
-        with torch.no_grad():
-            last = lm.flow_net.final_layer.linear
-            last.weight.copy_(turn.T @ last.weight)
-            last.bias.copy_(last.bias @ turn + (old_mean @ forth - lm.emb_mean) / lm.emb_std)
-            lm.input_linear.weight.copy_(lm.input_linear.weight @ back_turn.T)
-            lm.bos_emb.copy_(lm.bos_emb @ turn)
-            lm.speaker_proj_weight.copy_(lm.speaker_proj_weight @ back.T)
+        weights["flow_net.final_layer.linear.weight"] = turn.T @ weights["flow_net.final_layer.linear.weight"]
+        shift = (old_mean @ forth - lm.emb_mean) / lm.emb_std
+        weights["flow_net.final_layer.linear.bias"] = weights["flow_net.final_layer.linear.bias"] @ turn + shift
+        for name in ("input_linear.weight", "flow_net.input_proj.weight"):
+            weights[name] = weights[name] @ back_turn.T
+        weights["bos_emb"] = weights["bos_emb"] @ turn
+        weights["speaker_proj_weight"] = weights["speaker_proj_weight"] @ back.T
+        weights |= {"emb_mean": lm.emb_mean.clone(), "emb_std": lm.emb_std.clone()}
+        lm.load_state_dict(fewer_layers(weights, len(lm.transformer.layers)))
+        self.spelling.fit(lm.conditioner.embed.weight)
 
     def trained(self) -> dict[str, nn.Parameter]:
         """Everything that learns; upstream's lookup table is made from `spelling`."""
@@ -287,6 +290,21 @@ class Speaker(nn.Module):
         noise = torch.randn(samples, *hidden.shape[:-1], self.lm.ldim) * deviation
         moved: torch.Tensor = self.lm.flow_net(hidden.expand(samples, *hidden.shape), noise)
         return noise + moved
+
+
+def fewer_layers(weights: dict[str, torch.Tensor], count: int) -> dict[str, torch.Tensor]:
+    """The weights of a transformer of `count` layers: of more, those behind the first are left out."""
+    prefix = "transformer.layers."
+    spare = len({name.split(".")[2] for name in weights if name.startswith(prefix)}) - count
+    result = {}
+    for name, weight in weights.items():
+        if name.startswith(prefix):
+            number, _, rest = name.removeprefix(prefix).partition(".")
+            if 1 <= int(number) <= spare:
+                continue
+            name = f"{prefix}{int(number) - spare if int(number) else 0}.{rest}"
+        result[name] = weight
+    return result
 
 
 def distance(a: torch.Tensor, b: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -386,27 +404,28 @@ def main() -> None:
     nn.init.normal_(model.flow_lm.bos_before_voice, std=0.5)
     codes = Pointer.of(tokenizer.vocab_size(), sizes.pointer).tokens[0]
     speaker = Speaker(model.flow_lm, phones.pieces(tokenizer), codes)
-    if args.start:
-        speaker.start_from(args.start, space)
+    if args.begin_with:
+        speaker.start_from(args.begin_with, space)
     data = Utterances(args.data, space, tokenizer, sizes.pointer, args.held_out)
-    held_batch = data.batch(np.array(data.held[:24]), 10, np.random.default_rng(0))
+    held_batch = data.batch(np.array(data.held[:24]), 10, np.random.default_rng(0)).to(processor())
     queue: list[Array] = []
     random: list[np.random.Generator] = []
 
     def loss(step: int) -> tuple[torch.Tensor, Parts]:
         if not random:  # a run that carries on begins a new epoch
-            random.append(np.random.default_rng([args.seed, step]))
+            random.append(np.random.default_rng([args.seed, step, together()[0]]))
         if not queue:
             queue.extend(data.epoch(args.positions, random[0]))
         batch = data.batch(queue.pop(), int(random[0].integers(SHORTEST_PROMPT, LONGEST_PROMPT + 1)), random[0])
-        return losses(speaker, batch, args, training=True)
+        return losses(speaker, batch.to(processor()), args, training=True)
 
     def held() -> Parts:
         return losses(speaker, held_batch, args, training=False)[1]
 
     facts = {"sizes": dataclasses.asdict(sizes)}
     result = train(args.out / "lm.pt", speaker, speaker.trained(), loss, held, Schedule.of(args), facts)
-    write_summary(args.summary, utterances=len(data.train), **result)
+    if together()[0] == 0:
+        write_summary(args.summary, utterances=len(data.train), **result)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class Evaluation(Section):
     """How much is listened to."""
 
     sentences: int
-    temperatures: tuple[float, ...]
+    takes: tuple[str, ...]  # engine and temperature, as in cli:0.3
 
 
 class Recipe(Section):
@@ -69,6 +69,7 @@ class Recipe(Section):
     speech: Speech
     held_out: int
     sizes: str
+    processes: int  # that train the language model together, each with batches of its own
     encoder: Encoder
     lm: LanguageModel
     prompt: int

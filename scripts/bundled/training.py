@@ -1,19 +1,24 @@
-"""The loop that all trainings share: it carries on from its checkpoint, keeps an average of the weights and a table."""
+"""The loop that all trainings share: it carries on from its checkpoint, keeps an average of the weights and a table.
+
+Started by torchrun, its processes train together: each has batches of its own, and all take the average of their
+gradients. The first of them keeps the checkpoint and the table.
+"""
 
 from __future__ import annotations
 
 import argparse
 import csv
+import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import distributed, nn
 
 from bundled.common import atomic_path
 
@@ -57,7 +62,7 @@ def add_flags(parser: argparse.ArgumentParser, warmup: int) -> None:
     parser.add_argument("--warmup", type=int, default=warmup)
     parser.add_argument("--average", type=float, default=0.998, help="decay of the average of the weights")
     parser.add_argument("--held-out", type=int, default=100)
-    parser.add_argument("--start", type=Path, help="folder of an exported model to begin with")
+    parser.add_argument("--begin-with", type=Path, help="folder of an exported model to begin with")
     parser.add_argument("--log-every", type=int, default=100)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
@@ -96,6 +101,27 @@ class Ema:
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.shadow.values()), [parameters[k].detach() for k in self.shadow], 1 - decay)
+
+
+def together() -> tuple[int, int]:
+    """The number of this process and of all that train together, which torchrun tells; 0 and 1 where one is alone."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def share_gradients(parameters: Iterable[nn.Parameter], over: bool) -> bool:
+    """Makes the gradients of all processes their average; True where one of them says that it is over."""
+    used = [p for p in parameters if p.grad is not None]
+    flat = torch.cat([p.grad.flatten().cpu() for p in used if p.grad is not None] + [torch.tensor([float(over)]).cpu()])
+    distributed.all_reduce(flat)
+    parts = torch.split(flat[:-1] / distributed.get_world_size(), [p.numel() for p in used])
+    for parameter, part in zip(used, parts, strict=True):
+        parameter.grad = part.view_as(parameter).to(parameter.device)
+    return bool(flat[-1] > 0)
+
+
+def processor() -> torch.device:
+    """Where to train: a GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def seed_everything(seed: int) -> None:
@@ -137,19 +163,26 @@ def train(
 
     `loss` is given the step and returns the loss and parts of it to be shown; `held` gives the same parts of what is
     held out. `facts` are kept in the checkpoint, and those of a checkpoint that is there take their place. The newest
-    row of the table is returned.
+    row of the table is returned; only the first of several processes has what was held out in it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    module.to(processor())
     optimizer = torch.optim.AdamW(parameters.values(), lr=schedule.lr, betas=(0.9, 0.98), weight_decay=0.02)
     ema, step, seconds = Ema(parameters, schedule.average), 0, 0.0
     state = load_checkpoint(path)
     if state:
         module.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        ema.steps, ema.shadow = state["ema"]["steps"], state["ema"]["shadow"]
+        ema.steps = state["ema"]["steps"]
+        ema.shadow = {name: value.to(processor()) for name, value in state["ema"]["shadow"].items()}
         step, seconds = state["step"], state.get("seconds", 0.0)
         facts.update({key: state[key] for key in facts})
-    print(f"{sum(p.numel() for p in parameters.values())} parameters, from step {step} to {schedule.steps}", flush=True)
+    rank, world = together()
+    if world > 1:
+        distributed.init_process_group("gloo")
+        seed_everything(random.randrange(2**31) + rank)
+    size = sum(p.numel() for p in parameters.values())
+    print(f"{size} parameters, from step {step} to {schedule.steps}, process {rank + 1} of {world}", flush=True)
     table, window = Metrics(path.with_suffix(".csv")), []
     began, row = time.monotonic(), Parts()
 
@@ -166,24 +199,32 @@ def train(
             },
         )
 
-    while step < schedule.steps and time.monotonic() - began < schedule.seconds:
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.rate(step)
-        value, parts = loss(step)
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(parameters.values(), 1.0)
-        optimizer.step()
-        ema.update(parameters)
-        step += 1
-        window.append({"loss": value.item(), **parts})
-        if step % schedule.log_every == 0 or step == schedule.steps:
-            row = {"step": step, **{key: float(np.mean([w[key] for w in window])) for key in window[0]}}
-            with torch.no_grad():
-                row |= {f"held_{key}": figure for key, figure in held().items()}
-            table.add({**row, "lr": schedule.rate(step), "seconds": seconds + time.monotonic() - began})
-            window = []
-            save()
-    if window or not path.exists():
+    over = False
+    with processor():
+        while step < schedule.steps and not over:
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.rate(step)
+            value, parts = loss(step)
+            optimizer.zero_grad(set_to_none=True)
+            value.backward()  # type: ignore[no-untyped-call]
+            over = time.monotonic() - began >= schedule.seconds
+            if world > 1:
+                over = share_gradients(parameters.values(), over)
+            nn.utils.clip_grad_norm_(parameters.values(), 1.0)
+            optimizer.step()
+            ema.update(parameters)
+            step += 1
+            window.append({"loss": value.item(), **parts})
+            if step % schedule.log_every == 0 or step == schedule.steps:
+                row = {"step": step, **{key: float(np.mean([w[key] for w in window])) for key in window[0]}}
+                window = []
+                if rank == 0:
+                    with torch.no_grad():
+                        row |= {f"held_{key}": figure for key, figure in held().items()}
+                    table.add({**row, "lr": schedule.rate(step), "seconds": seconds + time.monotonic() - began})
+                    save()
+    if rank == 0 and (window or not path.exists()):
         save()
+    if world > 1:
+        distributed.destroy_process_group()
     return {"step": step, **row}

@@ -32,7 +32,7 @@ class Vocoder:
     hop: int = 120  # samples a description; also the hop of the MDCT
     frame: int = 1920  # samples a codec frame
     bands: int = 40
-    top_hz: float = 9_000.0
+    top_hz: float = 8_000.0
     floor: float = 1e-5  # power below which nothing is heard
     slowest: int = 8  # periods a frame: 100 Hz ...
     pitches: int = 8  # ... in steps of 12.5 Hz to 187.5 Hz
@@ -42,7 +42,7 @@ class Vocoder:
     noise_from_hz: float = 4500.0  # voiced sounds are noisy above this
     dispersion: float = 0.002  # seconds by which a pulse's lowest frequencies come late ...
     dispersion_hz: float = 1500.0  # ... and the e-folding of that over frequency
-    coefficients: int = 90  # of 120; the rest is above the top frequency
+    coefficients: int = 80  # of 120; the rest is above the top frequency
 
     @property
     def steps(self) -> int:

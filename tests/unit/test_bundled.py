@@ -17,9 +17,10 @@ from pocket_tts.modules.stateful_module import init_states
 
 from bundled import card, phones
 from bundled.analysis import frame_lengths, stretch
+from bundled.architecture import Pointer, Sizes, build_model, configuration
 from bundled.evaluate import export_voice, runtime
 from bundled.latents import Space
-from bundled.lm import Course
+from bundled.lm import Batch, Course, Speaker, corrupt, fewer_layers
 from bundled.vocoder import Vocoder
 from pockettts.audio.wav import read_wav
 from pockettts.config import BookConfig, SynthConfig
@@ -171,10 +172,37 @@ def test_latents_are_moved_from_one_space_to_another() -> None:
     space = Space.load(MODEL / "space.npz")
     turned = np.linalg.qr(np.random.default_rng(0).normal(size=(len(space.spread),) * 2))[0].astype(np.float32)
     other = dataclasses.replace(space, components=turned @ space.components, centre=space.centre + 0.1)
+    fewer = dataclasses.replace(space, components=space.components[:30], spread=space.spread[:30])
     description = np.random.default_rng(1).normal(-2, 1, (5, 16, 41))
-    there = other.encode(description, np.arange(5)) * other.std + other.mean
     here = space.encode(description, np.arange(5)) * space.std + space.mean
-    assert np.allclose(here @ space.change(other), there, atol=1e-3)
+    for new in (other, fewer):
+        there = new.encode(description, np.arange(5)) * new.std + new.mean
+        assert np.allclose(here @ space.change(new), there, atol=1e-3)
+
+
+def test_a_model_of_fewer_layers_begins_without_those_behind_the_first() -> None:
+    weights = {f"transformer.layers.{n}.norm1.weight": torch.full((2,), n) for n in range(6)} | {
+        "bos_emb": torch.ones(1)
+    }
+    fewer = fewer_layers(weights, 4)
+    assert [int(fewer[f"transformer.layers.{n}.norm1.weight"][0]) for n in range(4)] == [0, 3, 4, 5]
+    assert len(fewer) == 5
+    assert fewer_layers(weights, 6) == weights
+
+
+def test_the_language_model_is_trained_where_it_is() -> None:
+    """Nothing of a step is made on the processor when the model is elsewhere; "meta" stands for a GPU."""
+    sizes, tokenizer = Sizes.named("smoke"), sentencepiece.SentencePieceProcessor(str(MODEL / "tokenizer.model"))
+    config = configuration(sizes, tokenizer.vocab_size(), str(MODEL / "tokenizer.model"), None, Vocoder())
+    codes = Pointer.of(tokenizer.vocab_size(), sizes.pointer).tokens[0]
+    speaker = Speaker(build_model(config).flow_lm, phones.pieces(tokenizer), codes).to("meta")
+    latents, prompts = (torch.zeros(2, frames, sizes.latent + sizes.pointer) for frames in (20, 5))
+    numbers, lengths = torch.zeros(2, 20, dtype=torch.int64), torch.tensor([17, 10])
+    batch = Batch(numbers, lengths, latents, lengths, prompts, numbers, numbers).to(torch.device("meta"))
+    with torch.device("meta"):
+        samples = speaker.sample(speaker.hidden(batch, corrupt(batch.latents, 0.4, 0.1)), 2)
+    assert samples.is_meta
+    assert samples.shape == (2, 2, 20, sizes.latent + sizes.pointer)
 
 
 # --- the rules of its training ------------------------------------------------------------------------------------

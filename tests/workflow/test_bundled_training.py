@@ -94,7 +94,7 @@ def test_a_training_begins_with_a_model(trained: Project, tmp_path: Path) -> Non
     """With no step taken, what is exported is what it began with: the same latents, since the space is the same."""
     folder, model = trained.root / TRAINED, trained.root / TRAINED / "model"
     data = ["--data", folder / "latents", "--space", folder / "space.npz", "--tokenizer", model / "tokenizer.model"]
-    start = [*data, "--sizes", "smoke", "--start", model, "--lr", "1e-3", "--steps", "0", "--out", tmp_path]
+    start = [*data, "--sizes", "smoke", "--begin-with", model, "--lr", "1e-3", "--steps", "0", "--out", tmp_path]
     export = [*data, "--sizes", "smoke", "--prompt", "1", "--checkpoints", tmp_path, "--out", tmp_path / "model"]
     for stage, flags in (("encoder", start), ("lm", start), ("export", export)):
         subprocess.run(
