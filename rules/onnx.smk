@@ -17,11 +17,11 @@ rule export_onnx:
         "results/onnx/{model}/logs/{precision}.export.log",
     wildcard_constraints:
         precision="fp32|int8",
+    # It uses two processors, and the voice can be made beside the check behind it, which uses one.
+    priority: 1
     conda:
         "../envs/pockettts.yaml"
-    # It uses two processors, and the voice can be made beside the check behind it, which uses one.
     threads: 2
-    priority: 1
     shell:
         "python scripts/export_onnx.py {wildcards.model:q} --precision {wildcards.precision}"
         " --runtime {input.runtime:q} --out {output:q} 2>&1 | tee {log:q}"
