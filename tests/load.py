@@ -14,7 +14,6 @@ import contextlib
 import hashlib
 import http.client
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pockettts.bench import docs
 from pockettts.bench.environment import BUSY_PERCENT, record_environment
 
 CLIENTS = (1, 2, 4, 16, 64)
@@ -217,11 +217,10 @@ def table(tallies: Sequence[Tally]) -> str:
 
 def fill(page: Path, text: str) -> None:
     """Put a text between the marks of a page."""
-    marked = re.compile(r"(<!-- load -->\n).*?(<!-- /load -->)", re.DOTALL)
-    filled, found = marked.subn(lambda match: f"{match[1]}\n{text}\n{match[2]}", page.read_text(encoding="utf-8"))
-    if not found:
-        sys.exit(f"error: {page} has no <!-- load --> and <!-- /load -->.")
-    page.write_text(filled, encoding="utf-8")
+    before = page.read_text(encoding="utf-8")
+    if "<!-- bench:load -->" not in before:
+        sys.exit(f"error: {page} has no <!-- bench:load -->.")
+    page.write_text(docs.fill_marks(before, {"load": lambda: text}), encoding="utf-8")
 
 
 def main() -> None:
@@ -233,7 +232,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15, help="of each round")
     parser.add_argument("--clients", type=int, nargs="+", default=list(CLIENTS))
     parser.add_argument("--out", type=Path, default=Path("results/load.md"))
-    parser.add_argument("--docs", type=Path, help="a page to fill between <!-- load --> and <!-- /load -->")
+    parser.add_argument("--docs", type=Path, help="a page to fill between <!-- bench:load --> and <!-- /bench -->")
     options = parser.parse_args()
     flags = ["--engine", options.engine, "--workers", str(options.workers), "--queue", str(options.queue)]
     before = record_environment()

@@ -295,15 +295,13 @@ class Speaker(nn.Module):
 def fewer_layers(weights: dict[str, torch.Tensor], count: int) -> dict[str, torch.Tensor]:
     """The weights of a transformer of `count` layers: of more, those behind the first are left out."""
     prefix = "transformer.layers."
-    spare = len({name.split(".")[2] for name in weights if name.startswith(prefix)}) - count
-    result = {}
-    for name, weight in weights.items():
-        if name.startswith(prefix):
-            number, _, rest = name.removeprefix(prefix).partition(".")
-            if 1 <= int(number) <= spare:
-                continue
-            name = f"{prefix}{int(number) - spare if int(number) else 0}.{rest}"
-        result[name] = weight
+    layers = {name: int(name.split(".")[2]) for name in weights if name.startswith(prefix)}
+    total = 1 + max(layers.values())
+    kept = [0, *range(total - count + 1, total)]
+    result = {name: weight for name, weight in weights.items() if name not in layers}
+    for name, old in layers.items():
+        if old in kept:
+            result[name.replace(f"{prefix}{old}.", f"{prefix}{kept.index(old)}.")] = weights[name]
     return result
 
 

@@ -110,12 +110,12 @@ def together() -> tuple[int, int]:
 
 def share_gradients(parameters: Iterable[nn.Parameter], over: bool) -> bool:
     """Makes the gradients of all processes their average; True where one of them says that it is over."""
-    used = [p for p in parameters if p.grad is not None]
-    flat = torch.cat([p.grad.flatten().cpu() for p in used if p.grad is not None] + [torch.tensor([float(over)]).cpu()])
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([*(g.flatten() for g in gradients), torch.tensor([float(over)])]).cpu()  # where gloo wants it
     distributed.all_reduce(flat)
-    parts = torch.split(flat[:-1] / distributed.get_world_size(), [p.numel() for p in used])
-    for parameter, part in zip(used, parts, strict=True):
-        parameter.grad = part.view_as(parameter).to(parameter.device)
+    parts = torch.split(flat[:-1] / distributed.get_world_size(), [g.numel() for g in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
     return bool(flat[-1] > 0)
 
 

@@ -22,6 +22,7 @@ from bundled_model import BUNDLED, RECORDING, write_runtime
 from onnx import numpy_helper
 from onnx_models import SHAPES, Exported, bundled_export, make_random, recording, write_config
 
+from bundles import flip, reseal
 from pockettts.errors import BundleError, EnvironmentNotReady, ModelError
 from pockettts.files import sha256_file
 from pockettts.onnx import export, listen, verify
@@ -393,43 +394,28 @@ def test_a_level_that_differs_is_seen() -> None:
 # --- bad input ----------------------------------------------------------------------------------------------------
 
 
-def resealed(folder: Path, **changes: Any) -> None:
-    """Write the manifest anew, as if the damage had been made before it."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    for name, facts in manifest["files"].items():
-        if (folder / name).exists():
-            facts.update(bytes=(folder / name).stat().st_size, sha256=sha256_file(folder / name))
-    (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
-
-
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
 
 
 def shorter_vocabulary(folder: Path) -> None:
     vocabulary = json.loads((folder / "vocab.json").read_text())
     vocabulary.pop(next(iter(vocabulary)))
     (folder / "vocab.json").write_text(json.dumps(vocabulary))
-    resealed(folder)
+    reseal(folder)
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "nothing there": (shutil.rmtree, r"manifest of the exported model .*manifest\.json does not exist"),
     "no json": (lambda f: (f / "manifest.json").write_text("{"), r"is not valid JSON"),
     "another json": (lambda f: (f / "manifest.json").write_text("[]"), r"is not a manifest of an exported model"),
-    "another format": (lambda f: resealed(f, format="x-2"), r"is of the format x-2"),
-    "wrong opset": (lambda f: resealed(f, opset=17), r"are of opset 17, not 18"),
+    "another format": (lambda f: reseal(f, format="x-2"), r"is of the format x-2"),
+    "wrong opset": (lambda f: reseal(f, opset=17), r"are of opset 17, not 18"),
     "missing graph": (lambda f: (f / "flow_lm_flow.onnx").unlink(), r"has no .*flow_lm_flow\.onnx"),
     "missing tokenizer": (lambda f: (f / "tokenizer.model").unlink(), r"has no .*tokenizer\.model"),
     "truncated graph": (lambda f: truncate(f / "flow_lm_main.onnx"), r"flow_lm_main\.onnx has [\d,]+ bytes and not"),
     "altered graph": (lambda f: flip(f / "mimi_decoder.onnx"), r"mimi_decoder\.onnx was altered"),
-    "tokenizer of another size": (lambda f: resealed(f, tokens=4000), r"has 900 tokens and the model 4000"),
+    "tokenizer of another size": (lambda f: reseal(f, tokens=4000), r"has 900 tokens and the model 4000"),
     "shorter vocabulary": (shorter_vocabulary, r"vocab\.json has 899 tokens and the model 900"),
 }
 
@@ -457,7 +443,7 @@ def test_a_bad_graph_under_a_good_manifest_fails_its_check(
     exported: Exported, copied: Path, damage: Callable[[Path], None], expected: str
 ) -> None:
     damage(copied / "flow_lm_flow.onnx")
-    resealed(copied)
+    reseal(copied)
     report = verify.verify(read_bundle(copied), exported.model, recording())
     assert [check.name.split(":")[0] for check in report.checks if not check.passed] == ["flow_lm_flow"]
     note = next(check.note for check in report.checks if not check.passed)

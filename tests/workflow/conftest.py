@@ -28,6 +28,11 @@ PARAGRAPHS = (
     "CHAPTER II. The Inn",
     "It was the oldest inn of the county, and its sign had been painted in 1802.",
 )
+# Settings of `synth` for takes that are never refused: what is babbled has no right length.
+BABBLED = {
+    "allow_failed": True,
+    "checks": dict.fromkeys(("min_chars_per_second", "max_chars_per_second", "max_gap_seconds", "max_end_dbfs")),
+}
 
 
 @dataclass
@@ -72,6 +77,10 @@ class Project:
         assert result.returncode != 0, output
         assert "Traceback" not in output, output
         return output
+
+    def copied(self, root: Path) -> Project:
+        """A copy of the project at another place."""
+        return Project(Path(shutil.copytree(self.root, root, symlinks=True)))
 
     def write_text(self, *paragraphs: str, name: str = "book.txt") -> None:
         (self.root / "inputs" / name).write_text("\n\n".join(paragraphs) + "\n", encoding="utf-8")
@@ -144,9 +153,7 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def built(built_once: Project, tmp_path: Path) -> Project:
     """A copy of a built project, moved to another place: nothing but runtime.yaml is to be made anew."""
-    root = tmp_path / "project"
-    shutil.copytree(built_once.root, root, symlinks=True)
-    return Project(root)
+    return built_once.copied(tmp_path / "project")
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,17 +11,11 @@ from typing import Any
 
 import pytest
 import sentencepiece
-from conftest import ROOT, Project, make_project
+from conftest import BABBLED, ROOT, Project, make_project
 from safetensors.numpy import load_file, save_file
 
-# What is babbled has no right length.
-SETTINGS = {
-    "engine": "onnx",
-    "synth": {
-        "allow_failed": True,
-        "checks": dict.fromkeys(("min_chars_per_second", "max_chars_per_second", "max_gap_seconds", "max_end_dbfs")),
-    },
-}
+from bundles import flip, reseal
+
 BEFORE = {"download_model": 1, "lock_model": 1, "write_runtime": 1}
 
 
@@ -56,32 +48,14 @@ def test_export_and_report(project: Project) -> None:
 def exported_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with all that engine onnx needs, its report too, and nothing spoken; tests take a copy of it."""
     project = make_project(tmp_path_factory.mktemp("exported") / "project")
-    project.configure(**SETTINGS)
+    project.configure(engine="onnx", synth=BABBLED)
     project.build("results/onnx/bundled/fp32.verify.json", "results/voices/bundled/bundled.safetensors")
     return project
 
 
 @pytest.fixture
 def exported(exported_once: Project, tmp_path: Path) -> Project:
-    root = tmp_path / "project"
-    shutil.copytree(exported_once.root, root, symlinks=True)
-    return Project(root)
-
-
-def reseal(bundle: Path, **changes: Any) -> None:
-    """Write the manifest anew, as if the fault had been made before it."""
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    for name, facts in manifest["files"].items():
-        content = (bundle / name).read_bytes()
-        facts.update(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
-    (bundle / "manifest.json").write_text(json.dumps({**manifest, **changes}))
-
-
-def alter(bundle: Path) -> None:
-    path = bundle / "mimi_decoder.onnx"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    return exported_once.copied(tmp_path / "project")
 
 
 def cut(bundle: Path) -> None:
@@ -104,7 +78,10 @@ def put_another_tokenizer(bundle: Path) -> None:
 
 FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "missing": (lambda bundle: (bundle / "flow_lm_flow.onnx").unlink(), "has no "),
-    "altered": (alter, "mimi_decoder.onnx was altered: its sha256 is not the one of its manifest"),
+    "altered": (
+        lambda bundle: flip(bundle / "mimi_decoder.onnx"),
+        "mimi_decoder.onnx was altered: its sha256 is not the one of its manifest",
+    ),
     "truncated": (cut, "flow_lm_main.onnx has 100,000 bytes and not "),
     "opset": (lambda bundle: reseal(bundle, opset=17), "are of opset 17, not 18: delete the folder and export"),
     "tokenizer": (put_another_tokenizer, "tokenizer.model has 300 tokens and the model 900"),

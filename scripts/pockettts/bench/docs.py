@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -98,12 +99,17 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
 
 def fill(text: str, results: Results, goals: str = "") -> str:
     """Return a text with everything between its marks made anew, `goals` as it is. Raises `UsageError` for a mark."""
-    tables: Mapping[str, Callable[[Results], str]] = {**TABLES, "goals": lambda _: goals}
+    made = {name: functools.partial(of, results) for name, of in TABLES.items()}
+    return fill_marks(text, {**made, "goals": lambda: goals})
+
+
+def fill_marks(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """Return a text with what stands between its marks made anew. Raises `UsageError` for a mark without a table."""
 
     def filled(match: re.Match[str]) -> str:
         name = match["name"]
         if name not in tables:
             raise UsageError(f"There is no table {name!r} for <!-- bench:{name} -->; there are {', '.join(tables)}.")
-        return f"{match[1]}\n{tables[name](results)}\n{match[3]}"
+        return f"{match[1]}\n{tables[name]()}\n{match[3]}"
 
     return _MARK.sub(filled, text)

@@ -84,9 +84,9 @@ def export_graphs(model: Any) -> dict[str, onnx.ModelProto]:
     `BundleError` if that process is killed.
     """
     made = plans(model)
-    theirs = {name: plan for name, plan in made.items() if name not in OURS}
     if sys.platform != "linux" or (os.cpu_count() or 1) < 2:
         return {name: export_graph(plan) for name, plan in made.items()}
+    theirs = {name: plan for name, plan in made.items() if name not in OURS}
     # By fork, so that the child has the model; modules of graphs could not be sent.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(1, context, _remember, (theirs,)) as child:
@@ -127,7 +127,6 @@ def write_bundle(
     """Write the fp32 graphs of a model as a bundle of any precision, in one step; `tokenizer` is its files by name."""
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.with_name(f".{out.name}.{os.getpid()}")
-    shutil.rmtree(folder, ignore_errors=True)
     _remove_left_behind(out)
     try:
         folder.mkdir()
@@ -142,10 +141,10 @@ def write_bundle(
 
 
 def _remove_left_behind(out: Path) -> None:
-    """Removes what exports to `out` wrote until they were killed."""
+    """Removes what exports to `out` wrote until they were killed, also one that had the number of this process."""
     for folder in out.parent.glob(f".{glob.escape(out.name)}.*"):
         process = folder.suffix[1:]
-        if process.isdecimal() and not psutil.pid_exists(int(process)):
+        if process.isdecimal() and (int(process) == os.getpid() or not psutil.pid_exists(int(process))):
             shutil.rmtree(folder, ignore_errors=True)
 
 
