@@ -84,8 +84,9 @@ rule bundled_analysis:
         "../envs/pockettts.yaml"
     params:
         folder=training_folder("speech"),
+        held_out=of_recipe(lambda r: r.held_out),
     shell:
-        f"{STAGE}.analysis --speech {{params.folder:q}} --summary {{output:q}} 2>&1 | tee {{log:q}}"
+        f"{STAGE}.analysis --speech {{params.folder:q}} --held-out {{params.held_out}} --summary {{output:q}} 2>&1 | tee {{log:q}}"
 
 
 rule bundled_latents:

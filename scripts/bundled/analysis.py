@@ -1,11 +1,12 @@
-"""Describes every utterance as the vocoder sees it, with every phone stretched to whole codec frames.
+"""Describes every utterance as the vocoder sees it, with every phone stretched to whole halves of codec frames.
 
     python -m bundled.analysis --speech DIR
 
-A codec frame is 80 ms, about one phone. Where in a frame a phone begins would be one more thing for the language model
-to learn and to remember; here it always begins with the frame. Carries on where it stopped. Files beside the speech:
-description.f16 ([frames, steps, bands + 1]: levels and voicing), pitch.u1 ([frames]) and analysis.jsonl (a line an
-utterance: text, phones, start and number of its frames, and `lengths`, the frames of each phone).
+A codec frame is 80 ms, about one phone. Where in a frame a phone begins is one more thing for the language model to
+learn and to remember; here it always begins with the frame or in the middle of it. Carries on where it stopped. Files
+beside the speech: description.f16 ([frames, steps, bands + 1]: levels and voicing), pitch.u1 ([frames]) and
+analysis.jsonl (a line an utterance: text, phones, start and number of its frames, and `lengths`, the parts of frames
+that each phone fills).
 """
 
 from __future__ import annotations
@@ -20,30 +21,32 @@ from numpy.typing import NDArray
 
 from bundled import phones, speech
 from bundled.common import Array, read_table, write_summary
+from bundled.rhythm import Rhythm
 from bundled.speech import Row
 from bundled.vocoder import Vocoder
 
-ROUNDING = 0.45  # added to a phone's length in frames before the fraction is cut off
-LONGEST = 3  # frames a phone; a pause may take one more
+PARTS = 2  # of a frame; a phone fills whole ones
+LONGEST = 3 * PARTS  # parts a phone; a pause may take a frame more
 SMOOTHING = (0.25, 0.5, 0.25)  # of what changes from one description to the next; it is not missed, and hard to learn
 
 
-def frame_lengths(symbols: str, samples: NDArray[np.int64], frame: int) -> NDArray[np.int64]:
-    """Whole frames for each phone of that many samples. A phone's length depends on nothing but itself."""
-    whole = np.floor(samples / frame + ROUNDING).astype(np.int64)
-    most = np.array([LONGEST + (symbol in phones.PAUSES) for symbol in symbols])
+def part_lengths(symbols: str, samples: NDArray[np.float64], part: int) -> NDArray[np.int64]:
+    """Whole parts of that many samples for each phone; all together fill whole frames."""
+    whole = np.floor(samples / part + 0.5).astype(np.int64)
+    most = np.array([LONGEST + PARTS * (symbol in phones.PAUSES) for symbol in symbols])
     whole = np.clip(whole, 1, most)
-    whole[0] = 1  # the silence before the first phone: enough to start from
+    whole[0] = PARTS  # the silence before the first phone: enough to start from
     if symbols[-1] in phones.PAUSES:
-        whole[-1] = 2
+        whole[-1] = 2 * PARTS
+    whole[-1] += -whole.sum() % PARTS
     return whole
 
 
 def stretch(count: int, ends: NDArray[np.float64], lengths: NDArray[np.int64], steps: int) -> NDArray[np.float64]:
     """Where in `count` descriptions to read for each description of the stretched speech.
 
-    `ends` are the phones' ends in descriptions, `lengths` what they become in codec frames of `steps`. The silence
-    before all keeps its last part only, as long as it becomes.
+    `ends` are the phones' ends in descriptions, `lengths` what they become in parts of `steps`. The silence before all
+    keeps its last part only, as long as it becomes.
     """
     starts = np.concatenate([[max(0.0, ends[0] - steps * lengths[0])], ends[:-1]])
     phone = np.repeat(np.arange(len(lengths)), lengths * steps)
@@ -51,13 +54,12 @@ def stretch(count: int, ends: NDArray[np.float64], lengths: NDArray[np.int64], s
     return np.asarray(np.clip(starts[phone] + place * (ends - starts)[phone] - 0.5, 0, count - 1))
 
 
-def describe(audio: Array, row: Row, vocoder: Vocoder) -> tuple[Array, Array, Array]:
-    """Descriptions [steps n, bands + 1], pitch classes [n] and the frames of each phone, of one utterance."""
+def describe(audio: Array, row: Row, vocoder: Vocoder, rhythm: Rhythm) -> tuple[Array, Array, Array]:
+    """Descriptions [steps n, bands + 1], pitch classes [n] and the parts of each phone, of one utterance."""
     level, voiced, f0 = vocoder.analyse(audio)
     symbols = phones.START + row["phones"].replace(" ", "")
-    samples = np.diff(row["ends"], prepend=0)
-    lengths = frame_lengths(symbols, samples, vocoder.frame)
-    at = stretch(len(level), np.array(row["ends"]) / vocoder.hop, lengths, vocoder.steps)
+    lengths = part_lengths(symbols, rhythm.lengths(row), vocoder.frame // PARTS)
+    at = stretch(len(level), np.array(row["ends"]) / vocoder.hop, lengths, vocoder.steps // PARTS)
     low = np.floor(at).astype(np.int64)
     high, share = np.minimum(low + 1, len(level) - 1), (at - low)[:, None].astype(np.float32)
     both = np.concatenate([level, voiced[:, None]], 1)
@@ -83,6 +85,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speech", type=Path, required=True)
+    parser.add_argument("--held-out", type=int, default=100, help="the first utterances are never learned from")
     parser.add_argument("--summary", type=Path)
     args = parser.parse_args()
 
@@ -94,7 +97,8 @@ def main() -> None:
         (args.speech / name).touch()
         with open(args.speech / name, "r+b") as f:
             f.truncate(frame * size)
-    todo = speech.index(args.speech)[len(rows) :]
+    read = speech.index(args.speech)
+    rhythm, todo = Rhythm.of(read[args.held_out :]), read[len(rows) :]
     audio = speech.samples(args.speech)
     with (
         open(args.speech / "description.f16", "ab") as descriptions,
@@ -103,7 +107,7 @@ def main() -> None:
     ):
         for number, row in enumerate(todo, len(rows) + 1):
             sound = audio[row["start"] : row["start"] + row["samples"]].astype(np.float32) / 32768
-            description, classes, lengths = describe(sound, row, vocoder)
+            description, classes, lengths = describe(sound, row, vocoder, rhythm)
             descriptions.write(description.astype(np.float16).tobytes())
             pitches.write(classes.astype(np.uint8).tobytes())
             descriptions.flush()  # before the line that promises it

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from bundled import phones
+from bundled.analysis import PARTS
 from bundled.common import Array
 from bundled.decoder import FEATURES, TERMS
 from bundled.latents import LATENTS, Space
@@ -23,7 +24,7 @@ class Sizes:
     """Widths and depths; `smoke` is for tests."""
 
     latent: int = LATENTS  # of the codec
-    pointer: int = 24  # more latents, which the codec ignores: where in the text the voice is
+    pointer: int = 25  # more latents, which the codec ignores: where in the text the voice is
     encoder_filters: int = 8
     encoder_width: int = 96
     encoder_layers: int = 2
@@ -158,7 +159,7 @@ class Pointer:
     """What the latents behind the codec's say: which token, which of its phones, and how much of that is left."""
 
     tokens: torch.Tensor  # [3, vocabulary, size - PLACES]: what the token itself and the two before it add
-    PLACES: ClassVar[int] = phones.LONGEST_PIECE + 2
+    PLACES: ClassVar[int] = phones.LONGEST_PIECE + 3
 
     @classmethod
     def of(cls, vocabulary: int, size: int, seed: int = 3) -> Pointer:
@@ -169,14 +170,16 @@ class Pointer:
     def code(self, tokens: Array, at: Array, phone: Array, done: Array, left: Array) -> Array:
         """[frames, size]: the codes of an utterance of `tokens`.
 
-        Of each frame: `at`, the number of its token; `phone`, the number of its phone in the token (-1 before the
-        first); the frames that the phone has had (`done`) and those that it still gets (`left`).
+        Of the last part of each frame: `at`, the number of its token; `phone`, the number of its phone in the token (-1
+        before the first); the parts that the phone has had (`done`) and those that it still gets (`left`).
         """
         before = np.pad(tokens, (2, 0))
         parts = self.tokens.numpy()
         code = sum(parts[n, before[2 - n : len(before) - n]] for n in range(3))[at]
         place = 1.6 * np.eye(phones.LONGEST_PIECE + 1, dtype=np.float32)[phone][:, :-1]
-        return np.concatenate([code, place, done[:, None] - 0.2, left[:, None] - 0.2], 1).astype(np.float32)
+        # Whether an odd number is left decides what the next frame is, so it is told apart.
+        counts = np.stack([done / PARTS, left // PARTS, left % PARTS], 1) - 0.2
+        return np.concatenate([code, place, counts], 1).astype(np.float32)
 
 
 def fast_rope(

@@ -35,7 +35,7 @@ def table(evaluation: dict[str, Any]) -> str:
     return (
         "\n".join(lines)
         + f"\n\nOn {evaluation['sentences']} sentences that were not trained on. A second of sound takes"
-        + f" {evaluation['real_time_factor']:.2f} s of one core.\n"
+        + f" {evaluation['real_time_factor']:.3f} s of one core.\n"
     )
 
 

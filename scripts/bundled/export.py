@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the latents, for the voice prompt")
     parser.add_argument("--prompt", type=int, default=15, help="number of the held-out utterance that is the prompt")
     parser.add_argument("--sizes", default="small")
-    parser.add_argument("--temperature", type=float, default=0.02, help="default of the configuration")
+    parser.add_argument("--temperature", type=float, default=0.01, help="default of the configuration")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
 

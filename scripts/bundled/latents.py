@@ -27,7 +27,7 @@ from bundled import analysis
 from bundled.common import Array, atomic_path
 from bundled.vocoder import Vocoder
 
-LATENTS = 104  # of the codec in all
+LATENTS = 136  # of the codec in all
 VOICING_WEIGHT = 3.0  # a wrong voicing is heard more than a wrong level
 PITCH_STD = 0.35
 

@@ -22,6 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from bundled import phones
+from bundled.analysis import PARTS
 from bundled.architecture import Pointer, Sizes, build_model, configuration, exported_weights, set_statistics
 from bundled.common import Array, write_summary
 from bundled.latents import Space, index
@@ -41,8 +42,8 @@ class Batch:
     latents: torch.Tensor  # [B, frames, latent], normalised, padded with silence
     frame_lengths: torch.Tensor  # [B], without the silence
     prompts: torch.Tensor  # [B, prompt, latent]
-    said: torch.Tensor  # [B, frames] the token that is being said
-    phone: torch.Tensor  # [B, frames] the phone that is being said
+    said: torch.Tensor  # [B, frames] the token that is said first in the frame
+    phone: torch.Tensor  # [B, frames, PARTS] the phones that are said
 
     def to(self, device: torch.device) -> Batch:
         """The same on that device."""
@@ -51,26 +52,29 @@ class Batch:
 
 @dataclass(frozen=True)
 class Course:
-    """What an utterance says at each frame."""
+    """What an utterance says at each frame: in each part of it, and where that leads to."""
 
-    token: Array  # number of the token in the text
-    phone: Array  # number in phones.INVENTORY
-    place: Array  # number of the phone in its token; -1 before the first
-    done: Array  # frames that the phone has had
-    left: Array  # frames that it still gets
+    token: Array  # [frames] number of the token in the text, in the first part
+    phone: Array  # [frames, PARTS] numbers in phones.INVENTORY
+    last_token: Array  # [frames] number of the token in the last part
+    place: Array  # [frames] number of the last part's phone in its token; -1 before the first
+    done: Array  # [frames] parts that this phone has had before
+    left: Array  # [frames] parts that it still gets
 
     @classmethod
     def of(cls, pieces: list[str], lengths: Array) -> Course:
-        """`pieces` are the phones of each token; `lengths` the frames of the silence before all and of each phone."""
+        """`pieces` are the phones of each token; `lengths` the parts of the silence before all and of each phone."""
         symbols = phones.START + "".join(pieces)
         if len(symbols) != len(lengths):
             raise ValueError(f"{len(lengths)} lengths for {len(symbols)} phones of {pieces}")
         token = np.array([0] + [i for i, piece in enumerate(pieces) for _ in piece])
         place = np.array([-1] + [i for piece in pieces for i in range(len(piece))])
         phone = np.array([phones.INVENTORY.index(symbol) for symbol in symbols])
-        unit = np.repeat(np.arange(len(lengths)), lengths)
-        done = np.concatenate([np.arange(n) for n in lengths])
-        return cls(token[unit], phone[unit], place[unit], done, np.asarray(lengths)[unit] - 1 - done)
+        part = np.repeat(np.arange(len(lengths)), lengths).reshape(-1, PARTS)
+        last = part[:, -1]
+        done = np.concatenate([np.arange(n) for n in lengths])[PARTS - 1 :: PARTS]
+        left = np.asarray(lengths)[last] - 1 - done
+        return cls(token[part[:, 0]], phone[part], token[last], place[last], done, left)
 
 
 class Utterances:
@@ -87,7 +91,7 @@ class Utterances:
         for row in rows:
             tokens = np.array(tokenizer.encode(row["text"]))
             course = Course.of([spelled[t] for t in tokens], np.array(row["lengths"]))
-            code = pointers.code(tokens, course.token, course.place, course.done, course.left)
+            code = pointers.code(tokens, course.last_token, course.place, course.done, course.left)
             self.rows.append({**row, "tokens": tokens, "course": course, "code": code})
         self.held = list(range(min(held_out, len(rows) // 2)))
         self.train = np.arange(len(self.held), len(rows))
@@ -109,7 +113,7 @@ class Utterances:
         latents[..., :codec] = self.silence
         prompts = np.zeros((len(rows), prompt, width), np.float32)  # a recording does not say where in a text it is
         said = np.zeros((len(rows), frames), np.int64)
-        phone = np.zeros((len(rows), frames), np.int64)
+        phone = np.zeros((len(rows), frames, PARTS), np.int64)
         for i, row in enumerate(rows):
             count, course = row["frames"], row["course"]
             tokens[i, : len(row["tokens"])] = row["tokens"]
@@ -117,7 +121,7 @@ class Utterances:
             latents[i, :count, codec:] = row["code"]
             latents[i, count:, codec:] = row["code"][-1]
             said[i] = np.pad(course.token, (0, frames - count), "edge")
-            phone[i] = np.pad(course.phone, (0, frames - count), "edge")
+            phone[i] = np.pad(course.phone, ((0, frames - count), (0, 0)), "edge")
             other = self.rows[int(random.choice(self.train))]
             # The end of an utterance, as `end_on_pause` leaves one.
             end = other["frame"] + other["frames"]
@@ -195,8 +199,8 @@ class Speaker(nn.Module):
         self._seen: list[torch.Tensor] = []
         for attention in self.guided:
             attention.register_forward_pre_hook(lambda _, inputs: self._seen.append(inputs[0]))
-        # Says which phone it is going to make; only there to be trained.
-        self.naming = nn.ModuleList(nn.Linear(table.shape[1], len(phones.INVENTORY)) for _ in range(2))
+        # Says which phones it is going to make; only there to be trained.
+        self.naming = nn.ModuleList(nn.Linear(table.shape[1], PARTS * len(phones.INVENTORY)) for _ in range(2))
         self._middle: list[torch.Tensor] = []
         middle = flow_lm.transformer.layers[min(count // 2 + 1, count - 1)]
         middle.register_forward_hook(lambda _, __, output: self._middle.append(output))
@@ -209,9 +213,9 @@ class Speaker(nn.Module):
         lm, weights = self.lm, exported_weights(folder, "flow_lm")
         before = Space.load(folder / "space.npz")
         old_mean, old_std = weights["emb_mean"], weights["emb_std"]
-        pointer = torch.eye(lm.ldim - space.dimension)
+        pointer = torch.eye(len(old_std) - before.dimension, lm.ldim - space.dimension)
         forth = torch.block_diag(torch.from_numpy(before.change(space)), pointer)  # type: ignore[no-untyped-call]
-        back = torch.block_diag(torch.from_numpy(space.change(before)), pointer)  # type: ignore[no-untyped-call]
+        back = torch.block_diag(torch.from_numpy(space.change(before)), pointer.T)  # type: ignore[no-untyped-call]
         turn = old_std[:, None] * forth / lm.emb_std  # of normalised latents
         back_turn = lm.emb_std[:, None] * back / old_std
         weights["flow_net.final_layer.linear.weight"] = turn.T @ weights["flow_net.final_layer.linear.weight"]
@@ -250,13 +254,14 @@ class Speaker(nn.Module):
         return total / len(self.guided) / 2
 
     def names(self, batch: Batch, prefix: int, hidden: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy of the phone that is about to be said, halfway and at the end, after `hidden`."""
+        """Cross-entropy of the phones that are about to be said, halfway and at the end, after `hidden`."""
         at = (prefix + batch.text_lengths)[:, None] + torch.arange(hidden.shape[1])
         middle = torch.gather(self._middle[-1], 1, at[..., None].expand(-1, -1, hidden.shape[-1]))
         real = torch.arange(hidden.shape[1]) < batch.frame_lengths[:, None]
-        wanted = batch.phone[real]
+        wanted = batch.phone[real].flatten()
         pairs = zip(self.naming, (middle, hidden), strict=True)
-        return sum((F.cross_entropy(head(x[real]), wanted) for head, x in pairs), torch.zeros(())) / 2
+        named = [head(x[real]).reshape(len(wanted), -1) for head, x in pairs]
+        return sum((F.cross_entropy(scores, wanted) for scores in named), torch.zeros(())) / 2
 
     def hidden(self, batch: Batch, heard: torch.Tensor) -> torch.Tensor:
         """What the heads see at each frame [B, frames, d]. `heard` [B, frames, latent] are the frames fed back."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,12 @@ from pocket_tts import TTSModel
 from pocket_tts.modules.stateful_module import init_states
 
 from bundled import card, phones
-from bundled.analysis import frame_lengths, stretch
+from bundled.analysis import PARTS, part_lengths, stretch
 from bundled.architecture import Pointer, Sizes, build_model, configuration
-from bundled.evaluate import export_voice, runtime
+from bundled.evaluate import export_voice, one_core, runtime
 from bundled.latents import Space
 from bundled.lm import Batch, Course, Speaker, corrupt, fewer_layers
+from bundled.rhythm import EXAMPLES, Rhythm
 from bundled.vocoder import Vocoder
 from pockettts.audio.wav import read_wav
 from pockettts.config import BookConfig, SynthConfig
@@ -198,7 +201,8 @@ def test_the_language_model_is_trained_where_it_is() -> None:
     speaker = Speaker(build_model(config).flow_lm, phones.pieces(tokenizer), codes).to("meta")
     latents, prompts = (torch.zeros(2, frames, sizes.latent + sizes.pointer) for frames in (20, 5))
     numbers, lengths = torch.zeros(2, 20, dtype=torch.int64), torch.tensor([17, 10])
-    batch = Batch(numbers, lengths, latents, lengths, prompts, numbers, numbers).to(torch.device("meta"))
+    named = torch.zeros(2, 20, PARTS, dtype=torch.int64)
+    batch = Batch(numbers, lengths, latents, lengths, prompts, numbers, named).to(torch.device("meta"))
     with torch.device("meta"):
         samples = speaker.sample(speaker.hidden(batch, corrupt(batch.latents, 0.4, 0.1)), 2)
     assert samples.is_meta
@@ -221,25 +225,53 @@ def test_the_teacher_is_told_which_symbol_is_part_of_which_phone() -> None:
     ]  # fmt: skip
 
 
-def test_phones_fill_whole_frames() -> None:
-    samples = np.array([5000, 400, 3000, 9000, 4000])
-    lengths = frame_lengths("^ᵗᴱᵗ.", samples, 1920)
-    assert lengths.tolist() == [1, 1, 2, 3, 2]
-    at = stretch(200, np.cumsum(samples) / 120, lengths, 16)
-    assert len(at) == 16 * lengths.sum()
+def test_phones_fill_whole_parts_and_an_utterance_whole_frames() -> None:
+    samples = np.array([5000.0, 400, 3000, 9000, 4000])
+    lengths = part_lengths("^ᵗᴱᵗ.", samples, 960)
+    assert lengths.tolist() == [2, 1, 3, 6, 4]
+    at = stretch(200, np.cumsum(samples) / 120, lengths, 8)
+    assert len(at) == 8 * lengths.sum()
     assert (np.diff(at) > 0).all()
     # Of the silence before all, its last frame.
     assert at[0] >= 5000 / 120 - 16 - 0.5
+    assert part_lengths("^ᵗᴱᵗ.", samples + 960, 960).tolist() == [2, 1, 4, 6, 5]
+
+
+def test_phones_are_as_long_as_usual_among_their_neighbours() -> None:
+    common = {"phones": "ᶞᵊ ᵗᴱᵗ.", "ends": [500, 1500, 2500, 3500, 5500, 6500, 9000]}
+    rhythm = Rhythm.of([common] * EXAMPLES)
+    hurried = {"phones": "ᶞᵊ ᵗᴱᵗ.", "ends": [100, 200, 300, 400, 500, 600, 700]}
+    assert rhythm.lengths(hurried).tolist() == [100, 1000, 1000, 1000, 2000, 1000, 2500]
+    # Before another phone, what is usual of the phone itself; what was never read keeps its length.
+    assert rhythm.lengths({"phones": "ᴱᶻ", "ends": [100, 200, 300]}).tolist() == [100, 2000, 100]
+
+
+def test_too_few_examples_are_not_usual() -> None:
+    common = {"phones": "ᴱᵗ", "ends": [0, 1000, 2000]}
+    rare = {"phones": "ᴱᶻ", "ends": [0, 5000, 6000]}
+    assert Rhythm.of([common] * EXAMPLES + [rare]).lengths(rare).tolist() == [0, 1000, 1000]
 
 
 def test_the_course_of_an_utterance() -> None:
-    course = Course.of(["ᶞᵊ", "", "ᶜ", "."], np.array([1, 1, 2, 1, 1]))
-    assert course.token.tolist() == [0, 0, 0, 0, 2, 3]
-    assert course.place.tolist() == [-1, 0, 1, 1, 0, 0]
-    assert course.done.tolist() == [0, 0, 0, 1, 0, 0]
-    assert course.left.tolist() == [0, 0, 1, 0, 0, 0]
+    course = Course.of(["ᶞᵊ", "", "ᶜ", "."], np.array([2, 1, 3, 1, 3]))
+    assert course.token.tolist() == [0, 0, 0, 2, 3]
+    assert [[phones.INVENTORY[n] for n in frame] for frame in course.phone] == [
+        ["^", "^"], ["ᶞ", "ᵊ"], ["ᵊ", "ᵊ"], ["ᶜ", "."], [".", "."],
+    ]  # fmt: skip
+    assert course.last_token.tolist() == [0, 0, 0, 3, 3]
+    assert course.place.tolist() == [-1, 1, 1, 0, 0]
+    assert course.done.tolist() == [1, 0, 2, 0, 2]
+    assert course.left.tolist() == [0, 2, 0, 2, 0]
     with pytest.raises(ValueError, match="4 lengths for 5 phones"):
         Course.of(["ᶞᵊ", "ᶜ", "."], np.array([1, 1, 1, 1]))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores one has")
+def test_what_is_measured_on_one_core_has_one() -> None:
+    before = os.sched_getaffinity(0)
+    with one_core(), ThreadPoolExecutor(1) as another:
+        assert len(another.submit(os.sched_getaffinity, 0).result()) == 1
+    assert os.sched_getaffinity(0) == before
 
 
 def test_the_notice_says_what_to_expect() -> None:
