@@ -266,6 +266,11 @@ def test_the_course_of_an_utterance() -> None:
         Course.of(["ᶞᵊ", "ᶜ", "."], np.array([1, 1, 1, 1]))
 
 
+def test_the_latents_are_as_many_as_give_the_same_bits_in_every_process() -> None:
+    sizes = Sizes.named("small")
+    assert (sizes.latent + sizes.pointer) % 16 == 0
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores one has")
 def test_what_is_measured_on_one_core_has_one() -> None:
     before = os.sched_getaffinity(0)
