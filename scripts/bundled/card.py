@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 from bundled.common import atomic_path
-
-_BLOCK = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.S)
+from pockettts.bench.docs import fill_marks
 
 
 def figures(model: Path) -> dict[str, Any]:
@@ -46,10 +44,9 @@ def _row(name: str, result: dict[str, Any], ended: str) -> str:
 
 def with_figures(card: str, evaluation: dict[str, Any]) -> str:
     """The card with these figures between its marks. Raises `ValueError` where it has no marks."""
-    result, count = _BLOCK.subn(lambda match: match[1] + table(evaluation) + match[2], card)
-    if count != 1:
-        raise ValueError("The card needs one pair of marks <!-- figures --> and <!-- end of figures -->.")
-    return result
+    if card.count("<!-- bench:figures -->") != 1:
+        raise ValueError("The card needs one pair of marks <!-- bench:figures --> and <!-- /bench -->.")
+    return fill_marks(card, {"figures": lambda: table(evaluation)})
 
 
 def main() -> None:

@@ -48,6 +48,7 @@ class Rhythm:
             for keys, length in zip(surroundings(row["phones"]), np.diff(row["ends"]), strict=True):
                 for key in keys:
                     found[key].append(length)
+        # A phone among any neighbours, which is a key without a tuple, is better than none.
         enough = {key for key, lengths in found.items() if len(lengths) >= EXAMPLES or isinstance(key, str)}
         return cls({key: float(np.median(found[key])) for key in enough})
 
