@@ -188,9 +188,7 @@ rule bundled_export:
         data=training_folder("latents"),
         checkpoints=training_folder("checkpoints"),
         folder=training_folder("model"),
-        common=of_recipe(
-            lambda r: f"--sizes {r.sizes} --prompt {r.prompt} --temperature {r.temperature}"
-        ),
+        common=of_recipe(lambda r: f"--sizes {r.sizes} --prompt {r.prompt}"),
     shell:
         f"{STAGE}.export --checkpoints {{params.checkpoints:q}} --space {{input.space:q}} --tokenizer {{input.tokenizer:q}}"
         " --data {params.data:q} {params.common} --out {params.folder:q} 2>&1 | tee {log:q}"

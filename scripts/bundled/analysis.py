@@ -56,17 +56,20 @@ def stretch(count: int, ends: NDArray[np.float64], lengths: NDArray[np.int64], s
 
 def describe(audio: Array, row: Row, vocoder: Vocoder, rhythm: Rhythm) -> tuple[Array, Array, Array]:
     """Descriptions [steps n, bands + 1], pitch classes [n] and the parts of each phone, of one utterance."""
-    level, voiced, f0 = vocoder.analyse(audio)
     symbols = phones.START + row["phones"].replace(" ", "")
+    voiced = np.array([symbol not in phones.VOICELESS for symbol in symbols])
+    ends, steps = np.array(row["ends"]) / vocoder.hop, vocoder.steps // PARTS
+    count = max(1, len(audio) // vocoder.hop)
+    phone = np.searchsorted(ends, np.arange(count) + 0.5).clip(max=len(symbols) - 1)
+    level, f0 = vocoder.analyse(audio, voiced[phone])
     lengths = part_lengths(symbols, rhythm.lengths(row), vocoder.frame // PARTS)
-    at = stretch(len(level), np.array(row["ends"]) / vocoder.hop, lengths, vocoder.steps // PARTS)
+    at = stretch(count, ends, lengths, steps)
     low = np.floor(at).astype(np.int64)
-    high, share = np.minimum(low + 1, len(level) - 1), (at - low)[:, None].astype(np.float32)
-    both = np.concatenate([level, voiced[:, None]], 1)
-    near = np.round(at).astype(np.int64)
-    classes = vocoder.pitch_classes(f0[near].reshape(-1, vocoder.steps))
-    stretched = both[low] * (1 - share) + both[high] * share
-    return scipy.ndimage.convolve1d(stretched, SMOOTHING, axis=0, mode="nearest"), classes, lengths
+    high, share = np.minimum(low + 1, count - 1), (at - low)[:, None].astype(np.float32)
+    classes = vocoder.pitch_classes(f0[np.round(at).astype(np.int64)].reshape(-1, vocoder.steps))
+    stretched = level[low] * (1 - share) + level[high] * share
+    both = np.concatenate([stretched, np.repeat(voiced, lengths * steps)[:, None]], 1, dtype=np.float32)
+    return scipy.ndimage.convolve1d(both, SMOOTHING, axis=0, mode="nearest"), classes, lengths
 
 
 def index(folder: Path) -> list[Row]:

@@ -11,8 +11,8 @@ zero; so logarithms are added up before it, those of positive and of negative nu
 4. The third takes their differences, which are the coefficients; the fourth only passes them on.
 5. The last two layers are the inverse MDCT.
 
-But for `GAIN`, all of that is exact within the width of the steps, what `TERMS` leave of the latents, and the ends of
-logarithms.
+But for `GAIN` and `emphasis`, all of that is exact within the width of the steps, what `TERMS` leave of the latents,
+and the ends of logarithms.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _set_features(mimi: Any, space: Space, vocoder: Vocoder) -> None:
     steps, pitches, bands = vocoder.steps, vocoder.pitches, vocoder.bands
     components = slice(1 + pitches, space.dimension)
     size = space.std[components]
-    patterns = space.components * (space.spread / size)[:, None]
+    patterns = space.components * (emphasis(len(size)) * space.spread / size)[:, None]
     # The clock, which is always one, stands for the mean.
     table = np.concatenate([space.centre[None], patterns]).reshape(-1, steps, bands + 1) / space.weights
     weight = np.concatenate([[1.0], size])
@@ -74,6 +74,15 @@ def _set_features(mimi: Any, space: Space, vocoder: Vocoder) -> None:
     row = (bands + 1 + steps) * TERMS
     courses[row, :steps] = 1
     mixes[row, 1 : 1 + pitches] = torch.arange(pitches) - (pitches - 1) / 2
+
+
+def emphasis(components: int) -> Array:
+    """[components] How much larger the decoder makes each than the language model says it.
+
+    What the model cannot guess is missing from what it says, most of all in the smaller components: they vary less than
+    the teacher's by about this, measured on 300 sentences. What is too even is heard less well.
+    """
+    return np.interp(np.arange(components), [0, 10, 20, 50], [1.0, 1.08, 1.15, 1.5])
 
 
 @dataclass

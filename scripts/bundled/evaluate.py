@@ -1,6 +1,6 @@
 """What is heard of held-out sentences: the teacher's reading beside what the exported model says through pockettts.
 
-    python -m bundled.evaluate --model FOLDER --speech DIR --count 100 --takes cli:0.01 torch:0.3 --out evaluation.json
+    python -m bundled.evaluate --model FOLDER --speech DIR --count 100 --takes cli:0.3 torch:0 --out evaluation.json
 
 The model is spoken by engines of the product: cli is the unmodified program, started for every sentence; torch gives
 the same samples sooner, and the real-time factor is measured with it. The voice is exported from voice.wav.
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of the exported model")
     parser.add_argument("--speech", type=Path, help="folder of the teacher's readings")
     parser.add_argument("--count", type=int, default=100, help="sentences, the first ones, which are held out")
-    parser.add_argument("--takes", nargs="+", default=["cli:0.01"], metavar="ENGINE:TEMPERATURE")
+    parser.add_argument("--takes", nargs="+", default=["cli:0.3"], metavar="ENGINE:TEMPERATURE")
     parser.add_argument(
         "--speed", action="store_true", help="measure nothing but the real-time factor of --out again, alone"
     )

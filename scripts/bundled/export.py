@@ -91,7 +91,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the latents, for the voice prompt")
     parser.add_argument("--prompt", type=int, default=15, help="number of the held-out utterance that is the prompt")
     parser.add_argument("--sizes", default="small")
-    parser.add_argument("--temperature", type=float, default=0.01, help="default of the configuration")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
 
@@ -108,7 +107,6 @@ def main() -> None:
     with atomic_path(args.out / "model.safetensors") as temporary:
         safetensors.torch.save_file(weights, temporary)
     space.save(args.out / "space.npz")
-    config["default_temperature"] = args.temperature
     config["weights_path"] = "model.safetensors"
     config["flow_lm"]["lookup_table"]["tokenizer_path"] = "tokenizer.model"
     with atomic_path(args.out / "config.yaml") as temporary:

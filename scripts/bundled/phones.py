@@ -64,6 +64,7 @@ VOWELS: Mapping[str, tuple[str, str, str, str]] = {
 }
 PAUSES = ",.?!"
 START = "^"  # the silence before the first phone
+VOICELESS = "".join(CONSONANTS[name][0] for name in ("P", "T", "K", "F", "TH", "S", "SH", "CH", "HH")) + PAUSES + START
 LONGEST_PIECE = 5  # characters in a piece of the tokenizer, a space before it included
 
 _IPA: dict[str, str] = dict(CONSONANTS.values())

@@ -73,7 +73,6 @@ class Recipe(Section):
     encoder: Encoder
     lm: LanguageModel
     prompt: int
-    temperature: float  # default of the exported model
     evaluation: Evaluation
 
 

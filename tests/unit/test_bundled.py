@@ -18,8 +18,9 @@ from pocket_tts import TTSModel
 from pocket_tts.modules.stateful_module import init_states
 
 from bundled import card, phones
-from bundled.analysis import PARTS, part_lengths, stretch
+from bundled.analysis import PARTS, describe, part_lengths, stretch
 from bundled.architecture import Pointer, Sizes, build_model, configuration
+from bundled.decoder import emphasis
 from bundled.evaluate import export_voice, one_core, runtime
 from bundled.latents import Space
 from bundled.lm import Batch, Course, Speaker, corrupt, fewer_layers
@@ -162,7 +163,8 @@ def test_its_decoder_is_the_vocoder(tmp_path: Path) -> None:
     pitch = np.repeat(random.integers(0, vocoder.pitches, 4), 5)
     latents = space.encode(np.zeros((20, vocoder.steps, vocoder.bands + 1)), pitch)
     latents[:, 9:] = steps
-    wanted = vocoder.synthesise(*space.decode(latents))
+    louder = dataclasses.replace(space, spread=space.spread * emphasis(len(space.spread)))
+    wanted = vocoder.synthesise(*louder.decode(latents))
     raw = torch.zeros(1, 20, model.flow_lm.ldim)
     raw[0, :, : space.dimension] = torch.from_numpy(latents * space.std + space.mean)
     with torch.no_grad():
@@ -235,6 +237,29 @@ def test_phones_fill_whole_parts_and_an_utterance_whole_frames() -> None:
     # Of the silence before all, its last frame.
     assert at[0] >= 5000 / 120 - 16 - 0.5
     assert part_lengths("^ᵗᴱᵗ.", samples + 960, 960).tolist() == [2, 1, 4, 6, 5]
+
+
+class Listener(Vocoder):
+    """Remembers what it was told of voicing, and finds the same pitch wherever there may be one."""
+
+    def analyse(self, audio, voiced):
+        self.__dict__["told"] = voiced
+        return np.zeros((len(voiced), self.bands)), np.where(voiced, 90.0, 0.0)
+
+
+def test_phones_say_where_there_is_a_pitch() -> None:
+    vocoder, samples = Listener(), np.array([2400, 960, 2880, 960, 2400])
+    row = {"phones": "ᵗᴱᵗ.", "ends": np.cumsum(samples).tolist()}
+    described, classes, lengths = describe(np.zeros(samples.sum()), row, vocoder, Rhythm({}))
+    assert vocoder.told.tolist() == np.repeat([False, False, True, False, False], samples // 120).tolist()
+    steps = vocoder.steps // PARTS
+    assert lengths.tolist() == [2, 1, 3, 1, 5]
+    edges = np.cumsum(lengths) * steps
+    assert (described[: edges[1] - 1, -1] == 0).all()
+    assert (described[edges[1] + 1 : edges[2] - 1, -1] == 1).all()
+    assert (described[edges[2] + 1 :, -1] == 0).all()
+    pitch = (vocoder.slowest + classes) * vocoder.sample_rate / vocoder.frame
+    assert (abs(pitch - vocoder.pitch_target) <= 12.5).all()
 
 
 def test_phones_are_as_long_as_usual_among_their_neighbours() -> None:

@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = make_project(tmp_path_factory.mktemp("training") / "project")
     shutil.copy(ROOT / "inputs/book.txt", project.root / "inputs/book.txt")
     with pytest.MonkeyPatch.context() as patch:
-        if not importlib.util.find_spec("pyworld"):
+        if not importlib.util.find_spec("pyworld"):  # nor librosa: they come together
             patch.setenv("PYTHONPATH", str(ROOT / "tests/unit/fakes"))
         project.build(f"{TRAINED}/model/config.yaml", f"{TRAINED}/curves.png")
         if EVALUATED:
