@@ -128,12 +128,10 @@ def _transformer(width: int, layers: int, feed_forward: int, context: int, outsi
 
 def build_model(config: dict[str, Any]) -> Any:
     """Upstream's model with random weights. `config` must name a tokenizer that exists."""
-    import pocket_tts.modules.rope
     from pocket_tts.models.mimi import build_mimi
     from pocket_tts.models.tts_model import TTSModel, stamp_state_names
     from pocket_tts.utils.config import Config
 
-    pocket_tts.modules.rope.apply_rope = fast_rope
     parsed = Config(**config)
     model = TTSModel._from_pydantic_config(parsed, 0.3, 1, None, 0.0, origin=None)
     width = (parsed.flow_lm.transformer.d_model, parsed.mimi.inner_dim)
@@ -182,10 +180,17 @@ class Pointer:
         return np.concatenate([code, place, counts], 1).astype(np.float32)
 
 
+def use_fast_rope() -> None:
+    """For programs that train: upstream's models turn by `fast_rope` from now on, all over this process."""
+    import pocket_tts.modules.rope
+
+    pocket_tts.modules.rope.apply_rope = fast_rope
+
+
 def fast_rope(
     q: torch.Tensor, k: torch.Tensor, offset: int | torch.Tensor = 0, max_period: float = 10_000
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Upstream's rotary embedding as one complex product: the same numbers, a third of the time in training."""
+    """Upstream's rotary embedding as one complex product: the same numbers but for last bits, a third of the time."""
     half = q.shape[-1] // 2
     frequencies = torch.exp(torch.arange(half) * (-np.log(max_period) * 2 / q.shape[-1]))
     angle = (torch.arange(q.shape[1]) + offset)[:, None, None] * frequencies

@@ -15,7 +15,7 @@ import sentencepiece
 import torch
 from torch import nn
 
-from bundled.architecture import Sizes, build_model, configuration, exported_weights
+from bundled.architecture import Sizes, build_model, configuration, exported_weights, use_fast_rope
 from bundled.common import Array, write_summary
 from bundled.latents import Space, index
 from bundled.training import Parts, Schedule, add_flags, processor, seed_everything, train
@@ -49,6 +49,7 @@ def main() -> None:
     args = parser.parse_args()
 
     seed_everything(args.seed)
+    use_fast_rope()
     vocoder, space = Vocoder(), Space.load(args.space)
     # The codec is trained without the latents that only the language model uses.
     sizes = dataclasses.replace(Sizes.named(args.sizes), pointer=0)

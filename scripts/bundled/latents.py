@@ -27,8 +27,7 @@ from bundled import analysis
 from bundled.common import Array, atomic_path
 from bundled.vocoder import Vocoder
 
-# Of the codec in all. With the language model's own a multiple of 16: with 161, processes differed in the last bit.
-LATENTS = 135
+LATENTS = 135  # of the codec in all
 VOICING_WEIGHT = 3.0  # a wrong voicing is heard more than a wrong level
 PITCH_STD = 0.35
 

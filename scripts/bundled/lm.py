@@ -23,7 +23,15 @@ from torch.nn import functional as F
 
 from bundled import phones
 from bundled.analysis import PARTS
-from bundled.architecture import Pointer, Sizes, build_model, configuration, exported_weights, set_statistics
+from bundled.architecture import (
+    Pointer,
+    Sizes,
+    build_model,
+    configuration,
+    exported_weights,
+    set_statistics,
+    use_fast_rope,
+)
 from bundled.common import Array, write_summary
 from bundled.latents import Space, index
 from bundled.training import Parts, Schedule, add_flags, processor, seed_everything, together, train
@@ -400,6 +408,7 @@ def main() -> None:
     args = parser.parse_args()
 
     seed_everything(args.seed)
+    use_fast_rope()
     vocoder, space, sizes = Vocoder(), Space.load(args.space), Sizes.named(args.sizes)
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(args.tokenizer))
     model = build_model(configuration(sizes, tokenizer.vocab_size(), str(args.tokenizer), None, vocoder))

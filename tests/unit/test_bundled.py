@@ -15,11 +15,12 @@ import sentencepiece
 import torch
 import yaml
 from pocket_tts import TTSModel
+from pocket_tts.modules import rope
 from pocket_tts.modules.stateful_module import init_states
 
 from bundled import card, phones
 from bundled.analysis import PARTS, describe, part_lengths, stretch
-from bundled.architecture import Pointer, Sizes, build_model, configuration
+from bundled.architecture import Pointer, Sizes, build_model, configuration, fast_rope
 from bundled.decoder import emphasis
 from bundled.evaluate import export_voice, one_core, runtime
 from bundled.latents import Space
@@ -195,11 +196,23 @@ def test_a_model_of_fewer_layers_begins_without_those_behind_the_first() -> None
     assert fewer_layers(weights, 6) == weights
 
 
-def test_the_language_model_is_trained_where_it_is() -> None:
+def test_a_model_that_is_built_leaves_upstream_as_it_was() -> None:
+    """What training turns by is faster, and other in its last bits; who only exports or listens must not have it."""
+    sizes, upstreams = Sizes.named("smoke"), rope.apply_rope
+    tokenizer = sentencepiece.SentencePieceProcessor(str(MODEL / "tokenizer.model"))
+    build_model(configuration(sizes, tokenizer.vocab_size(), str(MODEL / "tokenizer.model"), None, Vocoder()))
+    assert rope.apply_rope is upstreams
+    q, k = torch.randn(2, 1, 5, 2, 8)
+    for ours, theirs in zip(fast_rope(q, k, 3), upstreams(q, k, 3), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_the_language_model_is_trained_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of a step is made on the processor when the model is elsewhere; "meta" stands for a GPU."""
     sizes, tokenizer = Sizes.named("smoke"), sentencepiece.SentencePieceProcessor(str(MODEL / "tokenizer.model"))
     config = configuration(sizes, tokenizer.vocab_size(), str(MODEL / "tokenizer.model"), None, Vocoder())
     codes = Pointer.of(tokenizer.vocab_size(), sizes.pointer).tokens[0]
+    monkeypatch.setattr(rope, "apply_rope", fast_rope)  # as a training has it
     speaker = Speaker(build_model(config).flow_lm, phones.pieces(tokenizer), codes).to("meta")
     latents, prompts = (torch.zeros(2, frames, sizes.latent + sizes.pointer) for frames in (20, 5))
     numbers, lengths = torch.zeros(2, 20, dtype=torch.int64), torch.tensor([17, 10])
@@ -289,11 +302,6 @@ def test_the_course_of_an_utterance() -> None:
     assert course.left.tolist() == [0, 2, 0, 2, 0]
     with pytest.raises(ValueError, match="4 lengths for 5 phones"):
         Course.of(["ᶞᵊ", "ᶜ", "."], np.array([1, 1, 1, 1]))
-
-
-def test_the_latents_are_as_many_as_give_the_same_bits_in_every_process() -> None:
-    sizes = Sizes.named("small")
-    assert (sizes.latent + sizes.pointer) % 16 == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores one has")
