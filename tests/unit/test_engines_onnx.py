@@ -4,8 +4,9 @@ import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,8 +18,8 @@ from onnx_models import bundled_export
 from safetensors.numpy import load_file, save_file
 
 from pockettts.config import SynthConfig
-from pockettts.engines import open_engine
-from pockettts.engines.onnx import GROUP, GROUPS, OnnxEngine, frame_noise, group_sizes, max_frames, to_int16
+from pockettts.engines import onnx, open_engine
+from pockettts.engines.onnx import GROUP, GROUPS, OnnxEngine, Room, frame_noise, group_sizes, max_frames, to_int16
 from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
 from pockettts.engines.warm import TorchEngine
 from pockettts.errors import (
@@ -170,6 +171,29 @@ def test_threads_change_nothing(engine: OnnxEngine) -> None:
         again = list(pool.map(lambda text: engine.synthesize(text, 7), (SHORT, OTHER) * 3))
     for index, samples in enumerate(again):
         np.testing.assert_array_equal(samples, first[index % 2])
+
+
+def test_who_is_slow_to_wake_has_the_answer_to_what_it_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two lanes step together; one steps again, alone, before the other's thread has run."""
+    outputs = [SimpleNamespace(name=name, shape=(2, 1)) for name in ("conditioning", "eos_logit")]
+    session = SimpleNamespace(get_outputs=lambda: outputs)
+    room = Room(SimpleNamespace(step_states=(), conditioning_dim=1, latent_dim=1), session, 2)
+    steps = count(1)
+
+    def run(_: object) -> None:
+        room._results["conditioning"][...] = room._sequence[:, 0] + 100 * next(steps)
+
+    session.run_with_iobinding = run
+    assert [room.enter(), room.enter()] == [0, 1]
+    monkeypatch.setattr(onnx, "PATIENCE", 60)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(room.step, 1, np.float32(2))
+        while room._waiting != {1}:
+            pass
+        monkeypatch.setattr(onnx, "PATIENCE", 0)
+        with room._turn:
+            assert [room.step(0, np.float32(latent))[0].item() for latent in (1, 3)] == [101, 203]
+        assert slow.result()[0].item() == 102
 
 
 def test_a_stream_that_stands_still_stops_nobody(engine: OnnxEngine) -> None:

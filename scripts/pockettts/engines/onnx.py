@@ -263,6 +263,7 @@ class Room:
         self._rows = np.zeros((), np.int32)
         sizes = {item.name: item.shape[1] for item in session.get_outputs()[:2]}
         self._results = {name: np.zeros((lanes, size), np.float32) for name, size in sizes.items()}
+        self._answers: dict[int, tuple[Float32, float]] = {}
         self._step: Any = None
         self._turn = threading.Condition()
         self._taken: set[int] = set()
@@ -329,14 +330,17 @@ class Room:
                         self._turn.wait(left)
             finally:
                 self._waiting.discard(lane)
-            return self._results["conditioning"][lane : lane + 1].copy(), float(self._results["eos_logit"][lane, 0])
+            return self._answers.pop(lane)
 
     def _step_all(self) -> None:
         np.copyto(self._last_row, self._used)
         self._rows[...] = self._used.max() + 1
         self._session.run_with_iobinding(self._step)
+        # Kept for each: whoever is slow to wake must not find what another step left here.
         for lane in self._waiting:
             self._used[lane] += 1
+            condition = self._results["conditioning"][lane : lane + 1].copy()
+            self._answers[lane] = condition, float(self._results["eos_logit"][lane, 0])
         self._waiting.clear()
         self._turn.notify_all()
 
