@@ -196,32 +196,39 @@ def test_a_model_of_fewer_layers_begins_without_those_behind_the_first() -> None
     assert fewer_layers(weights, 6) == weights
 
 
-def test_a_model_that_is_built_leaves_upstream_as_it_was() -> None:
+SMOKE = Sizes.named("smoke")
+
+
+def toy(tokenizer: sentencepiece.SentencePieceProcessor) -> TTSModel:
+    """A model of the sizes that tests train."""
+    return build_model(configuration(SMOKE, tokenizer.vocab_size(), str(MODEL / "tokenizer.model"), None, Vocoder()))
+
+
+def test_a_model_that_is_built_leaves_upstream_as_it_was(tokenizer: sentencepiece.SentencePieceProcessor) -> None:
     """What training turns by is faster, and other in its last bits; who only exports or listens must not have it."""
-    sizes, upstreams = Sizes.named("smoke"), rope.apply_rope
-    tokenizer = sentencepiece.SentencePieceProcessor(str(MODEL / "tokenizer.model"))
-    build_model(configuration(sizes, tokenizer.vocab_size(), str(MODEL / "tokenizer.model"), None, Vocoder()))
+    upstreams = rope.apply_rope
+    toy(tokenizer)
     assert rope.apply_rope is upstreams
     q, k = torch.randn(2, 1, 5, 2, 8)
     for ours, theirs in zip(fast_rope(q, k, 3), upstreams(q, k, 3), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
 
 
-def test_the_language_model_is_trained_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_language_model_is_trained_where_it_is(
+    tokenizer: sentencepiece.SentencePieceProcessor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing of a step is made on the processor when the model is elsewhere; "meta" stands for a GPU."""
-    sizes, tokenizer = Sizes.named("smoke"), sentencepiece.SentencePieceProcessor(str(MODEL / "tokenizer.model"))
-    config = configuration(sizes, tokenizer.vocab_size(), str(MODEL / "tokenizer.model"), None, Vocoder())
-    codes = Pointer.of(tokenizer.vocab_size(), sizes.pointer).tokens[0]
+    codes = Pointer.of(tokenizer.vocab_size(), SMOKE.pointer).tokens[0]
     monkeypatch.setattr(rope, "apply_rope", fast_rope)  # as a training has it
-    speaker = Speaker(build_model(config).flow_lm, phones.pieces(tokenizer), codes).to("meta")
-    latents, prompts = (torch.zeros(2, frames, sizes.latent + sizes.pointer) for frames in (20, 5))
+    speaker = Speaker(toy(tokenizer).flow_lm, phones.pieces(tokenizer), codes).to("meta")
+    latents, prompts = (torch.zeros(2, frames, SMOKE.latent + SMOKE.pointer) for frames in (20, 5))
     numbers, lengths = torch.zeros(2, 20, dtype=torch.int64), torch.tensor([17, 10])
     named = torch.zeros(2, 20, PARTS, dtype=torch.int64)
     batch = Batch(numbers, lengths, latents, lengths, prompts, numbers, named).to(torch.device("meta"))
     with torch.device("meta"):
         samples = speaker.sample(speaker.hidden(batch, corrupt(batch.latents, 0.4, 0.1)), 2)
     assert samples.is_meta
-    assert samples.shape == (2, 2, 20, sizes.latent + sizes.pointer)
+    assert samples.shape == (2, 2, 20, SMOKE.latent + SMOKE.pointer)
 
 
 # --- the rules of its training ------------------------------------------------------------------------------------

@@ -189,7 +189,7 @@ def test_who_is_slow_to_wake_has_the_answer_to_what_it_asked(monkeypatch: pytest
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(room.step, 1, np.float32(2))
         while room._waiting != {1}:
-            pass
+            assert not slow.done(), slow
         monkeypatch.setattr(onnx, "PATIENCE", 0)
         with room._turn:
             assert [room.step(0, np.float32(latent))[0].item() for latent in (1, 3)] == [101, 203]
