@@ -198,22 +198,27 @@ rule bundled_evaluation:
     input:
         f"{TRAINING}/model/config.yaml",
         f"{TRAINING}/model/model.safetensors",
-        f"{TRAINING}/model/tokenizer.model",
         f"{TRAINING}/model/voice.wav",
+        sentences=f"{TRAINING}/sentences.txt",
+        tokenizer=f"{TRAINING}/model/tokenizer.model",
     output:
         f"{TRAINING}/evaluation.json",
     log:
         f"{TRAINING}/logs/evaluation.log",
     conda:
         "../envs/pockettts.yaml"
+    threads: of_recipe(lambda r: r.processes)
     params:
         model=training_folder("model"),
-        speech=training_folder("speech"),
+        voice=of_recipe(lambda r: recipes.located(r.speech.voice)),
+        length_scale=of_recipe(lambda r: r.speech.length_scale),
+        read=of_recipe(lambda r: r.speech.sentences),
         sentences=of_recipe(lambda r: r.evaluation.sentences),
         takes=of_recipe(lambda r: " ".join(r.evaluation.takes)),
     shell:
-        f"{STAGE}.evaluate --model {{params.model:q}} --speech {{params.speech:q}} --count {{params.sentences}}"
-        " --takes {params.takes} --out {output:q} 2>&1 | tee {log:q}"
+        f"{STAGE}.evaluate --model {{params.model:q}} --out {{output:q}} listen --sentences {{input.sentences:q}}"
+        " --read {params.read} --count {params.sentences} --tokenizer {input.tokenizer:q} --voice {params.voice:q}"
+        " --length-scale {params.length_scale} --takes {params.takes} --processes {threads} 2>&1 | tee {log:q}"
 
 
 rule bundled_curves:

@@ -29,7 +29,7 @@ class Sizes:
     encoder_width: int = 96
     encoder_layers: int = 2
     lm_width: int = 160
-    lm_layers: int = 5
+    lm_layers: int = 4
     lm_heads: int = 4
     lm_feed_forward: int = 640
     flow_width: int = 160

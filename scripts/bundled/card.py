@@ -29,7 +29,7 @@ def table(evaluation: dict[str, Any]) -> str:
     ]
     for result in evaluation["model"]:
         name = f"the model, temperature {result['temperature']:g}, engine {result['engine']}"
-        lines.append(_row(name, result, f"{result['ended']:.0%}"))
+        lines.append(_row(name, result, f"{result['ended']:.1%}"))
     return (
         "\n".join(lines)
         + f"\n\nOn {evaluation['sentences']} sentences that were not trained on. A second of sound takes"

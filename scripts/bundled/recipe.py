@@ -54,7 +54,7 @@ class LanguageModel(Section):
 
 
 class Evaluation(Section):
-    """How much is listened to."""
+    """How many sentences are listened to, which nobody has read before."""
 
     sentences: int
     takes: tuple[str, ...]  # engine and temperature, as in cli:0.3

@@ -96,6 +96,16 @@ class Teacher:
         return normalise(sound.astype(np.float64)), np.minimum(ends, len(sound))
 
 
+def reader(voice: str, length_scale: float) -> Reader:
+    """The Piper voice at that path, with its .json beside it; or what stands in for one where the path is `TONES`."""
+    return Tones() if voice == TONES else Teacher(Path(voice), length_scale)
+
+
+def to_int16(audio: NDArray[np.float64]) -> NDArray[np.int16]:
+    """Samples as they are kept."""
+    return (audio * 32767).astype("<i2")
+
+
 def normalise(audio: NDArray[np.float64], rms: float = 0.1, floor_db: float = 40.0) -> NDArray[np.float64]:
     """Brings the level of the loud frames to `rms`; the teacher's sentences differ by a few dB."""
     frame = SAMPLE_RATE // 50
@@ -104,6 +114,12 @@ def normalise(audio: NDArray[np.float64], rms: float = 0.1, floor_db: float = 40
     active = power[power > power.max() * 10 ** (-floor_db / 10)]
     audio = audio * (rms / math.sqrt(float(active.mean())))
     return audio / max(1.0, float(np.abs(audio).max()) / 0.99)
+
+
+def add_voice_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags that say who reads, and how slowly."""
+    parser.add_argument("--voice", required=True, help=f"a Piper voice, with its .json beside it; or {TONES!r}")
+    parser.add_argument("--length-scale", type=float, default=1.0)
 
 
 def index(folder: Path) -> list[Row]:
@@ -121,12 +137,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sentences", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
-    parser.add_argument(
-        "--voice", type=Path, required=True, help=f"a Piper voice, with its .json beside it; or {TONES!r}"
-    )
+    add_voice_flags(parser)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=4000)
-    parser.add_argument("--length-scale", type=float, default=1.0)
     parser.add_argument("--summary", type=Path)
     args = parser.parse_args()
 
@@ -140,12 +153,12 @@ def main() -> None:
     with open(audio_path, "r+b") as audio_file:
         audio_file.truncate(end * 2)
     (args.out / "speech.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
-    teacher: Reader = Tones() if str(args.voice) == TONES else Teacher(args.voice, args.length_scale)
+    teacher = reader(args.voice, args.length_scale)
     with open(audio_path, "ab") as audio_file, open(args.out / "speech.jsonl", "a", encoding="utf-8") as table:
         for number, text in enumerate(lines[len(rows) :], len(rows) + 1):
             spoken = phones.spoken(tokenizer, text)
             audio, ends = teacher.read(spoken)
-            audio_file.write((audio * 32767).astype("<i2").tobytes())
+            audio_file.write(to_int16(audio).tobytes())
             audio_file.flush()  # before the line that promises it
             row = {"text": text, "phones": spoken, "start": end, "samples": len(audio), "ends": ends.tolist()}
             table.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -34,10 +34,10 @@ class Vocoder:
     bands: int = 40
     top_hz: float = 8_000.0
     floor: float = 1e-5  # power below which nothing is heard
-    slowest: int = 7  # periods a frame: 87.5 Hz ...
-    pitches: int = 8  # ... in steps of 12.5 Hz to 175 Hz
+    slowest: int = 6  # periods a frame: 75 Hz ...
+    pitches: int = 8  # ... in steps of 12.5 Hz to 162.5 Hz
     pitch_centre: float = 90.0  # Hz, the teacher's, who creaks ...
-    pitch_target: float = 120.0  # ... and what becomes of it
+    pitch_target: float = 107.5  # ... and what becomes of it
     pitch_range: float = 0.7  # exponent on the teacher's intonation
     noise_from_hz: float = 4500.0  # voiced sounds are noisy above this
     dispersion: float = 0.002  # seconds by which a pulse's lowest frequencies come late ...

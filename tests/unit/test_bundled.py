@@ -22,7 +22,7 @@ from bundled import card, phones
 from bundled.analysis import PARTS, describe, part_lengths, stretch
 from bundled.architecture import Pointer, Sizes, build_model, configuration, fast_rope
 from bundled.decoder import emphasis
-from bundled.evaluate import export_voice, one_core, runtime
+from bundled.evaluate import Heard, export_voice, figures, one_core, runtime, side_by_side, unread
 from bundled.latents import Space
 from bundled.lm import Batch, Course, Speaker, corrupt, fewer_layers
 from bundled.rhythm import EXAMPLES, Rhythm
@@ -186,12 +186,12 @@ def test_latents_are_moved_from_one_space_to_another() -> None:
         assert np.allclose(here @ space.change(new), there, atol=1e-3)
 
 
-def test_a_model_of_fewer_layers_begins_without_those_behind_the_first() -> None:
+def test_a_model_of_fewer_layers_begins_without_those_before_the_last() -> None:
     weights = {f"transformer.layers.{n}.norm1.weight": torch.full((2,), n) for n in range(6)} | {
         "bos_emb": torch.ones(1)
     }
     fewer = fewer_layers(weights, 4)
-    assert [int(fewer[f"transformer.layers.{n}.norm1.weight"][0]) for n in range(4)] == [0, 3, 4, 5]
+    assert [int(fewer[f"transformer.layers.{n}.norm1.weight"][0]) for n in range(4)] == [0, 1, 2, 5]
     assert len(fewer) == 5
     assert fewer_layers(weights, 6) == weights
 
@@ -312,6 +312,34 @@ def test_the_course_of_an_utterance() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores one has")
+def test_what_is_listened_to_was_never_read(tmp_path: Path) -> None:
+    sentences = tmp_path / "sentences.txt"
+    sentences.write_text("".join(f"Sentence {n}.\n" for n in range(10)))
+    assert unread(sentences, 3, read=7) == ["Sentence 7.", "Sentence 8.", "Sentence 9."]
+    with pytest.raises(SystemExit, match="10 sentences, and 8 of them were read for training: 3 more"):
+        unread(sentences, 3, read=8)
+
+
+def in_capitals(texts: list[str]) -> list[Heard]:
+    """Hears badly."""
+    return [Heard(text, text.upper(), 2.0, None, ended=True) for text in texts]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_several_listeners_keep_the_order(processes: int) -> None:
+    texts = [f"sentence {n}" for n in range(5)]
+    assert [one.text for one in side_by_side(in_capitals, texts, processes)] == texts
+
+
+def test_figures_are_those_of_all_recordings_together() -> None:
+    heard = [
+        Heard("One two three four.", "one two three", 1.0, 2.0, ended=True),
+        Heard("Five!", "five", 0.5, 3.0, ended=True),
+    ]
+    assert figures(heard) == {"word_error_rate": 0.2, "characters_a_second": 16.0, "dnsmos": 2.5}
+    assert figures([dataclasses.replace(one, dnsmos=None) for one in heard])["dnsmos"] is None
+
+
 def test_what_is_measured_on_one_core_has_one() -> None:
     before = os.sched_getaffinity(0)
     with one_core(), ThreadPoolExecutor(1) as another:
