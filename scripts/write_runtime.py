@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pockettts import book, files, models
+from pockettts import book, models
 from pockettts.errors import exit_with_sentence
 
 
@@ -15,8 +15,7 @@ def main() -> None:
     args = parser.parse_args()
     entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model)
     models.write_runtime(entry, models.read_download(entry, args.out.parent), args.out)
-    lock = args.out.with_name("lock.json")
-    files.write_json(args.out.with_suffix(".json"), {"lock": files.sha256_file(lock)})
+    models.mark_runtime(args.out)
 
 
 if __name__ == "__main__":

@@ -686,6 +686,11 @@ def write_runtime(entry: ModelEntry, downloaded: Downloaded, path: Path) -> None
     write_text(path, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
 
 
+def mark_runtime(path: Path) -> None:
+    """Write beside runtime.yaml which lock.json there it was made of: an output of the same rule."""
+    write_json(path.with_suffix(".json"), {"lock": sha256_file(path.with_name("lock.json"))})
+
+
 # --- generating the manifest --------------------------------------------------------------------------------------
 
 _MODEL_LICENCE = "CC-BY-4.0"  # of both kyutai repositories, by their model cards

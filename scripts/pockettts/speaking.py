@@ -79,7 +79,7 @@ def make_ready(config: BookConfig, results: Path = book.RESULTS) -> Ready:
 
 
 def ready_model(entry: models.ModelEntry, folder: Path, *, allow_ungated: bool = False) -> models.Lock:
-    """Have a model in `folder` as the manifest names it: files, lock.json and runtime.yaml. Returns the lock."""
+    """Have a model in `folder` as the manifest names it: files, lock.json, runtime.yaml and .json. Returns the lock."""
     runtime = folder / "runtime.yaml"
     try:
         lock = _trusted_lock(entry, models.read_download(entry, folder), folder)
@@ -87,9 +87,11 @@ def ready_model(entry: models.ModelEntry, folder: Path, *, allow_ungated: bool =
         downloaded = models.download_model(entry, folder, allow_ungated=allow_ungated, committed_lock=book.MODEL_LOCK)
         lock = models.lock_model(entry, folder, book.MODEL_LOCK)
         models.write_runtime(entry, downloaded, runtime)
+        models.mark_runtime(runtime)
         return lock
     if not runtime.exists():
         models.write_runtime(entry, models.read_download(entry, folder), runtime)
+        models.mark_runtime(runtime)
     book.refresh_runtime(entry, folder)
     return lock
 

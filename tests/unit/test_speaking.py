@@ -22,7 +22,7 @@ from projects import Singer, copy_of_ready, ready_project
 from pockettts import book, takes
 from pockettts.config import BookConfig, SynthConfig, TextConfig
 from pockettts.errors import ChecksumError, ManuscriptError, TakeRejected, UsageError, VoiceError
-from pockettts.speaking import chunks_of, chunks_of_file, make_ready, speak, with_seed
+from pockettts.speaking import chunks_of, chunks_of_file, make_ready, ready_model, speak, with_seed
 
 CONFIG = BookConfig(engine="torch")
 
@@ -46,6 +46,20 @@ def test_what_is_ready_is_not_made_again(project: Path, monkeypatch: pytest.Monk
     assert yaml.safe_load(ready.runtime.read_text())["weights_path"].startswith(str(project)), "the project has moved"
     assert ready.voice.is_file()
     assert ready.bundle is None
+
+
+@pytest.mark.parametrize("missing", ["all of it", "runtime.yaml"])
+def test_a_model_that_is_made_ready_is_one_of_the_workflow(project: Path, missing: str) -> None:
+    """Every output of the rules of models is there, and says the same, or a book would make them again."""
+    folder = Path("results/models/bundled")
+    before = {path.name: path.read_text() for path in folder.glob("*.*")}
+    for path in list(folder.glob("runtime.*")) if missing == "runtime.yaml" else list(folder.glob("*.*")):
+        path.unlink()
+    ready_model(book.open_setup(CONFIG).model, folder)
+    assert {"download.json", "lock.json", "runtime.json", "runtime.yaml"} <= set(before)
+    for name in ("lock.json", "runtime.json"):
+        assert (folder / name).read_text() == before[name], name
+    assert yaml.safe_load((folder / "runtime.yaml").read_text())["weights_path"].startswith(str(project))
 
 
 @pytest.mark.parametrize("damage", ["recording", "voice", "sidecar"])
