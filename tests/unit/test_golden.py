@@ -1,0 +1,54 @@
+"""The shipped book's takes keep their names and their sound: a change of either speaks every book again."""
+
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+KEYS = {
+    "cli": "56d8c40cb573cdc93981dbeaa1ed73b0ec5009c37375596417db12f8b471192e",
+    "torch": "56d8c40cb573cdc93981dbeaa1ed73b0ec5009c37375596417db12f8b471192e",
+    "onnx": "a4102479c83c531dafef3dafb8fb46f2f0c57b6beb53d1c0640e63b23c634c2a",
+}
+# Matrix products have the same bytes on processors of one family only, so there is a figure for each that was measured.
+SOUND = {"GenuineIntel 6 85": "be7bc172c51944a270f6cf9d21d0b4c6510dd29d6133c54eb47a2ac82e729e49"}
+
+
+def plan(folder: Path, engine: str) -> dict:
+    command = [sys.executable, "scripts/plan_book.py", "book", "--settings", json.dumps({"engine": engine})]
+    for name in ("manuscript", "chunks", "plan"):
+        command += [f"--{name}", folder / f"{name}.json"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return json.loads((folder / "chunks.json").read_text())
+
+
+@pytest.mark.skipif("+cu" in torch.__version__, reason="a take's key holds the build of torch")
+@pytest.mark.parametrize("engine", KEYS)
+def test_the_shipped_book_keeps_its_keys(tmp_path: Path, engine: str) -> None:
+    keys = [chunk["key"] for chunk in plan(tmp_path, engine)["chunks"]]
+    assert len(keys) == 204
+    assert hashlib.sha256("\n".join(keys).encode()).hexdigest() == KEYS[engine]
+
+
+def processor() -> str:
+    """Vendor, family and model of the processor, as Linux names them."""
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return platform.machine()
+    rows = (line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+    facts = {name.strip(): value.strip() for name, value in rows}
+    return " ".join(facts.get(name, "?") for name in ("vendor_id", "cpu family", "model"))
+
+
+@pytest.mark.skipif(processor() not in SOUND, reason=f"no figure was taken on {processor()}")
+def test_a_take_keeps_its_samples(tmp_path: Path) -> None:
+    out = tmp_path / "take.wav"
+    command = [Path(sys.executable).parent / "pockettts", "synth", "--engine", "torch", "--seed", "7", "--out", out]
+    subprocess.run([*command, "--text", "The road was white and dry."], cwd=ROOT, check=True)
+    assert hashlib.sha256(out.read_bytes()).hexdigest() == SOUND[processor()]
