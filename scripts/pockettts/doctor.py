@@ -20,9 +20,9 @@ from typing import Any, Literal
 
 from pockettts import book, models, voices
 from pockettts.config import BookConfig
+from pockettts.config.server import parse_address
 from pockettts.engines.cli import option_list
 from pockettts.errors import PocketTTSError
-from pockettts.server.settings import parse_address
 from pockettts.upstream import TookTooLong, child_environment, find_command, last_error_line, run
 
 Status = Literal["pass", "warn", "fail"]

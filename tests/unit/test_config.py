@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 import yaml
 
-from pockettts.config import BookConfig, default_yaml, differences, parse
+from pockettts.config import BookConfig, differences, parse
+from pockettts.config.document import default_yaml
 from pockettts.errors import ConfigError
 
 
 def test_the_printed_file_gives_the_defaults() -> None:
     assert parse(yaml.safe_load(default_yaml())) == BookConfig()
+
+
+def test_every_key_has_a_comment() -> None:
+    """A section has its comment on the line above, a value on its own line."""
+    lines = default_yaml().splitlines()
+    keys = [number for number, line in enumerate(lines) if re.match(r" *\w+:", line)]
+    assert len(keys) > 90
+    bare = [lines[number] for number in keys if "  # " not in lines[number] and "# " not in lines[number - 1]]
+    assert not bare
 
 
 @pytest.mark.parametrize(

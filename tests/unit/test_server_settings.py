@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pockettts.config.server import Address, ServerConfig, parse_address, settings_table
+from pockettts.config.sources import SHORT, load_settings
 from pockettts.errors import ConfigError
-from pockettts.server.settings import Address, ServerSettings, parse_address, settings_table
-from pockettts.settings import SHORT, load_settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "SERVER.md"
 
@@ -40,7 +40,7 @@ def test_what_is_no_address(text: str) -> None:
 
 
 def test_a_text_of_the_greatest_length_fits_into_a_body_however_it_is_escaped() -> None:
-    settings = ServerSettings(max_text_bytes=1_000)
+    settings = ServerConfig(max_text_bytes=1_000)
     assert settings.max_body_bytes > len('{"text": ""}') + 1_000 * len("\\u0001")
 
 
@@ -63,7 +63,7 @@ def test_a_wrong_setting_gets_a_sentence(values: dict, words: str, tmp_path: Pat
 def test_every_short_name_is_a_setting() -> None:
     names = [key.removeprefix("server.") for key in SHORT.values() if key.startswith("server.")]
     assert len(names) > 10
-    assert set(names) <= set(ServerSettings.model_fields)
+    assert set(names) <= set(ServerConfig.model_fields)
 
 
 def test_the_docs_have_the_table_of_the_settings() -> None:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pockettts.config import BookConfig
+from pockettts.config.sources import SHORT, Settings, effective, load_settings, variable
 from pockettts.errors import ConfigError
-from pockettts.settings import SHORT, Settings, effective, load_settings, variable
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,8 @@ import subprocess
 import yaml
 from conftest import BIN, ROOT
 
-from pockettts.config import BookConfig, default_yaml, parse
+from pockettts.config import BookConfig, parse
+from pockettts.config.document import default_yaml
 
 
 def test_config_yaml_holds_every_key_with_its_default() -> None:

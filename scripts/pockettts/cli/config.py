@@ -24,7 +24,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Print every setting: its value, where that came from (a flag, the environment, a file), and its variable."""
-    from pockettts.settings import effective, variable
+    from pockettts.config.sources import effective, variable
 
     rows = [row for row in effective(read_settings_anywhere(context)) if not changed or row[2] != "default"]
     if as_json:

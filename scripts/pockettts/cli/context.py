@@ -16,7 +16,7 @@ from pockettts import log
 from pockettts.errors import UsageError
 
 if TYPE_CHECKING:
-    from pockettts.settings import Settings
+    from pockettts.config.sources import Settings
 
 MARKS = ("models/manifest.json", "voices/manifest.json")
 
@@ -56,7 +56,7 @@ def read_settings(context: typer.Context, root: Path | None, **flags: Any) -> Se
     That is --config, else config.yaml of `root`. Messages go to stderr from the level that the settings say. Raises
     `ConfigError`.
     """
-    from pockettts.settings import load_settings
+    from pockettts.config.sources import load_settings
 
     invocation: Invocation = context.obj
     file = invocation.config

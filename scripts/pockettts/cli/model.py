@@ -11,8 +11,8 @@ from pockettts.cli.context import in_project
 from pockettts.cli.output import print_json, print_table, yes
 
 if TYPE_CHECKING:
+    from pockettts.config.sources import Settings
     from pockettts.models import Lock, ModelEntry
-    from pockettts.settings import Settings
 
 Model = Annotated[
     str | None, typer.Argument(help="An id of `pockettts model list`.", show_default="model of the configuration")

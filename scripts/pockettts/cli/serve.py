@@ -95,7 +95,7 @@ def health(
     ready: Annotated[bool, typer.Option("--ready", help="Ask whether it can speak, not only whether it runs.")] = False,
 ) -> None:
     """Ask a server whether it is well: prints ok, or ends with 1."""
-    from pockettts.server.settings import parse_address
+    from pockettts.config.server import parse_address
 
     settings = read_settings_anywhere(context)
     try:

@@ -18,7 +18,7 @@ from pockettts.errors import UsageError
 
 if TYPE_CHECKING:
     from pockettts.config import AudioConfig
-    from pockettts.settings import Settings
+    from pockettts.config.sources import Settings
     from pockettts.text.chunks import Chunk
 
 STDOUT = Path("-")
@@ -97,7 +97,7 @@ def synth(
 
 def pairs(arguments: Sequence[str]) -> dict[str, Any]:
     """Return `KEY=VALUE` arguments as a mapping; numbers and true or false are what they look like."""
-    from pockettts.settings import plain_value
+    from pockettts.config.sources import plain_value
 
     values = {}
     for argument in arguments:

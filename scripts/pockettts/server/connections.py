@@ -13,16 +13,16 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from pockettts.config.server import ServerConfig
 from pockettts.server.metrics import Metrics
 from pockettts.server.record import turn_away
 from pockettts.server.replies import Problem, error_body
-from pockettts.server.settings import ServerSettings
 
 SEND_BUFFER = 64 * 1024
 """Bytes that the system keeps of an answer. It would take megabytes, and say for minutes not that a client reads."""
 
 
-def limited_protocol(settings: ServerSettings, metrics: Metrics) -> type[H11Protocol]:
+def limited_protocol(settings: ServerConfig, metrics: Metrics) -> type[H11Protocol]:
     """Return the class that uvicorn is to make of every connection."""
 
     class LimitedProtocol(H11Protocol):

@@ -8,7 +8,7 @@ import sys
 import structlog
 from structlog.typing import Processor
 
-from pockettts.server.settings import LogFormat
+from pockettts.config.server import LogFormat
 
 
 def configure(level: str = "info", form: LogFormat = "auto") -> None:

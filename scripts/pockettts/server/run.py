@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 
 from pockettts import __version__
 from pockettts.config import BookConfig, differences
+from pockettts.config.server import MIN_TOKEN, Address, ServerConfig, parse_address
 from pockettts.errors import ConfigError, EnvironmentNotReady
 from pockettts.models import read_lock
 from pockettts.server.app import build_app, metrics_app
@@ -30,7 +31,6 @@ from pockettts.server.connections import limited_protocol
 from pockettts.server.metrics import Metrics
 from pockettts.server.pool import Limits, Pool
 from pockettts.server.service import Service, offered_voices
-from pockettts.server.settings import MIN_TOKEN, Address, ServerSettings, parse_address
 from pockettts.voices import Voice, load_voices
 
 log = structlog.get_logger("pockettts.server")
@@ -55,7 +55,7 @@ def bind(address: Address, option: str = "--listen") -> socket.socket:
         raise EnvironmentNotReady(f"The server cannot listen at {address}: {reason} ({option}).") from None
 
 
-def with_token(settings: ServerSettings) -> ServerSettings:
+def with_token(settings: ServerConfig) -> ServerConfig:
     """Return the settings with the token of `token_file`, if there is one. Raises `ConfigError`."""
     if settings.token_file is None:
         return settings
@@ -71,7 +71,7 @@ def with_token(settings: ServerSettings) -> ServerSettings:
     return settings.model_copy(update={"token": SecretStr(token)})
 
 
-def serve(settings: ServerSettings, config: BookConfig) -> int:
+def serve(settings: ServerConfig, config: BookConfig) -> int:
     """Make ready what is needed, serve until a signal comes, and return the exit code.
 
     0 when all requests were done, 1 when some were stopped. Raises `EnvironmentNotReady` for a port in use, and the
@@ -101,7 +101,7 @@ class Child:
 
 
 async def run(
-    settings: ServerSettings,
+    settings: ServerConfig,
     config: BookConfig,
     voices: Mapping[str, Voice],
     child: Child,
@@ -136,7 +136,7 @@ async def run(
     return 1 if unfinished else 0
 
 
-def open_pool(settings: ServerSettings, config: BookConfig, child: Child, metrics: Metrics) -> Pool:
+def open_pool(settings: ServerConfig, config: BookConfig, child: Child, metrics: Metrics) -> Pool:
     """Begin to start the workers."""
     limits = Limits(
         workers=settings.workers,
@@ -176,7 +176,7 @@ class _Server(uvicorn.Server):
             task.cancel()
 
 
-def _uvicorn(app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> _Server:
+def _uvicorn(app: ASGIApp, settings: ServerConfig, metrics: Metrics) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
@@ -213,7 +213,7 @@ def _signals(servers: Sequence[uvicorn.Server]) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _announce(settings: ServerSettings, config: BookConfig, listener: socket.socket) -> None:
+def _announce(settings: ServerConfig, config: BookConfig, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     address = Address(host, port)
     log.info(

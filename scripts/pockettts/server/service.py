@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from pockettts.config import BookConfig
+from pockettts.config.server import ServerConfig
 from pockettts.errors import VoiceError
 from pockettts.models import Lock, ModelEntry
 from pockettts.server.audio import MEDIA_TYPES, Encoder, Format, encode, open_encoder
@@ -18,7 +19,6 @@ from pockettts.server.metrics import Metrics
 from pockettts.server.pool import Job, Pool
 from pockettts.server.record import fail, record_of
 from pockettts.server.replies import Problem
-from pockettts.server.settings import ServerSettings
 from pockettts.voices import Recording, Voice, check_licence, voice_pin
 
 
@@ -41,7 +41,7 @@ def offered_voices(known: Mapping[str, Voice], model: ModelEntry, lock: Lock, co
 class Service:
     """A server's parts, as the routes need them."""
 
-    settings: ServerSettings
+    settings: ServerConfig
     config: BookConfig
     voices: Mapping[str, Voice]
     pool: Pool

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pockettts.config import BookConfig
+from pockettts.config.server import ServerConfig, parse_address
 from pockettts.errors import exit_with_sentence
 from pockettts.server import logs
 from pockettts.server.run import Child, bind, run, with_token
-from pockettts.server.settings import ServerSettings, parse_address
 from pockettts.voices import load_voices
 
 WORKER = (sys.executable, str(Path(__file__).with_name("server_worker.py")))
@@ -21,7 +21,7 @@ VOICES = {"bundled": VOICE, "other": replace(VOICE, id="other", commercial=False
 def main() -> int:
     values = json.loads(sys.argv[1])
     start = values.pop("start", {})
-    settings = with_token(ServerSettings(**values))
+    settings = with_token(ServerConfig(**values))
     logs.configure("debug", "json")
     listener = bind(parse_address(settings.listen))
     for_metrics = bind(parse_address(settings.metrics_addr)) if settings.metrics_addr else None

@@ -1,4 +1,4 @@
-"""The settings of the server and their limits: the section `server` of the settings, with no need of its packages."""
+"""The section `server` of the settings. Needs no package of the extra `server`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LogFormat = Literal["auto", "json", "console"]
 
 
 class Address(NamedTuple):
-    """Where to listen, or whom to ask."""
+    """Where to listen, or where a server listens."""
 
     host: str
     port: int
@@ -53,7 +53,7 @@ def _checked(text: str) -> str:
 AddressText = Annotated[str, AfterValidator(_checked)]
 
 
-class ServerSettings(Section):
+class ServerConfig(Section):
     """The HTTP server (`pockettts serve`)."""
 
     listen: AddressText = Field("127.0.0.1:8080", description="HOST:PORT; other machines reach it only if this says so")
@@ -63,9 +63,9 @@ class ServerSettings(Section):
     request_timeout: Seconds = Field(60, description="seconds for a request, waiting included")
     shutdown_timeout: Seconds = Field(30, description="seconds that running requests get after SIGTERM")
     metrics_addr: AddressText | None = Field(None, description="HOST:PORT for /metrics; null: the main port")
-    max_connections: int = Field(256, ge=1, le=100_000, description="open connections; more are turned away")
+    max_connections: int = Field(256, ge=1, le=100_000, description="open connections; more are rejected")
     header_timeout: Seconds = Field(10, description="seconds for a client to send its headers")
-    body_timeout: Seconds = Field(10, description="seconds for a client to send its body, or to read on in an answer")
+    body_timeout: Seconds = Field(10, description="seconds for a client to send its body, or to read more of a reply")
     worker_memory_mb: int = Field(4096, ge=64, description="a worker that holds more is replaced after its request")
     start_timeout: Seconds = Field(300, description="seconds for a worker to load its model")
     token: SecretStr | None = Field(None, min_length=MIN_TOKEN, description="clients must send it as a bearer token")
@@ -83,7 +83,7 @@ class ServerSettings(Section):
 def settings_table() -> str:
     """Return all settings as a table in Markdown: what docs/SERVER.md holds."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
-    for name, field in ServerSettings.model_fields.items():
+    for name, field in ServerConfig.model_fields.items():
         default = json.dumps(field.default).strip('"')
         lines.append(f"| `{name}` | `{default}` | {field.description} |")
     return "\n".join(lines)

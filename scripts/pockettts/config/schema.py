@@ -1,13 +1,11 @@
 """The one model of the settings: what config.yaml may hold, its defaults and its limits.
 
-Everything above takes the section it needs; nobody else knows a default. Unknown keys are refused with the name of
-the nearest known one.
+An unknown key is an error that names the nearest known one.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -33,7 +31,7 @@ AnySection = TypeVar("AnySection", bound=Section)
 
 
 class NormalizeConfig(Section):
-    """Which normalising rules are on. English has them all; other languages use numbers and symbols only."""
+    """Which normalizing rules are on. English has them all; other languages use numbers and symbols only."""
 
     numbers: bool = Field(True, description="cardinals: 1,234 -> one thousand two hundred thirty-four")
     ordinals: bool = Field(True, description="1st, 22nd")
@@ -47,13 +45,13 @@ class NormalizeConfig(Section):
     roman: bool = Field(True, description="roman numerals in headings and after names of kings")
     abbreviations: bool = Field(True, description="Mr., Dr., St., etc.")
     initials: bool = Field(True, description="J. R. R., U.S., p.m.")
-    urls: bool = Field(True, description="addresses of the web and of e-mail")
+    urls: bool = Field(True, description="web and e-mail addresses")
     symbols: bool = Field(True, description="&, @, +, =, degrees, fractions")
     capitals: bool = Field(True, description="words in capitals for emphasis, and headings in capitals")
 
 
 class PauseConfig(Section):
-    """Silence after a chunk, in seconds, by the border that ends it. Within a chunk the model makes its own."""
+    """Silence after a chunk, in seconds, by the border that ends it. Within a chunk the model decides."""
 
     clause: Seconds = Field(0.1, description="where an over-long sentence was cut")
     sentence: Seconds = Field(0.3, description="between sentences of a paragraph")
@@ -74,13 +72,13 @@ class TextConfig(Section):
 
 
 class CheckConfig(Section):
-    """When a take is accepted. A check set to null is off. Characters are letters and digits.
+    """When a take is accepted. A check that is null is off. Characters are letters and digits.
 
     Measured: English at 120 to 230 words a minute is 7 to 22 characters a second in chunks of 40 and more.
     """
 
-    min_chars_per_second: float | None = Field(6.0, gt=0, description="slower is refused: babble or repetition")
-    max_chars_per_second: float | None = Field(24.0, gt=0, description="faster is refused: words are missing")
+    min_chars_per_second: float | None = Field(6.0, gt=0, description="a slower take is rejected: babble or repetition")
+    max_chars_per_second: float | None = Field(24.0, gt=0, description="a faster take is rejected: words are missing")
     slack_seconds: float = Field(1.5, ge=0, description="a take may be longer by this, so that single words pass")
     min_level_dbfs: float | None = Field(-50.0, le=0, description="RMS below this is silence")
     max_clipped: float | None = Field(0.001, ge=0, le=1, description="share of samples at full scale")
@@ -91,21 +89,31 @@ class CheckConfig(Section):
 
 
 class SynthConfig(Section):
-    """How chunks are spoken. What is null is left to the model's own configuration."""
+    """How chunks are spoken. Where a value is null, the model's own configuration decides."""
 
-    temperature: float | None = Field(None, ge=0, le=2)
-    decode_steps: int | None = Field(None, ge=1, le=64)
-    noise_clamp: float | None = Field(None, gt=0)
-    eos_threshold: float | None = None
-    frames_after_eos: int | None = Field(None, ge=0, le=100)
-    quantize: bool = Field(False, description="torch.ao int8; the audio differs, so its takes are others")
-    precision: Literal["fp32", "int8"] = Field("fp32", description="engine onnx; the takes of int8 are others")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="another number gives another reading of the whole book")
+    temperature: float | None = Field(None, ge=0, le=2, description="how much chance there is in the voice; 0: none")
+    decode_steps: int | None = Field(None, ge=1, le=64, description="steps of the flow network per frame of 80 ms")
+    noise_clamp: float | None = Field(None, gt=0, description="largest magnitude of the noise that a frame starts from")
+    eos_threshold: float | None = Field(None, description="above it the model has reached the end of its text")
+    frames_after_eos: int | None = Field(
+        None, ge=0, le=100, description="frames that are still spoken after the end of the text"
+    )
+    quantize: bool = Field(
+        False, description="torch.ao int8 (engines cli and torch); changes the audio, so takes are not shared"
+    )
+    precision: Literal["fp32", "int8"] = Field(
+        "fp32", description="of engine onnx; int8 changes the audio, so takes are not shared"
+    )
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, description="a different number gives a different reading of the whole book"
+    )
     attempts: int = Field(3, ge=1, le=20, description="seeds tried before a chunk has failed")
-    allow_failed: bool = Field(False, description="use the best refused take and name it in the report")
+    allow_failed: bool = Field(False, description="use the best rejected take and name it in the report")
     timeout_seconds: float = Field(600, gt=0, description="for one chunk")
-    batch_chunks: int = Field(32, ge=1, le=1024, description="about how many chunks a job of a warm engine makes")
-    executable: Path | None = Field(None, description="another pocket-tts than the one of this environment")
+    batch_chunks: int = Field(
+        32, ge=1, le=1024, description="about how many chunks a job of engine torch or onnx speaks"
+    )
+    executable: Path | None = Field(None, description="a pocket-tts to use instead of the one in this environment")
     tts_args: dict[str, str | int | float | bool] = Field(
         {}, description="further flags of `pocket-tts generate`, without the dashes (engine cli)"
     )
@@ -113,10 +121,12 @@ class SynthConfig(Section):
 
 
 class QaConfig(Section):
-    """The check of takes by ear: Whisper listens, and a take that does not say its text is refused. Extra `asr`."""
+    """The check of takes by speech recognition: Whisper must find the words of the text in a take. Extra `asr`."""
 
-    asr: Literal["off", "sample", "all"] = Field("off", description="which takes are heard")
-    share: float = Field(0.1, gt=0, le=1, description="of the takes, for sample; which ones follows from their names")
+    asr: Literal["off", "sample", "all"] = Field("off", description="which takes are checked: off, sample or all")
+    share: float = Field(
+        0.1, gt=0, le=1, description="fraction that is checked when asr is sample; chosen by content key"
+    )
     tolerance: float = Field(
         0.03, ge=0, le=1, description="share of the text's words that may be missing, repeated or invented"
     )
@@ -134,22 +144,22 @@ class QaConfig(Section):
 class TrimConfig(Section):
     """Silence at both ends of a take is cut back to `keep_ms`."""
 
-    threshold_dbfs: float = Field(-50.0, lt=0)
-    keep_ms: Milliseconds = 40
+    threshold_dbfs: float = Field(-50.0, lt=0, description="quieter than this is silence")
+    keep_ms: Milliseconds = Field(40, description="how much silence stays at each end")
 
 
 class FadeConfig(Section):
-    """Raised-cosine ramps."""
+    """Raised-cosine fades, in milliseconds."""
 
-    in_ms: Milliseconds = 5
-    out_ms: Milliseconds = 10
+    in_ms: Milliseconds = Field(5, description="at the start")
+    out_ms: Milliseconds = Field(10, description="at the end")
 
 
 class LoudnessConfig(Section):
     """Two passes: measure, then one gain, then a true-peak limiter. The defaults meet ACX."""
 
-    target_lufs: float = Field(-19.0, ge=-40, le=-5)
-    true_peak_dbtp: float = Field(-3.2, ge=-20, le=0)
+    target_lufs: float = Field(-19.0, ge=-40, le=-5, description="integrated loudness of the whole book")
+    true_peak_dbtp: float = Field(-3.2, ge=-20, le=0, description="highest true peak")
 
 
 class AudioConfig(Section):
@@ -170,7 +180,7 @@ class HubConfig(Section):
     """What may be fetched."""
 
     allow_ungated: bool = Field(
-        False, description="if the hub refuses the gated repository, take the ungated one (no voice cloning)"
+        False, description="where the hub refuses the gated repository, use the ungated one (no voice cloning)"
     )
 
 
@@ -179,13 +189,13 @@ BenchEngine = Literal[BookEngine, "onnx-fp32-x2"]
 
 
 class BenchConfig(Section):
-    """What `make bench` measures; it touches no book. What is null is left to the profile."""
+    """What `make bench` measures; it touches no book. Where a value is null, the profile decides."""
 
     profile: Literal["quick", "full"] = Field("full", description="quick: two minutes; full: for published figures")
     engines: tuple[BenchEngine, ...] | None = Field(
         None, description="cli, torch, torch-int8, onnx-fp32(-x2), onnx-int8"
     )
-    peers: bool | None = Field(None, description="programs of others, where they are installed")
+    peers: bool | None = Field(None, description="third-party engines, where they are installed")
     models: tuple[str, ...] | None = Field(
         None, description="ids of models/manifest.json; random-ID: of its size, with random weights"
     )
@@ -193,19 +203,21 @@ class BenchConfig(Section):
     text_chars: tuple[Annotated[int, Field(ge=10, le=110)], ...] | None = Field(None, description="lengths of text")
     runs: int | None = Field(None, ge=1, le=100, description="rounds of warm engines")
     cold_runs: int | None = Field(None, ge=1, le=100, description="cold starts")
-    book_engines: tuple[BookEngine, ...] | None = Field(None, description="engines that make whole books")
+    book_engines: tuple[BookEngine, ...] | None = Field(None, description="engines that build whole books")
     book_chunks: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
-        None, description="lengths of books; the first is made with each number of jobs"
+        None, description="lengths of books; the first is built with each number of jobs"
     )
     jobs: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(None, description="snakemake's -j for books")
-    baseline: Path | None = Field(None, description="a report.json of before, to compare with")
-    tolerance: float = Field(0.1, ge=0, description="slower than the baseline by more than this share is told")
+    baseline: Path | None = Field(None, description="an earlier report.json to compare with")
+    tolerance: float = Field(
+        0.1, ge=0, description="the report names rows that are slower than the baseline by more than this fraction"
+    )
 
 
 class BookConfig(Section):
     """The whole of config.yaml."""
 
-    book: str = Field("book", description="what `snakemake` builds when no target is named")
+    book: str = Field("book", description="the book that `snakemake` builds when no target is named")
     model: str = Field("bundled", description="an id of models/manifest.json")
     voice: str = Field("bundled", description="an id of voices/manifest.json")
     language: str | None = Field(None, description="of the text; null: the model's own")
@@ -262,32 +274,3 @@ def validate(model: type[AnySection], values: Mapping[str, Any], source: str) ->
 def differences(config: BookConfig) -> dict[str, Any]:
     """Return what differs from the defaults, as plain JSON values: `parse` makes the same configuration of it."""
     return config.model_dump(mode="json", exclude_defaults=True)
-
-
-HEADER = """\
-# The one file to edit. Every key is here with its default: `python -m pockettts.config` prints this file.
-# A book of its own settings: put what differs into a file and add `--configfile mine.yaml` to the snakemake command.
-"""
-
-
-def _yaml_lines(section: BaseModel, indent: str) -> list[str]:
-    lines = []
-    for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
-        if isinstance(value, Section):
-            purpose = (type(value).__doc__ or "").splitlines()[0]
-            lines += ["", f"{indent}# {purpose}", f"{indent}{name}:", *_yaml_lines(value, indent + "  ")]
-            continue
-        plain = json.dumps(list(value) if isinstance(value, tuple) else value, default=str)
-        comment = f"  # {field.description}" if field.description else ""
-        lines.append(f"{indent}{name}: {plain.strip(chr(34))}{comment}")
-    return lines
-
-
-def default_yaml() -> str:
-    """Return config.yaml: every key with its default and its meaning."""
-    return HEADER + "\n".join(_yaml_lines(BookConfig(), "")) + "\n"
-
-
-if __name__ == "__main__":
-    print(default_yaml(), end="")

@@ -1,4 +1,4 @@
-"""All settings of the command line and the server, and where each came from: above `config`, whose sections it has.
+"""All settings of the command line and the server, and where each value came from.
 
     flags > POCKETTTS_* > a file (config.yaml of the workflow, or any YAML, TOML or JSON) > defaults
 
@@ -16,19 +16,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from pockettts.config import BookConfig, Section, validate
+from pockettts.config.server import ServerConfig
 from pockettts.errors import ConfigError
-from pockettts.server.settings import ServerSettings
 
 PREFIX = "POCKETTTS_"
 NO_SETTINGS = {
     "POCKETTTS_CONFIG": "--config",
     "POCKETTTS_PROJECT": "--project",
-    "POCKETTTS_PARENT": "what the driver of pocket-tts is told",
+    "POCKETTTS_PARENT": "the process that started pocket-tts",
 }
-"""Variables with the prefix that are no key."""
+"""Variables with the prefix that are not settings."""
 
 SHORT = {
     "seed": "synth.seed",
@@ -59,17 +59,19 @@ SHORT = {
 """Short names of keys, for flags and variables. A key of the first level, such as `voice`, is its own."""
 
 
-class LogSettings(Section):
-    """What the programs say."""
+class LogConfig(Section):
+    """Messages on stderr."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least important messages shown"
+    )
 
 
 class Settings(BookConfig):
-    """What config.yaml may hold, and what concerns the command line only."""
+    """What config.yaml may hold, with the settings of the command line and the server."""
 
-    log: LogSettings = LogSettings()
-    server: ServerSettings = ServerSettings()
+    log: LogConfig = LogConfig()
+    server: ServerConfig = ServerConfig()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -104,13 +106,13 @@ def _layers(
     if file is not None:
         yield f"file {file}", read_file(file)
     for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in NO_SETTINGS):
-        yield f"environment {name}", _of_variable(name, environ[name])
+        yield f"environment {name}", _from_variable(name, environ[name])
     for name, value in flags.items():
         if value is not None:
             yield f"flag --{name}", _nested(SHORT.get(name, name), value)
 
 
-def _of_variable(name: str, text: str) -> dict[str, Any]:
+def _from_variable(name: str, text: str) -> dict[str, Any]:
     short = name.removeprefix(PREFIX).lower()
     key = SHORT.get(short.replace("_", "-")) or short.replace("__", ".")
     if key.split(".")[0] not in Settings.model_fields:
@@ -149,8 +151,8 @@ def read_file(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
     except (ValueError, yaml.YAMLError) as error:
-        told = " ".join(str(error).split())
-        raise ConfigError(f"The configuration file {path} is not valid {path.suffix[1:].upper()}: {told}.") from None
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"The configuration file {path} is not valid {path.suffix[1:].upper()}: {reason}.") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
