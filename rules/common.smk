@@ -27,6 +27,7 @@ from pockettts import models, takes
 from pockettts.bench import contenders, environment, matrix, subjects
 from pockettts.bench.report import PLOTS
 from pockettts.errors import PocketTTSError
+from pockettts.values import short_digest
 
 
 wildcard_constraints:
@@ -89,7 +90,7 @@ def model_file(name):
 @in_a_sentence
 def committed_lock(wildcards):
     """What models/lock.json says of a model: a lock that is changed by hand is compared anew."""
-    return books.digest(books.committed_lock(wildcards.model))
+    return short_digest(books.committed_lock(wildcards.model))
 
 
 @in_a_sentence

@@ -23,7 +23,7 @@ rule plan_book:
             "model", "voice", "language", "engine", "text", "synth", "qa"
         ),
         plan=lambda wildcards: open_book(wildcards.book).plan.digest,
-        recipe=lambda wildcards: books.digest(setup().recipe.as_dict()),
+        recipe=lambda wildcards: short_digest(setup().recipe.as_dict()),
     shell:
         "python scripts/plan_book.py {wildcards.book:q} --settings {params.settings:q}"
         " --manuscript {output.manuscript:q} --chunks {output.chunks:q} --plan {output.plan:q} 2>&1 | tee {log:q}"

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pockettts import ear, files, models, takes
+from pockettts import ear, files, takes
 from pockettts.config import BookConfig, TextConfig
 from pockettts.errors import ManuscriptError, ModelError
 from pockettts.models import (
@@ -29,8 +29,8 @@ from pockettts.models import (
     write_runtime,
 )
 from pockettts.takes import Recipe, content_key, make_recipe
-from pockettts.text.normalize import language_code
 from pockettts.text.plan import BookPlan, plan_book
+from pockettts.values import language_code, short_digest
 from pockettts.voices import Voice, check_licence, load_voices, resolve_voice, voice_pin
 
 log = logging.getLogger(__name__)
@@ -44,11 +44,6 @@ MODEL_LOCK = Path("models/lock.json")
 VOICE_MANIFEST = Path("voices/manifest.json")
 REPAIRS = "repairs.json"
 SUFFIXES = (".txt", ".md")
-
-
-def digest(value: Any) -> str:
-    """Return 16 hex characters of the sha256 of a value's canonical JSON."""
-    return models.digest(value)[:16]
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,7 @@ class Setup:
         values = [synth[name] for name in ("attempts", "allow_failed", "checks")]
         if self.config.qa.asr != "off":
             values += [self.config.qa.model_dump(mode="json"), language_code(self.language)]
-        return digest(values)[:8]
+        return short_digest(values)[:8]
 
 
 def open_setup(config: BookConfig) -> Setup:
@@ -121,7 +116,7 @@ class Book:
 
     def playlist(self) -> str:
         """Return a digest of what is heard when: keys and pauses, in order."""
-        return digest([(key, chunk.pause) for key, chunk in zip(self.keys, self.plan.chunks, strict=True)])
+        return short_digest([(key, chunk.pause) for key, chunk in zip(self.keys, self.plan.chunks, strict=True)])
 
 
 def find_source(name: str) -> Path:
@@ -148,7 +143,7 @@ def make_batches(keys: Sequence[str], size: int, judging: str = "") -> dict[str,
 
     def close() -> None:
         if current:
-            name = current[0] if len(current) == 1 else digest(current)
+            name = current[0] if len(current) == 1 else short_digest(current)
             batches[f"{name}-{judging}" if judging else name] = tuple(current)
             current.clear()
 
@@ -172,7 +167,7 @@ def open_book(name: str, setup: Setup) -> Book:
 
 def plan_document(book: Book, setup: Setup) -> dict[str, Any]:
     """Return results/{book}/plan.json: small, and other whenever something else is to be heard."""
-    return {"playlist": book.playlist(), "recipe": digest(setup.recipe.as_dict()), "chunks": len(book.keys)}
+    return {"playlist": book.playlist(), "recipe": short_digest(setup.recipe.as_dict()), "chunks": len(book.keys)}
 
 
 def chunks_document(book: Book, setup: Setup) -> dict[str, Any]:

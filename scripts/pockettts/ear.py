@@ -22,14 +22,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pockettts.audio.wav import RATE
 from pockettts.config import NormalizeConfig, QaConfig
-from pockettts.engines.cli import quoted
 from pockettts.errors import ConfigError, EnvironmentNotReady
 from pockettts.text.mapped import Mapped, word_set
-from pockettts.text.normalize import language_code, normalize
-
-Int16 = npt.NDArray[np.int16]
+from pockettts.text.normalize import normalize
+from pockettts.values import RATE, Int16, language_code, quoted
 
 MEMORY_MB = 300
 _PACKAGES = ("faster_whisper", "rapidfuzz")

@@ -16,7 +16,6 @@ import difflib
 import hashlib
 import importlib.metadata
 import importlib.util
-import json
 import logging
 import os
 import re
@@ -37,6 +36,7 @@ from pockettts.errors import (
     exit_with_sentence,
 )
 from pockettts.files import read_json, sha256_file, write_json, write_text
+from pockettts.values import digest
 
 log = logging.getLogger(__name__)
 
@@ -149,12 +149,6 @@ class Lock:
     def digest(self) -> str:
         """32 hex characters of the sha256 of lock.json's content."""
         return digest(self.as_dict())
-
-
-def digest(value: Any) -> str:
-    """32 hex characters of the sha256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def blob_sha1(path: Path) -> str:

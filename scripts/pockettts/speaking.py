@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from pockettts import book, files, models, voices
 from pockettts.audio.dsp import seconds_to_samples
@@ -30,10 +29,10 @@ from pockettts.onnx.bundle import Precision
 from pockettts.takes import Take, TakeStore, content_key, in_lanes, make_take
 from pockettts.text.chunks import Chunk, chunk_manuscript
 from pockettts.text.manuscript import Manuscript, manuscript_from_bytes, parse_manuscript, read_manuscript
+from pockettts.values import Int16, digest
 
 log = logging.getLogger(__name__)
 
-Int16 = npt.NDArray[np.int16]
 
 RECORDING = Path("voices/bundled.wav")
 """A sound to make a voice of, when an exported model is compared with the model."""
@@ -112,7 +111,7 @@ def _trusted_lock(entry: models.ModelEntry, downloaded: models.Downloaded, folde
         stale = not item.file.is_file() or item.file.stat().st_size != known.get("bytes")
         if stale or item.file.stat().st_mtime_ns > written or committed.get(key, known) != known:
             raise ModelError(f"{item.file} has changed since {path} was written.")
-    if lock.config != models.digest(models.model_config(entry)):
+    if lock.config != digest(models.model_config(entry)):
         raise ModelError(f"The configuration of {entry.id} has changed since {path} was written.")
     return lock
 

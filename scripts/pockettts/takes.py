@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import logging
 import math
@@ -26,23 +25,21 @@ import numpy as np
 import numpy.typing as npt
 
 from pockettts import files
-from pockettts.audio.wav import RATE, decode_wav, write_wav
+from pockettts.audio.wav import decode_wav, write_wav
 from pockettts.config import CheckConfig, SynthConfig
 from pockettts.ear import Ear, Heard
 from pockettts.engines import Engine, onnx, warm
-from pockettts.engines.cli import check_tts_args, quoted
+from pockettts.engines.cli import check_tts_args
 from pockettts.engines.pieces import PIECES_VERSION
 from pockettts.errors import AudioError, EngineError, EngineFailed, EngineTimeout, NoEndOfSpeech, TakeRejected
 from pockettts.upstream import find_command
+from pockettts.values import FULL_SCALE, RATE, Int16, canonical_json, digest, quoted, sha256_text
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-Int16 = npt.NDArray[np.int16]
-
 FORMAT = 1
-_FULL_SCALE = 32_767
 _END_SECONDS = 0.04
 _WINDOW = RATE // 50
 
@@ -63,7 +60,7 @@ class Recipe:
     @cached_property
     def canonical(self) -> str:
         """The one JSON text of these values."""
-        return _canonical(self.as_dict())
+        return canonical_json(self.as_dict(), escaped=True)
 
 
 def make_recipe(engine: str, synth: SynthConfig, *, model: Mapping[str, Any], voice: Mapping[str, Any]) -> Recipe:
@@ -103,20 +100,16 @@ def make_recipe(engine: str, synth: SynthConfig, *, model: Mapping[str, Any], vo
     )
 
 
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-
 def content_key(text: str, recipe: Recipe) -> str:
     """Return the name of the take that speaks `text` by `recipe`: 32 hex characters of a sha256."""
     # The canonical JSON of {"recipe": ..., "text": ...}; a book has thousands of texts and one recipe.
-    document = f'{{"recipe":{recipe.canonical},"text":{_canonical(text)}}}'
-    return hashlib.sha256(document.encode()).hexdigest()[:32]
+    document = f'{{"recipe":{recipe.canonical},"text":{canonical_json(text, escaped=True)}}}'
+    return sha256_text(document)[:32]
 
 
 def seed_for(key: str, attempt: int) -> int:
     """Return the seed of an attempt (from 0) at a take, below 2**31."""
-    return int(hashlib.sha256(_canonical([key, attempt]).encode()).hexdigest()[:8], 16) >> 1
+    return int(digest([key, attempt])[:8], 16) >> 1
 
 
 # --- acceptance ---------------------------------------------------------------------------------------------------
@@ -146,7 +139,7 @@ def measure_take(samples: Int16) -> Quality:
 
     Sound is a window of 20 ms that is at most 40 dB below the loudest one; a gap is a run of others between sounds.
     """
-    values = samples.astype(np.float64) / (_FULL_SCALE + 1)
+    values = samples.astype(np.float64) / FULL_SCALE
     windows = len(values) // _WINDOW
     powers = np.square(values[: windows * _WINDOW]).reshape(windows, _WINDOW).mean(axis=1)
     loud = np.flatnonzero(powers > (powers.max(initial=0.0) * 1e-4))
@@ -154,7 +147,7 @@ def measure_take(samples: Int16) -> Quality:
     return Quality(
         seconds=round(int(loud[-1] - loud[0] + 1) * _WINDOW / RATE, 2) if len(loud) else 0.0,
         level_dbfs=_dbfs(values),
-        clipped=round(float(np.mean(np.abs(samples.astype(np.int32)) >= _FULL_SCALE)), 6) if len(samples) else 0.0,
+        clipped=round(float(np.mean(np.abs(samples.astype(np.int32)) >= FULL_SCALE - 1)), 6) if len(samples) else 0.0,
         gap_seconds=round(gap * _WINDOW / RATE, 3),
         end_dbfs=_dbfs(values[-int(_END_SECONDS * RATE) :]),
     )

@@ -8,12 +8,12 @@ import soundfile
 from audio_signals import RATE, noise, speech
 
 from pockettts.audio import master
-from pockettts.audio.dsp import to_int16
 from pockettts.audio.master import master_book
 from pockettts.audio.measure import measure
 from pockettts.audio.wav import WavWriter, read_wav, write_wav
 from pockettts.config import AudioConfig, FadeConfig, LoudnessConfig
 from pockettts.errors import AudioError
+from pockettts.values import round_to_int16
 
 
 def book(seed=0, peak=0.3):
@@ -158,7 +158,7 @@ def test_pauses_stay_digital_silence(tmp_path):
 
 
 def test_a_word_of_a_tenth_of_a_second(tmp_path):
-    mastered(tmp_path, to_int16(0.05 * np.sin(np.arange(2400))), AudioConfig(book_chain=("loudness",)))
+    mastered(tmp_path, round_to_int16(0.05 * np.sin(np.arange(2400))), AudioConfig(book_chain=("loudness",)))
     assert measure(tmp_path / "book.wav").lufs == pytest.approx(-19, abs=0.5)
 
 

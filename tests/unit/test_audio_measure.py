@@ -7,10 +7,11 @@ import pytest
 from audio_signals import RATE, noise, speech, tone
 from scipy import signal
 
-from pockettts.audio.dsp import to_float, to_int16
+from pockettts.audio.dsp import to_float
 from pockettts.audio.measure import COLUMNS, LoudnessMeter, k_weighting, measure
 from pockettts.audio.wav import WavWriter, write_wav
 from pockettts.errors import AudioError
+from pockettts.values import round_to_int16
 
 
 def lufs(values, block=65_536):
@@ -96,7 +97,7 @@ def test_loudness_of_silence_and_of_next_to_nothing():
 
 
 def test_figures_of_a_sine(tmp_path):
-    found = measured(tmp_path, to_int16(tone(1000, 3, -10)))
+    found = measured(tmp_path, round_to_int16(tone(1000, 3, -10)))
     assert found.samples == 72_000
     assert found.duration == 3
     assert found.sample_peak_dbfs == pytest.approx(-10, abs=0.01)
@@ -148,7 +149,9 @@ def test_an_empty_file_can_be_measured(tmp_path):
     ],
 )
 def test_acx_verdicts(tmp_path, signal_db, pause_db, passed):
-    found = measured(tmp_path, np.concatenate([to_int16(tone(500, 40, signal_db + 3.01)), noise(24_000, pause_db)]))
+    found = measured(
+        tmp_path, np.concatenate([round_to_int16(tone(500, 40, signal_db + 3.01)), noise(24_000, pause_db)])
+    )
     assert [verdict.passed for verdict in found.acx()] == passed
     assert [verdict.name for verdict in found.acx()] == ["RMS level", "Peak", "Noise floor"]
     assert found.figures()["acx"] is all(passed)
@@ -156,13 +159,15 @@ def test_acx_verdicts(tmp_path, signal_db, pause_db, passed):
 
 def test_acx_peak_is_judged_between_samples(tmp_path):
     values = np.concatenate([tone(6000, 1, -1, np.pi / 4), np.zeros(24_000)])
-    found = measured(tmp_path, to_int16(values))
+    found = measured(tmp_path, round_to_int16(values))
     assert found.sample_peak_dbfs < -3 < found.true_peak_dbtp
     assert not found.acx()[1].passed
 
 
 def test_outline_shows_where_the_sound_is(tmp_path):
-    samples = np.concatenate([np.zeros(240_000, np.int16), to_int16(tone(500, 10, -6)), np.zeros(240_000, np.int16)])
+    samples = np.concatenate(
+        [np.zeros(240_000, np.int16), round_to_int16(tone(500, 10, -6)), np.zeros(240_000, np.int16)]
+    )
     outline = measured(tmp_path, samples).outline
     assert len(outline.seconds) == len(outline.low) == len(outline.rms) == len(outline.loudness) == COLUMNS
     inside = (outline.seconds > 10) & (outline.seconds < 20)

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from pockettts.config import SynthConfig
 from pockettts.engines import onnx, open_engine
-from pockettts.engines.onnx import GROUP, GROUPS, OnnxEngine, Room, frame_noise, group_sizes, max_frames, to_int16
+from pockettts.engines.onnx import GROUP, GROUPS, OnnxEngine, Room, frame_noise, group_sizes, max_frames
 from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
 from pockettts.engines.warm import TorchEngine
 from pockettts.errors import (
@@ -31,6 +31,7 @@ from pockettts.errors import (
     UsageError,
     VoiceError,
 )
+from pockettts.values import truncate_to_int16
 
 FRAME = 1920
 SHORT = "The road was white and dry, and he was not tired."
@@ -122,7 +123,7 @@ def test_samples_are_rounded_as_pocket_tts_does(values: list[float]) -> None:
     import torch
 
     audio = np.asarray(values, np.float32)
-    assert to_int16(audio).tolist() == (torch.from_numpy(audio).clamp(-1, 1) * 32767).short().tolist()
+    assert truncate_to_int16(audio).tolist() == (torch.from_numpy(audio).clamp(-1, 1) * 32767).short().tolist()
 
 
 # --- against PyTorch

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from pockettts.config import NormalizeConfig
 from pockettts.text.mapped import Mapped
-from pockettts.text.normalize import cardinal, language_code, normalize, ordinal, year
+from pockettts.text.normalize import cardinal, normalize, ordinal, year
+from pockettts.values import language_code
 
 ON = NormalizeConfig()
 

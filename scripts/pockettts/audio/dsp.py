@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, signal
 
-from pockettts.audio.wav import RATE, Int16
+from pockettts.values import FULL_SCALE, RATE, Int16
 
 Float = npt.NDArray[np.float64]
 Blocks = Iterator[Float]
 
-FULL_SCALE = 32_768.0
 SILENCE = float("-inf")
 
 _TRIM_WINDOW = RATE // 100
@@ -47,17 +46,8 @@ def gain_to_db(gain: float) -> float:
 
 
 def to_float(samples: Int16) -> Float:
-    """int16 to float64 in [-1, 1)."""
+    """int16 to float64 in [-1, 1). The inverse of `values.round_to_int16`."""
     return samples / FULL_SCALE
-
-
-def to_int16(samples: Float) -> Int16:
-    """float64 to int16, to nearest (ties to even), clipped at full scale. The inverse of `to_float`.
-
-    No dither: takes are 16-bit already, steps that do not touch a sample must not change it, and pauses must stay
-    digital silence.
-    """
-    return np.clip(np.rint(samples * FULL_SCALE), -32_768, 32_767).astype(np.int16)
 
 
 def trim_bounds(samples: Float, threshold_dbfs: float, keep_ms: float) -> tuple[int, int]:

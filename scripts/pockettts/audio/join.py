@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pockettts.audio.dsp import Float, dc_block, fade, seconds_to_samples, to_float, to_int16, trim_bounds
-from pockettts.audio.wav import RATE, Int16, WavWriter, decode_wav, remove_parts
+from pockettts.audio.dsp import Float, dc_block, fade, seconds_to_samples, to_float, trim_bounds
+from pockettts.audio.wav import WavWriter, decode_wav, remove_parts
 from pockettts.config import AudioConfig
 from pockettts.errors import AudioError
 from pockettts.files import sha256_file
+from pockettts.values import RATE, Int16, round_to_int16
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def prepare_take(samples: Int16, config: AudioConfig) -> Int16:
     values = to_float(samples)
     for step in config.take_chain:
         values = _STEPS[step](values, config)
-    return to_int16(values)
+    return round_to_int16(values)
 
 
 def _block_dc(values: Float, config: AudioConfig) -> Float:

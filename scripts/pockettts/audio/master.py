@@ -17,6 +17,7 @@ from pockettts.audio.measure import LoudnessMeter
 from pockettts.audio.wav import BLOCK, WavWriter, read_blocks, remove_parts, wav_length
 from pockettts.config import AudioConfig
 from pockettts.files import sha256_file
+from pockettts.values import round_to_int16
 
 # A limiter lowers loudness. The gain before it is raised until the target is met this closely, or the passes are spent:
 # where speech has to be squeezed that hard, quieter is the better fault.
@@ -147,5 +148,5 @@ def master_book(
     steps = [{"step": step} | _STEPS[step](book, config) for step in config.book_chain]
     with WavWriter(out, book.samples) as writer:
         for piece in book.blocks("writing"):
-            writer.write(dsp.to_int16(piece))
+            writer.write(round_to_int16(piece))
     return {"samples": writer.samples, "sha256": sha256_file(out), "steps": steps}

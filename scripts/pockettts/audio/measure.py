@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from scipy import signal
 
-from pockettts.audio.dsp import FULL_SCALE, SILENCE, Float, TruePeak, gain_to_db, to_float
-from pockettts.audio.wav import RATE, Int16, read_blocks, wav_length
+from pockettts.audio.dsp import SILENCE, Float, TruePeak, gain_to_db, to_float
+from pockettts.audio.wav import read_blocks, wav_length
+from pockettts.values import FULL_SCALE, RATE, Int16
 
 # 100 ms: the hop of BS.1770's 400 ms blocks with 75 % overlap, and the unit of all windows here.
 _HOP = RATE // 10

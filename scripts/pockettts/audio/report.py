@@ -6,9 +6,7 @@ results/{book}.report.html, one file that needs nothing else.
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import math
 import os
 import re
@@ -29,6 +27,7 @@ from pockettts.audio.join import Timeline
 from pockettts.audio.measure import Measurement, Outline
 from pockettts.errors import AudioError
 from pockettts.files import write_text
+from pockettts.values import canonical_json, sha256_text
 
 # More retried takes than anyone would listen to are counted, not listed; refused ones are all listed.
 _LISTED = 200
@@ -178,7 +177,6 @@ def _heard_sentence(heard: Sequence[Mapping[str, Any]], takes: int) -> str:
 def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
     """Lines for the last table, (name, value, whether it is code), of what the provenance has."""
     versions = provenance.get("versions", {})
-    canonical = json.dumps(provenance, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     lines = [
         ("Model", provenance.get("model", {}).get("id"), False),
         ("Model licence", provenance.get("model", {}).get("licence"), False),
@@ -186,7 +184,7 @@ def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
         ("pocket-tts", versions.get("pocket-tts"), False),
         ("Text, sha256", provenance.get("input", {}).get("sha256"), True),
         ("Audio, sha256", provenance.get("audio", {}).get("sha256"), True),
-        ("Provenance, digest", hashlib.sha256(canonical.encode()).hexdigest(), True),
+        ("Provenance, digest", sha256_text(canonical_json(provenance)), True),
     ]
     return [(name, str(value), code) for name, value, code in lines if value]
 

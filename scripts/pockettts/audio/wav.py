@@ -19,15 +19,12 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from pockettts.errors import AudioError
+from pockettts.values import RATE, Int16
 
-RATE = 24_000
 BLOCK = 1 << 16
 RIFF_LIMIT = 0xFFFF_FFFF
-
-Int16 = npt.NDArray[np.int16]
 
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _JUNK_BYTES = 28

@@ -20,11 +20,11 @@ import psutil
 import yaml
 
 from pockettts import files
-from pockettts.audio.wav import RATE
 from pockettts.bench.contenders import CONTENDERS
 from pockettts.bench.matrix import BookCase
 from pockettts.errors import EngineFailed
 from pockettts.upstream import last_error_line
+from pockettts.values import RATE
 
 PARAGRAPH = "On page {number} the road was white and dry."
 _SHARED = ("Snakefile", "rules", "scripts", "profiles", "envs", "models", "voices")

@@ -13,8 +13,8 @@ import psutil
 
 import pockettts
 from pockettts import files
-from pockettts.book import digest
 from pockettts.provenance import cpu_name, installed_versions, package_versions
+from pockettts.values import short_digest
 
 BUSY_PERCENT = 15.0
 """With more than this share of its processors at work before anything is measured, a machine is busy."""
@@ -55,7 +55,7 @@ def _governor() -> str | None:
 
 def exporting_code() -> str:
     """Return a digest of what decides an exported model: a build exports again what was exported with another one."""
-    return digest([*_sources("onnx/*.py", "bench/subjects.py"), package_versions()])
+    return short_digest([*_sources("onnx/*.py", "bench/subjects.py"), package_versions()])
 
 
 def measured_code() -> str:
@@ -65,7 +65,7 @@ def measured_code() -> str:
     """
     measuring = (f"bench/{name}.py" for name in ("books", "cold", "contenders", "measure", "speakers", "subjects"))
     sources = _sources("engines/*.py", "onnx/*.py", *measuring)
-    return digest([*sources, package_versions(), installed_versions(_PEERS), cpu_name()])
+    return short_digest([*sources, package_versions(), installed_versions(_PEERS), cpu_name()])
 
 
 def _sources(*patterns: str) -> list[str]:

@@ -15,6 +15,7 @@ from pockettts.cli.context import absolute, in_project
 from pockettts.cli.output import progress
 from pockettts.cli.texts import File, Text, read_chunks
 from pockettts.errors import UsageError
+from pockettts.values import RATE
 
 if TYPE_CHECKING:
     from pockettts.config import AudioConfig
@@ -166,7 +167,7 @@ def _write(out: Path, chunks: Sequence[Chunk], settings: Settings, audio: AudioC
 
 def _join(path: Path, chunks: Sequence[Chunk], settings: Settings) -> None:
     from pockettts import book, takes
-    from pockettts.audio.wav import RATE, WavWriter
+    from pockettts.audio.wav import WavWriter
     from pockettts.engines import open_engine
     from pockettts.speaking import make_ready, speak
     from pockettts.voices import licence_notice

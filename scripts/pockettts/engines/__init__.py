@@ -8,13 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-import numpy as np
-import numpy.typing as npt
-
 from pockettts.config import SynthConfig
 from pockettts.errors import UsageError
-
-Int16 = npt.NDArray[np.int16]
+from pockettts.values import Int16
 
 ENGINES = ("cli", "torch", "onnx")
 

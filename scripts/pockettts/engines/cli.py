@@ -14,7 +14,7 @@ import numpy as np
 
 from pockettts.audio.wav import parse_piped_wav
 from pockettts.config import SynthConfig
-from pockettts.engines import Engine, Int16
+from pockettts.engines import Engine
 from pockettts.engines.pieces import DEFAULT_TOKENS, Splitter, speak_in_pieces
 from pockettts.errors import (
     AudioError,
@@ -32,6 +32,7 @@ from pockettts.upstream import (
     last_error_line,
     run,
 )
+from pockettts.values import Int16, quoted
 
 log = logging.getLogger(__name__)
 
@@ -118,11 +119,6 @@ def cut_tail(samples: Int16) -> tuple[Int16, bool]:
     """Cut the 200 ms of zeros that pocket-tts writes last; says whether they were there, hence the audio complete."""
     complete = len(samples) >= TAIL_SAMPLES and not samples[-TAIL_SAMPLES:].any()
     return (samples[:-TAIL_SAMPLES] if complete else samples), complete
-
-
-def quoted(text: str, length: int = 60) -> str:
-    """Return the beginning of a text in quotation marks, for messages."""
-    return f'"{text}"' if len(text) <= length else f'"{text[: length - 1].rstrip()}…"'
 
 
 class CliEngine(Engine):

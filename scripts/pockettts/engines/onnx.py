@@ -25,10 +25,9 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import safe_open
 
-from pockettts.audio.wav import RATE
 from pockettts.config import SynthConfig
-from pockettts.engines import Engine, Int16
-from pockettts.engines.cli import check_tts_args, quoted, token_limit
+from pockettts.engines import Engine
+from pockettts.engines.cli import check_tts_args, token_limit
 from pockettts.engines.pieces import (
     PAUSE_SAMPLES,
     Splitter,
@@ -49,6 +48,7 @@ from pockettts.errors import (
     VoiceError,
 )
 from pockettts.onnx.bundle import AGAIN, FORMAT, MAX_ROWS, Bundle, Precision, State, read_bundle
+from pockettts.values import RATE, Int16, quoted, truncate_to_int16
 from pockettts.voices import check_shapes, check_values, expected_layers, read_tensors
 
 Float32 = npt.NDArray[np.float32]
@@ -138,11 +138,6 @@ def group_sizes() -> Iterator[int]:
     yield from GROUPS
     while True:
         yield GROUP
-
-
-def to_int16(audio: Float32) -> Int16:
-    """Return samples as pocket-tts writes them: clamped, scaled by 32767 and truncated."""
-    return (np.clip(audio, -1, 1) * np.float32(32767)).astype(np.int16)
 
 
 def decoding_error(text: str, error: Exception) -> EngineFailed:
@@ -561,7 +556,7 @@ class Decoder:
             # A fresh decoder begins with a click.
             samples[: len(self._fade)] *= self._fade
             self._fade = None
-        return to_int16(samples)
+        return truncate_to_int16(samples)
 
 
 # --- the engine ---------------------------------------------------------------------------------------------------

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import yaml
 
 from pockettts.errors import ModelError, UsageError
+from pockettts.values import Int16
 
-Int16 = npt.NDArray[np.int16]
 Count = Callable[[str], int]
 
 # In every content key: raise it when the same text is cut, or put together, in another way.

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from pockettts.config import SynthConfig
-from pockettts.engines import Engine, Int16
-from pockettts.engines.cli import check_tts_args, quoted, token_limit
+from pockettts.engines import Engine
+from pockettts.engines.cli import check_tts_args, token_limit
 from pockettts.engines.pieces import Splitter, speak_in_pieces
 from pockettts.errors import ConfigError, EngineFailed, EngineTimeout, ExecutableNotFound, NoEndOfSpeech
+from pockettts.values import Int16, quoted
 
 _EOS_SWITCH = "KPOCKET_TTS_ERROR_WITHOUT_EOS"
 # The generator of random numbers belongs to the process: two engines that spoke at once would share it.

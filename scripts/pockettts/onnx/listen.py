@@ -21,8 +21,7 @@ from pockettts.engines import Engine
 from pockettts.engines.onnx import OnnxEngine
 from pockettts.engines.warm import TorchEngine
 from pockettts.errors import EnvironmentNotReady
-
-Int16 = npt.NDArray[np.int16]
+from pockettts.values import Int16
 
 SENTENCES = (
     "The road was white and dry, and he was not tired.",

@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 
-from pockettts.audio.wav import RATE
 from pockettts.errors import EnvironmentNotReady
+from pockettts.values import RATE
 
 Format = Literal["wav", "pcm", "mp3", "opus", "aac", "flac"]
 

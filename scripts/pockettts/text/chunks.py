@@ -17,9 +17,10 @@ from pockettts.errors import ManuscriptError
 from pockettts.text.dictionary import Dictionary, load_dictionary
 from pockettts.text.manuscript import Manuscript, Paragraph
 from pockettts.text.mapped import Mapped
-from pockettts.text.normalize import language_code, normalize
+from pockettts.text.normalize import normalize
 from pockettts.text.sentences import sentence_spans
 from pockettts.text.speakable import finish, tidy
+from pockettts.values import language_code
 
 Border = Literal["clause", "sentence", "paragraph", "heading", "chapter", "mark", "end"]
 

@@ -23,18 +23,6 @@ from pockettts.text.dictionary import PLACEHOLDERS
 from pockettts.text.manuscript import roman_value
 from pockettts.text.mapped import Mapped, Replacement, word_set
 
-_LANGUAGES = {
-    "english": "en", "french": "fr", "german": "de", "italian": "it", "portuguese": "pt", "spanish": "es",
-    "dutch": "nl",
-}  # fmt: skip
-
-
-def language_code(language: str) -> str:
-    """Two letters for a language's code or for a model's name: en-GB, english, english_2026-10 are all en."""
-    word = re.split(r"[-_ ]", language.strip().lower())[0]
-    return _LANGUAGES.get(word, word)
-
-
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

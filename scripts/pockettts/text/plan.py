@@ -21,6 +21,7 @@ from pockettts.files import write_bytes
 from pockettts.text.chunks import Chunk, chunk_manuscript
 from pockettts.text.dictionary import read_dictionary
 from pockettts.text.manuscript import manuscript_from_bytes, read_source
+from pockettts.values import canonical_json, sha256_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _key(data: bytes, path: Path, config: TextConfig, language: str) -> str:
         "language": language,
         "code": _code_version(),
     }
-    return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
+    return sha256_text(canonical_json(decided))
 
 
 def _load(file: Path) -> BookPlan | None:
