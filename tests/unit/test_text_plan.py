@@ -84,9 +84,22 @@ def test_a_change_of_the_code_makes_it_anew(
     book: Path, tmp_path: Path, made: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan_book(book, TextConfig(), "english", tmp_path / "cache")
-    monkeypatch.setattr(plan_module, "_code_version", lambda: "another")
+    monkeypatch.setattr(plan_module, "code_digest", lambda: "different")
     plan_book(book, TextConfig(), "english", tmp_path / "cache")
     assert len(made) == 2
+
+
+def test_the_code_digest_covers_sub_packages(tmp_path: Path) -> None:
+    def digest(name: str, **modules: str) -> str:
+        for module, content in modules.items():
+            file = tmp_path / name / f"{module.replace('__', '/')}.py"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+        return plan_module.code_digest(tmp_path / name)
+
+    first = digest("first", top="a = 1", inner__deep="b = 1")
+    assert first == digest("same", top="a = 1", inner__deep="b = 1")
+    assert len({first, digest("second", top="a = 1", inner__deep="b = 2"), digest("third", top="a = 1")}) == 3
 
 
 def test_the_place_and_the_age_of_files_do_not_matter(book: Path, tmp_path: Path, made: list[int]) -> None:

@@ -55,13 +55,14 @@ def _digest(title: str, chapters: tuple[str, ...], chunks: tuple[Chunk, ...]) ->
 
 
 @once
-def _code_version() -> str:
-    """Changes whenever this package's text code, or a library that it uses, may answer differently."""
+def code_digest(folder: Path = Path(__file__).parent) -> str:
+    """A digest of the modules under `folder`, sub-packages too, and of the libraries that they use."""
     digest = hashlib.sha256(repr(sys.version_info).encode())
     for library in ("num2words", "markdown-it-py", "charset-normalizer"):
         digest.update(f"{library} {version(library)}\n".encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    for source in sorted(folder.rglob("*.py")):
+        content = source.read_bytes()
+        digest.update(f"{source.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
 
@@ -73,7 +74,7 @@ def _key(data: bytes, path: Path, config: TextConfig, language: str) -> str:
         "config": config.model_dump(mode="json", exclude={"dictionary"}),
         "dictionary": hashlib.sha256(dictionary).hexdigest(),
         "language": language,
-        "code": _code_version(),
+        "code": code_digest(),
     }
     return sha256_text(canonical_json(decided))
 
