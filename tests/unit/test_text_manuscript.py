@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pockettts.errors import ManuscriptError
-from pockettts.text.manuscript import Manuscript, parse_manuscript, read_manuscript, roman_value
+from pockettts.text.manuscript import Manuscript, parse_manuscript, read_manuscript
+from pockettts.text.roman import roman_value
 
 PROSE = "It was a dark and stormy night, and the rain fell in torrents upon the roofs of the silent old town. It fell."
 

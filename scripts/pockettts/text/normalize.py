@@ -20,8 +20,8 @@ from typing import Literal
 
 from pockettts.config import NormalizeConfig
 from pockettts.text.dictionary import PLACEHOLDERS
-from pockettts.text.manuscript import roman_value
 from pockettts.text.mapped import Mapped, Replacement, word_set
+from pockettts.text.roman import roman_value
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
 

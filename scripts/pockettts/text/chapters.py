@@ -1,0 +1,111 @@
+"""A book as read: chapters of paragraphs, and the builder that every reader of a format fills."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pockettts.text.cleaning import speaks
+from pockettts.text.mapped import Mapped
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """What is spoken in one go: a heading or a paragraph, cleaned, with its span in the decoded source.
+
+    `scene_break` says that a mark such as `* * *` follows. `mapped` is `text` with the offset of each character.
+    """
+
+    kind: Literal["heading", "paragraph"]
+    text: str
+    start: int
+    end: int
+    scene_break: bool = False
+    mapped: Mapped = field(default_factory=lambda: Mapped.of(""), repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A title and paragraphs; the heading itself is among the paragraphs, as the first."""
+
+    title: str
+    paragraphs: tuple[Paragraph, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manuscript:
+    """A book as read: its title, the encoding it was decoded with, and its chapters in order.
+
+    `name` (the file) and `line_starts` (offset of each line) are for messages.
+    """
+
+    title: str
+    encoding: str
+    chapters: tuple[Chapter, ...]
+    name: str = ""
+    line_starts: tuple[int, ...] = field(default=(0,), repr=False, compare=False)
+
+    def line(self, offset: int) -> int:
+        """Number, from 1, of the source line that holds `offset`."""
+        return bisect_right(self.line_starts, offset)
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of results/{book}/manuscript.json: chapters and paragraphs with their source spans."""
+        return {
+            "title": self.title,
+            "encoding": self.encoding,
+            "chapters": [
+                {
+                    "title": chapter.title,
+                    "paragraphs": [
+                        {
+                            "kind": paragraph.kind,
+                            "text": paragraph.text,
+                            "start": paragraph.start,
+                            "end": paragraph.end,
+                            **({"scene_break": True} if paragraph.scene_break else {}),
+                        }
+                        for paragraph in chapter.paragraphs
+                    ],
+                }
+                for chapter in self.chapters
+            ],
+        }
+
+
+def _paragraph(kind: Literal["heading", "paragraph"], mapped: Mapped) -> Paragraph:
+    return Paragraph(kind, mapped.text, *mapped.span, mapped=mapped)
+
+
+@dataclass(slots=True)
+class ChapterBuilder:
+    """Collects paragraphs into chapters; headings with nothing under them join the chapter that follows."""
+
+    chapters: list[Chapter] = field(default_factory=list)
+    title: str = ""
+    paragraphs: list[Paragraph] = field(default_factory=list)
+
+    def chapter(self, heading: Mapped) -> None:
+        """Begin a chapter with this heading."""
+        if any(paragraph.kind == "paragraph" for paragraph in self.paragraphs):
+            self.close()
+        self.title = f"{self.title.rstrip('.')}. {heading.text}" if self.title else heading.text
+        self.paragraphs.append(_paragraph("heading", heading))
+
+    def add(self, kind: Literal["heading", "paragraph"], mapped: Mapped) -> None:
+        """Add what has something to speak to the chapter."""
+        if speaks(mapped.text):
+            self.paragraphs.append(_paragraph(kind, mapped))
+
+    def scene_break(self) -> None:
+        """Mark the last paragraph as the end of a scene."""
+        if self.paragraphs:
+            last = self.paragraphs[-1]
+            self.paragraphs[-1] = Paragraph(last.kind, last.text, last.start, last.end, True, last.mapped)
+
+    def close(self) -> None:
+        """End the chapter."""
+        if self.paragraphs:
+            self.chapters.append(Chapter(self.title, tuple(self.paragraphs)))
+        self.title, self.paragraphs = "", []
