@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pockettts.errors import exit_with_sentence
-from pockettts.onnx import need
+from pockettts.export import require_export_packages
 
 
 def main() -> None:
@@ -14,8 +14,8 @@ def main() -> None:
     parser.add_argument("--precision", choices=("fp32", "int8"), required=True)
     parser.add_argument("--out", type=Path, required=True, help="manifest.json; its folder is replaced")
     args = parser.parse_args()
-    need()
-    from pockettts.onnx.export import export_onnx
+    require_export_packages()
+    from pockettts.export.export import export_onnx
 
     export_onnx(args.runtime, args.out.parent, precision=args.precision)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pockettts import book, models
 from pockettts.errors import exit_with_sentence
-from pockettts.onnx import need
+from pockettts.export import require_export_packages
 
 
 def main() -> None:
@@ -17,8 +17,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="manifest.json; its folder is replaced")
     args = parser.parse_args()
     entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model)
-    need()
-    from pockettts.onnx.export import export_onnx
+    require_export_packages()
+    from pockettts.export.export import export_onnx
 
     bundle = export_onnx(args.runtime, args.out.parent, precision=args.precision, language=entry.language)
     for name, facts in bundle.manifest["files"].items():

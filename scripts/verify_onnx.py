@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pockettts.errors import exit_with_sentence
-from pockettts.onnx import need
+from pockettts.export import require_export_packages
 
 
 def main() -> None:
@@ -15,8 +15,8 @@ def main() -> None:
     parser.add_argument("--recording", type=Path, required=True, help="any voice, as a WAV of 24 kHz")
     parser.add_argument("--out", type=Path, required=True, help="the report as JSON; its table goes beside it")
     args = parser.parse_args()
-    need()
-    from pockettts.onnx.verify import verify_onnx
+    require_export_packages()
+    from pockettts.export.verify import verify_onnx
 
     report = verify_onnx(args.bundle, args.runtime, args.recording, args.out)
     print(report.table(), end="")

@@ -251,7 +251,7 @@ def _voice(config: BookConfig) -> Iterator[Finding]:
 
 
 def _bundles(config: BookConfig) -> Iterator[Finding]:
-    from pockettts.onnx.bundle import MANIFEST, read_bundle
+    from pockettts.bundle import MANIFEST, read_bundle
 
     entry, _, _ = _here(config)
     folder = book.RESULTS / "onnx" / entry.id
@@ -275,7 +275,7 @@ def _graphs(name: str, bundle: Any, otherwise: Status) -> Iterator[Finding]:
             name, "warn", "the files are whole; ONNX Runtime is not installed", "Run `pip install '.[onnx]'`."
         )
         return
-    from pockettts.onnx.verify import check_graphs
+    from pockettts.export.verify import check_graphs
 
     failed = [check for check in check_graphs(bundle) if not check.passed]
     if failed:

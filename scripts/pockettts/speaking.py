@@ -21,11 +21,11 @@ import numpy as np
 from pockettts import book, files, models, voices
 from pockettts.audio.dsp import seconds_to_samples
 from pockettts.audio.join import prepare_take
+from pockettts.bundle import Precision
 from pockettts.config import BookConfig
 from pockettts.ear import open_ear
 from pockettts.engines import Engine
 from pockettts.errors import ModelError, PocketTTSError, UsageError, VoiceError
-from pockettts.onnx.bundle import Precision
 from pockettts.takes import Take, TakeStore, content_key, in_lanes, make_take
 from pockettts.text.chunks import Chunk, chunk_manuscript
 from pockettts.text.manuscript import Manuscript, manuscript_from_bytes, parse_manuscript, read_manuscript
@@ -132,13 +132,13 @@ def ready_bundle(entry: models.ModelEntry, runtime: Path, folder: Path, precisio
 
     A damaged one is left to the engine to refuse, as in a build: it is not replaced unasked.
     """
-    from pockettts.onnx import need
-    from pockettts.onnx.bundle import MANIFEST
+    from pockettts.bundle import MANIFEST
+    from pockettts.export import require_export_packages
 
     manifest, lock, report = folder / MANIFEST, runtime.with_name("lock.json"), folder.with_suffix(".verify.json")
     if not manifest.exists() or manifest.stat().st_mtime_ns < lock.stat().st_mtime_ns:
-        need()
-        from pockettts.onnx.export import export_onnx
+        require_export_packages()
+        from pockettts.export.export import export_onnx
 
         log.info("exporting the model %s as ONNX graphs into %s, once", entry.id, folder)
         export_onnx(runtime, folder, precision=precision, language=entry.language)
@@ -152,10 +152,10 @@ def verify_bundle(folder: Path, runtime: Path, report: Path) -> str:
 
     Raises `BundleError` if it does not say what the model says, and `EnvironmentNotReady`.
     """
-    from pockettts.onnx import need
+    from pockettts.export import require_export_packages
 
-    need()
-    from pockettts.onnx.verify import verify_onnx
+    require_export_packages()
+    from pockettts.export.verify import verify_onnx
 
     found = verify_onnx(folder, runtime, RECORDING, report)
     found.require(folder)

@@ -28,7 +28,8 @@ from pockettts import files
 from pockettts.audio.wav import decode_wav, write_wav
 from pockettts.config import CheckConfig, SynthConfig
 from pockettts.ear import Ear, Heard
-from pockettts.engines import Engine, onnx, warm
+from pockettts.engines import Engine, onnx
+from pockettts.engines import torch as torch_engine
 from pockettts.engines.cli import check_tts_args
 from pockettts.engines.pieces import PIECES_VERSION
 from pockettts.errors import AudioError, EngineError, EngineFailed, EngineTimeout, NoEndOfSpeech, TakeRejected
@@ -83,7 +84,7 @@ def make_recipe(engine: str, synth: SynthConfig, *, model: Mapping[str, Any], vo
         decode["precision"] = synth.precision
     else:
         if engine == "torch":
-            warm.check_settings(synth)
+            torch_engine.check_settings(synth)
         program = find_command(synth.executable).identity()
         decode["quantize"] = synth.quantize
     return Recipe(

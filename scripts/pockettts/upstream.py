@@ -22,6 +22,15 @@ from pathlib import Path
 
 from pockettts.errors import ExecutableNotFound
 
+# Constants of pocket-tts 4.0.1, which a test compares with it: TTSModel, default_parameters, _decode_audio_worker.
+TOKENS_PER_SECOND = 3.0
+PADDING_SECONDS = 2.0
+MIN_FRAMES_BEFORE_EOS = 6
+DEFAULT_TEMPERATURE = 0.3
+DEFAULT_EOS_THRESHOLD = -4.0
+DEFAULT_DECODE_STEPS = 1
+FADE_SECONDS = 0.005
+
 DRIVER = Path(__file__).with_name("driver.py")
 
 _ENVIRONMENT = {

@@ -10,8 +10,8 @@ import yaml
 from bundled_model import BUNDLED, RECORDING, write_runtime
 
 from pockettts.audio.wav import read_wav
+from pockettts.bundle import Bundle
 from pockettts.models import package_configs
-from pockettts.onnx.bundle import Bundle
 
 SHAPES = (
     "english_2026-01",
@@ -72,8 +72,8 @@ class Exported:
     """The bundled model, its fp32 graphs, and a bundle of each precision."""
 
     def __init__(self) -> None:
-        from pockettts.onnx import export
-        from pockettts.onnx.tokens import tokenizer_files
+        from pockettts.export import export
+        from pockettts.export.tokens import tokenizer_files
 
         self._folder = tempfile.TemporaryDirectory(prefix="pockettts-onnx-")
         folder = Path(self._folder.name)
@@ -84,7 +84,7 @@ class Exported:
         self.fp32, self.int8 = (self.write(folder / name, name) for name in ("fp32", "int8"))
 
     def write(self, out: Path, precision: Any = "fp32", graphs: dict | None = None) -> Bundle:
-        from pockettts.onnx import export
+        from pockettts.export import export
 
         return export.write_bundle(
             self.model, graphs or self.graphs, self.tokenizer, out, precision=precision, language="en"

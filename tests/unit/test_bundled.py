@@ -31,8 +31,8 @@ from pockettts.audio.wav import read_wav
 from pockettts.config import BookConfig, SynthConfig
 from pockettts.engines import open_engine
 from pockettts.engines.pieces import read_runtime_config
-from pockettts.onnx import export, verify
-from pockettts.onnx.tokens import tokenizer_files
+from pockettts.export import export, verify
+from pockettts.export.tokens import tokenizer_files
 from pockettts.takes import judge, measure_take
 from pockettts.text.plan import plan_book
 from pockettts.text.speakable import speakable

@@ -176,9 +176,9 @@ def test_an_exported_model_that_does_not_run(
 ) -> None:
     folder = Path("results/onnx/bundled/fp32")
     files.write_json(folder / "manifest.json", {})
-    monkeypatch.setattr("pockettts.onnx.bundle.read_bundle", lambda folder: SimpleNamespace(folder=folder))
+    monkeypatch.setattr("pockettts.bundle.read_bundle", lambda folder: SimpleNamespace(folder=folder))
     checks = [SimpleNamespace(name="flow", passed=False, note="no such operator")]
-    monkeypatch.setattr("pockettts.onnx.verify.check_graphs", lambda _: checks)
+    monkeypatch.setattr("pockettts.export.verify.check_graphs", lambda _: checks)
     finding = found(pockettts, "--engine", engine)[1]["onnx fp32"]
     assert (finding["status"], finding["reason"]) == (status, "flow: no such operator")
     assert str(folder) in finding["remedy"]

@@ -17,11 +17,19 @@ from hypothesis import strategies as st
 from onnx_models import bundled_export
 from safetensors.numpy import load_file, save_file
 
+from pockettts import upstream
 from pockettts.config import SynthConfig
-from pockettts.engines import onnx, open_engine
-from pockettts.engines.onnx import GROUP, GROUPS, OnnxEngine, Room, frame_noise, group_sizes, max_frames
+from pockettts.engines import open_engine
+from pockettts.engines.onnx import BatchedSession, OnnxEngine, batch
+from pockettts.engines.onnx.speaker import (
+    GROUP,
+    GROUPS,
+    frame_noise,
+    group_sizes,
+    max_frames,
+)
 from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
-from pockettts.engines.warm import TorchEngine
+from pockettts.engines.torch import TorchEngine
 from pockettts.errors import (
     BundleError,
     ConfigError,
@@ -103,14 +111,12 @@ def test_the_maximum_of_frames_is_upstreams(tokens: int) -> None:
 def test_constants_are_those_of_the_installed_pocket_tts() -> None:
     from pocket_tts import TTSModel, default_parameters
 
-    from pockettts.engines import onnx
-
-    assert onnx.TOKENS_PER_SECOND == TTSModel._TOKENS_PER_SECOND_ESTIMATE
-    assert onnx.PADDING_SECONDS == TTSModel._GEN_SECONDS_PADDING
-    assert onnx.MIN_FRAMES_BEFORE_EOS == TTSModel._MIN_FRAMES_BEFORE_EOS
-    assert onnx.TEMPERATURE == default_parameters.DEFAULT_TEMPERATURE
-    assert onnx.EOS_THRESHOLD == default_parameters.DEFAULT_EOS_THRESHOLD
-    assert onnx.DECODE_STEPS == default_parameters.DEFAULT_SAMPLER_DECODE_STEPS
+    assert upstream.TOKENS_PER_SECOND == TTSModel._TOKENS_PER_SECOND_ESTIMATE
+    assert upstream.PADDING_SECONDS == TTSModel._GEN_SECONDS_PADDING
+    assert upstream.MIN_FRAMES_BEFORE_EOS == TTSModel._MIN_FRAMES_BEFORE_EOS
+    assert upstream.DEFAULT_TEMPERATURE == default_parameters.DEFAULT_TEMPERATURE
+    assert upstream.DEFAULT_EOS_THRESHOLD == default_parameters.DEFAULT_EOS_THRESHOLD
+    assert upstream.DEFAULT_DECODE_STEPS == default_parameters.DEFAULT_SAMPLER_DECODE_STEPS
 
 
 def test_groups_begin_small() -> None:
@@ -178,22 +184,22 @@ def test_who_is_slow_to_wake_has_the_answer_to_what_it_asked(monkeypatch: pytest
     """Two lanes step together; one steps again, alone, before the other's thread has run."""
     outputs = [SimpleNamespace(name=name, shape=(2, 1)) for name in ("conditioning", "eos_logit")]
     session = SimpleNamespace(get_outputs=lambda: outputs)
-    room = Room(SimpleNamespace(step_states=(), conditioning_dim=1, latent_dim=1), session, 2)
+    room = BatchedSession(SimpleNamespace(step_states=(), conditioning_dim=1, latent_dim=1), session, 2)
     steps = count(1)
 
     def run(_: object) -> None:
         room._results["conditioning"][...] = room._sequence[:, 0] + 100 * next(steps)
 
     session.run_with_iobinding = run
-    assert [room.enter(), room.enter()] == [0, 1]
-    monkeypatch.setattr(onnx, "PATIENCE", 60)
+    assert [room.acquire(), room.acquire()] == [0, 1]
+    monkeypatch.setattr(batch, "MAX_WAIT_SECONDS", 60)
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(room.step, 1, np.float32(2))
+        slow = pool.submit(room.decode, 1, np.float32(2))
         while room._waiting != {1}:
             assert not slow.done(), slow
-        monkeypatch.setattr(onnx, "PATIENCE", 0)
+        monkeypatch.setattr(batch, "MAX_WAIT_SECONDS", 0)
         with room._turn:
-            assert [room.step(0, np.float32(latent))[0].item() for latent in (1, 3)] == [101, 203]
+            assert [room.decode(0, np.float32(latent))[0].item() for latent in (1, 3)] == [101, 203]
         assert slow.result()[0].item() == 102
 
 

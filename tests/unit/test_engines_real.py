@@ -10,7 +10,7 @@ from bundled_model import write_runtime, write_voice
 from pockettts.config import SynthConfig
 from pockettts.engines import open_engine
 from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
-from pockettts.engines.warm import TorchEngine
+from pockettts.engines.torch import TorchEngine
 from pockettts.errors import ConfigError, EngineFailed, EngineTimeout, NoEndOfSpeech
 
 SHORT = "“Oh, Mr. Holmes!” said Alice"

@@ -15,9 +15,9 @@ import soundfile
 import torch
 from onnx_models import Exported, bundled_export, recording
 
-from pockettts.onnx.bundle import Bundle
-from pockettts.onnx.graphs import MIN_FRAMES
-from pockettts.onnx.verify import Comparison
+from pockettts.bundle import Bundle
+from pockettts.export.verify import Comparison
+from pockettts.upstream import MIN_FRAMES_BEFORE_EOS
 
 TEXT = "Hello there, world."
 FRAMES_AFTER_EOS = 3
@@ -44,8 +44,8 @@ def said_by_pytorch(exported: Exported, comparison: Comparison) -> np.ndarray:
     """PyTorch's sound for the text, as long as the model's own end of speech makes it."""
     audio, logits = comparison.spoken(FRAMES)
     above = np.flatnonzero(logits > exported.model.config.default_eos_threshold)
-    end = int(above[above >= MIN_FRAMES][0]) + FRAMES_AFTER_EOS
-    assert MIN_FRAMES + FRAMES_AFTER_EOS < end < FRAMES
+    end = int(above[above >= MIN_FRAMES_BEFORE_EOS][0]) + FRAMES_AFTER_EOS
+    assert MIN_FRAMES_BEFORE_EOS + FRAMES_AFTER_EOS < end < FRAMES
     return audio[: end * exported.fp32.samples_per_frame]
 
 

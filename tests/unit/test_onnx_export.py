@@ -23,11 +23,11 @@ from onnx import numpy_helper
 from onnx_models import SHAPES, Exported, bundled_export, make_random, recording, write_config
 
 from bundles import flip, reseal
+from pockettts.bundle import GRAPHS, QUANTIZED, Bundle, read_bundle
 from pockettts.errors import BundleError, EnvironmentNotReady, ModelError
+from pockettts.export import export, listen, verify
+from pockettts.export.tokens import model_from_json, tokenizer_files
 from pockettts.files import sha256_file
-from pockettts.onnx import export, listen, verify
-from pockettts.onnx.bundle import GRAPHS, QUANTIZED, Bundle, read_bundle
-from pockettts.onnx.tokens import model_from_json, tokenizer_files
 
 
 @pytest.fixture(scope="module")
@@ -551,7 +551,7 @@ def test_the_full_size_exports_and_passes(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_processes_give_the_same_bundle(exported: Exported, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from pockettts.onnx.export import export_onnx\n"
+        "import sys; from pathlib import Path; from pockettts.export.export import export_onnx\n"
         "export_onnx(Path(sys.argv[1]), Path(sys.argv[2]))"
     )
     for name in ("one", "two"):

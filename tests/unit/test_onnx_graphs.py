@@ -7,11 +7,11 @@ import pytest
 import torch
 from onnx_models import SHAPES, make_random, recording, write_config
 
+from pockettts.bundle import Bundle, State
+from pockettts.export import graphs
+from pockettts.export.export import describe_states, load_model, plans
+from pockettts.export.verify import Comparison, Session
 from pockettts.models import package_configs
-from pockettts.onnx import graphs
-from pockettts.onnx.bundle import Bundle, State
-from pockettts.onnx.export import describe_states, load_model, plans
-from pockettts.onnx.verify import Comparison, Session
 
 
 class TorchSession(Session):

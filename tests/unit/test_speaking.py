@@ -122,7 +122,7 @@ def test_an_exported_model_is_used_only_with_a_report_that_it_passed(
         done.append("verify")
         out.write_text('{"passed": true}')
 
-    monkeypatch.setitem(sys.modules, "pockettts.onnx.export", SimpleNamespace(export_onnx=exported))
+    monkeypatch.setitem(sys.modules, "pockettts.export.export", SimpleNamespace(export_onnx=exported))
     monkeypatch.setattr("pockettts.speaking.verify_bundle", verified)
     config = CONFIG.model_copy(update={"engine": "onnx"})
 

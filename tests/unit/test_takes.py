@@ -162,7 +162,7 @@ def test_takes_of_engine_onnx_are_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     keys.add(key_of(SynthConfig(tts_args={"max-tokens": 25}), "onnx"))
     keys.add(key_of(SynthConfig(), "onnx", model={"id": "n"}))
     for name, value in (("FORMAT", "another"), ("ENGINE_VERSION", 99)):
-        monkeypatch.setattr(f"pockettts.engines.onnx.{name}", value)
+        monkeypatch.setattr(f"pockettts.engines.onnx.engine.{name}", value)
         keys.add(key_of(SynthConfig(), "onnx"))
     assert len(keys) == 13
     for name in ("attempts", "allow_failed", "timeout_seconds", "batch_chunks", "checks"):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from pockettts import files
+from pockettts.bundle import Precision
 from pockettts.errors import UsageError
-from pockettts.onnx.bundle import Precision
 
 Kind = Literal["engine", "api", "generate", "serve", "sherpa", "pocketsynth"]
 

@@ -55,7 +55,7 @@ def _governor() -> str | None:
 
 def exporting_code() -> str:
     """Return a digest of what decides an exported model: a build exports again what was exported with another one."""
-    return short_digest([*_sources("onnx/*.py", "bench/subjects.py"), package_versions()])
+    return short_digest([*_sources("export/**/*.py", "bundle.py", "bench/subjects.py"), package_versions()])
 
 
 def measured_code() -> str:
@@ -64,7 +64,7 @@ def measured_code() -> str:
     A build measures again what was measured with another one.
     """
     measuring = (f"bench/{name}.py" for name in ("books", "cold", "contenders", "measure", "speakers", "subjects"))
-    sources = _sources("engines/*.py", "onnx/*.py", *measuring)
+    sources = _sources("engines/**/*.py", "export/**/*.py", "bundle.py", *measuring)
     return short_digest([*sources, package_versions(), installed_versions(_PEERS), cpu_name()])
 
 

@@ -140,7 +140,7 @@ def _engine(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> 
             import onnxruntime  # noqa: F401 the import is what is timed
 
             onnx = importlib.import_module("pockettts.engines.onnx")
-            clock.hook(onnx.Speaker, "voice", "voice")
+            clock.hook(onnx.TakeSpeaker, "voice", "voice")
             clock.hook(onnx.OnnxEngine, "load", "model")
     synth = SynthConfig(quantize=spec["quantize"], precision=spec["precision"] or "fp32")
     bundle = Path(spec["bundle"]) if spec["bundle"] else None
@@ -302,7 +302,7 @@ def _sherpa(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> 
     with clock.phase("import"):
         import sherpa_onnx as sherpa
 
-        from pockettts.onnx.bundle import read_bundle
+        from pockettts.bundle import read_bundle
     bundle = Path(spec["bundle"])
     graphs = {name: str(path) for name, path in read_bundle(bundle, check=False).graphs.items()}
     with clock.phase("model"):

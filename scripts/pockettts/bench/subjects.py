@@ -17,8 +17,8 @@ import yaml
 from pockettts import files
 from pockettts.audio.wav import write_wav
 from pockettts.bench.contenders import Contender, Subject
+from pockettts.bundle import MANIFEST, Precision
 from pockettts.config import SynthConfig
-from pockettts.onnx.bundle import MANIFEST, Precision
 from pockettts.values import RATE
 from pockettts.voices import Recording, Voice
 

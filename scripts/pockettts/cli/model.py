@@ -117,7 +117,7 @@ def verify(
 ) -> None:
     """Check the files of a fetched model against its lock, and every exported model against its manifest."""
     from pockettts import book, models
-    from pockettts.onnx.bundle import MANIFEST, read_bundle
+    from pockettts.bundle import MANIFEST, read_bundle
     from pockettts.speaking import verify_bundle
 
     with in_project(context, model=model) as settings:
@@ -144,12 +144,12 @@ def export(
 ) -> None:
     """Export a model as ONNX graphs into results/onnx/MODEL/{fp32,int8}/."""
     from pockettts import book
-    from pockettts.onnx import need
+    from pockettts.export import require_export_packages
 
     precision: Literal["fp32", "int8"] = "int8" if int8 else "fp32"
     with in_project(context, model=model) as settings:
-        need()
-        from pockettts.onnx.export import export_onnx
+        require_export_packages()
+        from pockettts.export.export import export_onnx
         from pockettts.speaking import ready_model
 
         entry = _entry(settings)

@@ -71,7 +71,7 @@ def open_engine(name: str, runtime_yaml: Path, voice: Path, synth: SynthConfig, 
 
         return CliEngine(runtime_yaml, voice, synth)
     if name == "torch":
-        from pockettts.engines.warm import TorchEngine
+        from pockettts.engines.torch import TorchEngine
 
         return TorchEngine(runtime_yaml, voice, synth)
     if name == "onnx":

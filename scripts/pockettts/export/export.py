@@ -28,13 +28,14 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from pockettts.bundle import FORMAT, GRAPHS, MANIFEST, OPSET, QUANTIZED, Bundle, Precision, file_name, read_bundle
 from pockettts.engines.pieces import read_runtime_config
 from pockettts.errors import BundleError, ModelError
+from pockettts.export import graphs
+from pockettts.export.quantize import quantize
+from pockettts.export.tokens import tokenizer_files
 from pockettts.files import sha256_file, write_json
-from pockettts.onnx import graphs
-from pockettts.onnx.bundle import FORMAT, GRAPHS, MANIFEST, OPSET, QUANTIZED, Bundle, Precision, file_name, read_bundle
-from pockettts.onnx.quantize import quantize
-from pockettts.onnx.tokens import tokenizer_files
+from pockettts.upstream import MIN_FRAMES_BEFORE_EOS
 
 IR_VERSION = 8  # what runtimes of 2024 and later read, sherpa-onnx's among them
 VOICE_ROWS = 1000  # the size of the caches that clients reserve for a voice
@@ -207,7 +208,7 @@ def _write(
                 "scale": graphs.EOS_SCALE,
                 "shift": graphs.EOS_SHIFT,
                 "threshold": config.default_eos_threshold,
-                "min_frames": graphs.MIN_FRAMES,
+                "min_frames": MIN_FRAMES_BEFORE_EOS,
             },
             "graphs": described,
             "files": {

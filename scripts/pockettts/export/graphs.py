@@ -33,8 +33,8 @@ heads, head], a window that rolls, and `offset` [1]. They start as zeros and kee
 frames into calls gives the same sound.
 
 `eos_logit` is not the model's logit but EOS_SCALE * (logit - threshold) + EOS_SHIFT: of the clients, one stops above
--4 and another above 0.5, and for both this is above the model's own threshold. In the first MIN_FRAMES frames it is
-EOS_NEVER, as upstream ignores the end of speech there.
+-4 and another above 0.5, and for both this is above the model's own threshold. In the first
+MIN_FRAMES_BEFORE_EOS frames it is EOS_NEVER, as upstream ignores the end of speech there.
 """
 
 from __future__ import annotations
@@ -48,12 +48,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pockettts.bundle import MAX_ROWS
 from pockettts.errors import ModelError
-from pockettts.onnx.bundle import MAX_ROWS
+from pockettts.upstream import MIN_FRAMES_BEFORE_EOS
 
 CLIENT_WIDTH = 1024
-MIN_FRAMES = 6
-"""`TTSModel._MIN_FRAMES_BEFORE_EOS` of pocket-tts 4.0.1."""
 EOS_SCALE = 1000.0
 EOS_SHIFT = -1.75
 EOS_NEVER = -1.0e6
@@ -313,7 +312,7 @@ class FlowLMMain(nn.Module):
         frames = tape.read("end_of_speech", "frames")
         tape.write("end_of_speech", "frames", frames + sequence.shape[1])
         told = EOS_SCALE * (self.end_of_speech(z) - self.threshold) + EOS_SHIFT
-        told = torch.where(frames >= MIN_FRAMES, told, torch.full_like(told, EOS_NEVER))
+        told = torch.where(frames >= MIN_FRAMES_BEFORE_EOS, told, torch.full_like(told, EOS_NEVER))
         return (z, told, *tape.results())
 
     def backbone(

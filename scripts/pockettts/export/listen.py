@@ -19,7 +19,7 @@ from pockettts.config import QaConfig, SynthConfig
 from pockettts.ear import Ear
 from pockettts.engines import Engine
 from pockettts.engines.onnx import OnnxEngine
-from pockettts.engines.warm import TorchEngine
+from pockettts.engines.torch import TorchEngine
 from pockettts.errors import EnvironmentNotReady
 from pockettts.values import Int16
 

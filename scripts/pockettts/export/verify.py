@@ -25,12 +25,13 @@ import onnxruntime
 import torch
 
 from pockettts.audio.wav import read_wav
+from pockettts.bundle import GRAPHS, OPSET, Bundle, State, read_bundle
 from pockettts.errors import BundleError
+from pockettts.export import graphs
+from pockettts.export.export import describe_graph, load_model
+from pockettts.export.listen import listen, speak_both
 from pockettts.files import write_json, write_text
-from pockettts.onnx import graphs
-from pockettts.onnx.bundle import GRAPHS, OPSET, Bundle, State, read_bundle
-from pockettts.onnx.export import describe_graph, load_model
-from pockettts.onnx.listen import listen, speak_both
+from pockettts.upstream import MIN_FRAMES_BEFORE_EOS
 
 Array = npt.NDArray[Any]
 
@@ -347,7 +348,7 @@ class Comparison:
             results = main.step({"sequence": sequence, "text_embeddings": self._nothing()}, states)
             got_conditions.append(results["conditioning"])
             told = float(results["eos_logit"][0, 0])
-            if frame < graphs.MIN_FRAMES:
+            if frame < MIN_FRAMES_BEFORE_EOS:
                 early = early and told == graphs.EOS_NEVER
             else:
                 got_logits.append([[self.bundle.eos(told)]])
@@ -358,7 +359,7 @@ class Comparison:
         eos = np.asarray(got_logits)
         return [
             compare(f"flow_lm_main: {STEPS} frames", np.asarray(got_conditions), conditions, limit),
-            compare("flow_lm_main: end of speech", eos, logits[graphs.MIN_FRAMES :], limit, level),
+            compare("flow_lm_main: end of speech", eos, logits[MIN_FRAMES_BEFORE_EOS:], limit, level),
             Check("flow_lm_main: no end in the first frames", early, note="" if early else "it may end at once"),
         ]
 

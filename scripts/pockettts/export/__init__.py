@@ -1,8 +1,7 @@
-"""A model as ONNX graphs: export, quantise, describe, verify.
+"""A model as ONNX graphs: export, quantize, describe, verify; `pockettts.bundle` has what is on disk.
 
 graphs     the modules of pocket-tts, stated again so that they can be exported
 export     a loaded model -> a bundle on disk, fp32 or int8
-bundle     what is in a bundle, and whether it is whole
 verify     a bundle against PyTorch
 """
 
@@ -13,7 +12,7 @@ import importlib.util
 from pockettts.errors import EnvironmentNotReady
 
 
-def need() -> None:
+def require_export_packages() -> None:
     """Raise `EnvironmentNotReady` if a package that exporting needs is not installed."""
     for name in ("onnx", "onnxscript", "onnxruntime"):
         if importlib.util.find_spec(name) is None:

@@ -1,0 +1,124 @@
+"""Engine `onnx`: an exported model in this process, by ONNX Runtime; PyTorch is never imported.
+
+The samples of a take depend on text, seed, settings and bundle, and not on what was spoken before.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+
+from pockettts.bundle import FORMAT
+from pockettts.config import SynthConfig
+from pockettts.engines import Engine
+from pockettts.engines.cli import check_tts_args, token_limit
+from pockettts.engines.onnx.speaker import LANES, TakeSpeaker
+from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
+from pockettts.errors import ConfigError, ExecutableNotFound, UsageError
+from pockettts.values import Int16
+
+# In every content key: raise it when the same bundle, text and seed give other samples.
+ENGINE_VERSION = 2
+
+
+def identity() -> dict[str, str]:
+    """Return what tells the samples of this engine from those of another version. Raises `ExecutableNotFound`.
+
+    The exporter's part is here as well: weights, format and versions make the bundle, which is named by no hash of it
+    because a key is known before anything is exported.
+    """
+    try:
+        versions = {name: importlib.metadata.version(name) for name in ("onnx", "onnx-ir", "onnxruntime", "onnxscript")}
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ExecutableNotFound(f"Engine onnx needs the package {error.name}: run `pip install '.[onnx]'`.") from None
+    return {"engine": f"onnx {ENGINE_VERSION}", "bundle": FORMAT, **versions}
+
+
+def check_settings(synth: SynthConfig) -> None:
+    """Raise `ConfigError` for settings that only PyTorch or the command line can follow."""
+    if unknown := sorted(set(check_tts_args(synth.tts_args)) - {"max-tokens"}):
+        raise ConfigError(f"synth.tts_args.{unknown[0]} is a flag of the command line: set engine to cli.")
+    if synth.executable is not None:
+        raise ConfigError("synth.executable is for engine cli; engine onnx uses the ONNX Runtime of this environment.")
+    if synth.quantize:
+        raise ConfigError("synth.quantize is for PyTorch; for engine onnx set synth.precision to int8.")
+
+
+class OnnxEngine(Engine):
+    """Speaks with a bundle that stays in memory, loaded by the first call. Several threads may use it at once."""
+
+    name = "onnx"
+
+    def __init__(self, runtime_yaml: Path, voice: Path, synth: SynthConfig, bundle: Path | None) -> None:
+        check_settings(synth)
+        if bundle is None:
+            raise UsageError("Engine onnx needs an exported model; name its folder with --bundle.")
+        self.runtime_yaml = runtime_yaml.absolute()
+        self.voice = voice.absolute()
+        self.synth = synth
+        self.bundle = bundle.absolute()
+        self._split = Splitter(self.runtime_yaml, token_limit(check_tts_args(synth.tts_args)))
+        self._speaker: TakeSpeaker | None = None
+        self._loading = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of the model."""
+        speaker, self._speaker = self._speaker, None
+        if speaker is not None:
+            speaker.close()
+
+    def use_voice(self, voice: Path) -> None:
+        """Speak with another exported voice from now on, as `Engine.use_voice`."""
+        self.voice = voice.absolute()
+
+    @property
+    def lanes(self) -> int:
+        """How many texts it speaks at about the cost of one, as `Engine.lanes`."""
+        return LANES[self.synth.precision]
+
+    def load(self) -> None:
+        """Load the bundle and the voice, if that is still to be done. Raises `ModelError` and `VoiceError`."""
+        with self._loading:
+            if self._speaker is None:
+                self._speaker = TakeSpeaker(self.bundle, self.runtime_yaml, self.synth)
+            self._speaker.voice(self.voice)
+
+    def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> Int16:
+        """Speak a text, as `Engine.synthesize`; also raises `UsageError`, `ModelError` and `VoiceError`."""
+        parts = self.stream(text, seed, accept_runaway=accept_runaway)
+        return np.concatenate([np.zeros(0, np.int16), *parts])
+
+    def stream(self, text: str, seed: int, *, accept_runaway: bool = False) -> Iterator[Int16]:
+        """Yield the samples of `synthesize` as soon as they are there. The first ones come after one frame."""
+        pieces = self._split(text)
+        self.load()
+        assert self._speaker is not None
+        voice = self._speaker.voice(self.voice)
+        deadline = time.monotonic() + self.synth.timeout_seconds
+        waiting: deque[Future[Int16]] = deque()
+        heard = False
+        try:
+            for index, piece in enumerate(pieces):
+                if index:
+                    pause: Future[Int16] = Future()
+                    pause.set_result(np.zeros(PAUSE_SAMPLES, np.int16))
+                    waiting.append(pause)
+                for sound in self._speaker.speak(piece, voice, piece_seed(seed, index), deadline, accept_runaway):
+                    if sound is not None:
+                        waiting.append(sound)
+                    # Nobody hears anything yet: the first sound is worth more than the next frame.
+                    while waiting and (waiting[0].done() or not heard):
+                        heard = True
+                        yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
