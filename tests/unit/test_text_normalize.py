@@ -1,12 +1,19 @@
 """Written forms to words: tables by group of rules, with what must be left alone, and the switches."""
 
+import importlib
+import pkgutil
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pockettts.config import NormalizeConfig
+from pockettts.text import normalize as package
 from pockettts.text.mapped import Mapped
-from pockettts.text.normalize import cardinal, normalize, ordinal, year
+from pockettts.text.normalize import ENGLISH, cardinal, normalize, ordinal, year
+from pockettts.text.normalize.rules import Rule
 from pockettts.values import language_code
 
 ON = NormalizeConfig()
@@ -305,3 +312,18 @@ def test_the_map_points_at_what_was_written() -> None:
         at = mapped.text.index(words)
         start, end = mapped[at : at + len(words)].span
         assert source[start:end] == written
+
+
+def test_the_order_of_rules_holds_every_rule_once() -> None:
+    modules = [
+        importlib.import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)
+    ]
+    rules = [value for module in modules for value in vars(module).values() if isinstance(value, Rule)]
+    assert len(rules) > 40
+    assert all(ENGLISH.count(rule) == 1 for rule in rules)
+    assert len(set(ENGLISH)) == len(ENGLISH)
+
+
+def test_importing_the_package_compiles_no_rule() -> None:
+    code = "from pockettts.text.normalize import rules; print(rules.compiled.cache_info().currsize)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "0\n"

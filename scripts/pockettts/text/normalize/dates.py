@@ -1,0 +1,127 @@
+"""Dates and times of day."""
+
+from __future__ import annotations
+
+import re
+
+from pockettts.text.normalize.rules import CAPITAL_NEXT, ENDS, NUMERIC, rule, stop
+from pockettts.text.normalize.words import cardinal, ordinal, two_digits, year
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+_MONTH = (
+    r"(?P<month>January|February|March|April|May|June|July|August|September|October|November|December"
+    r"|(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)(?:\.|(?=\s)))"
+)
+
+
+def _month(written: str) -> str:
+    return next(name for name in _MONTHS if name.startswith(written.rstrip(".")[:3]))
+
+
+def _dated(day_and_month: str, written_year: str | None) -> str:
+    return f"{day_and_month}, {year(int(written_year))}" if written_year else day_and_month
+
+
+def _is_day(written: str) -> bool:
+    return 1 <= int(written) <= 31
+
+
+@rule("dates", r"(?<![\w./-])(\d{4})-(\d{2})-(\d{2})(?![\w-]|\.\d)", NUMERIC)
+def _iso_date(match: re.Match[str]) -> str | None:
+    if not (1 <= int(match[2]) <= 12 and _is_day(match[3])):
+        return None
+    return _dated(f"{_MONTHS[int(match[2]) - 1]} {ordinal(str(int(match[3])))}", match[1])
+
+
+@rule("dates", r"(?<![\w./-])(\d{1,2})([/.])(\d{1,2})\2(\d{4})(?![\w/]|\.\d)", NUMERIC)
+def _slashed_date(match: re.Match[str]) -> str:
+    first, second = int(match[1]), int(match[3])
+    if first > 12 >= second >= 1 and first <= 31:
+        return _dated(f"the {ordinal(str(first))} of {_MONTHS[second - 1]}", match[4])
+    if second > 12 >= first >= 1 and second <= 31:
+        return _dated(f"{_MONTHS[first - 1]} {ordinal(str(second))}", match[4])
+    mark = " slash " if match[2] == "/" else " point "
+    return f"{cardinal(str(first))}{mark}{cardinal(str(second))}{mark}{year(int(match[4]))}"
+
+
+@rule(
+    "dates",
+    rf"(?<![\w.,:/-])(?:[Tt]he )?(?P<day>\d{{1,2}})(?:st|nd|rd|th|d)?,? (?:day )?(?:of )?{_MONTH}"
+    r"(?!\w)(?:,? (?P<year>1\d{3}|20\d{2})(?![\w-]|[.,]\d))?",
+    NUMERIC,
+)
+def _day_month(match: re.Match[str]) -> str | None:
+    if not _is_day(match["day"]):
+        return None
+    article = "The" if match[0].startswith("T") else "the"
+    said = _dated(f"{article} {ordinal(match['day'])} of {_month(match['month'])}", match["year"])
+    return said + stop(match, CAPITAL_NEXT)
+
+
+_NOT_A_DAY = r"(?![\w%:/]|[.,]\d| ?(?:o['’]clock|[ap]\.?m\b|%|million|thousand|hundred|miles|men|people|years|feet))"
+
+
+@rule("dates", rf"(?<!\w){_MONTH} (?P<day>\d{{1,2}})\s?[-–]\s?(?P<last>\d{{1,2}}){_NOT_A_DAY}", NUMERIC)
+def _month_days(match: re.Match[str]) -> str | None:
+    if not (_is_day(match["day"]) and _is_day(match["last"])):
+        return None
+    return f"{_month(match['month'])} {ordinal(match['day'])} to {ordinal(match['last'])}"
+
+
+@rule(
+    "dates",
+    rf"(?<!\w){_MONTH} (?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th|d)?{_NOT_A_DAY}"
+    r"(?:,? (?P<year>1\d{3}|20\d{2})(?![\w-]|[.,]\d))?",
+    NUMERIC,
+)
+def _month_day(match: re.Match[str]) -> str | None:
+    if not _is_day(match["day"]):
+        return None
+    return _dated(f"{_month(match['month'])} {ordinal(match['day'])}", match["year"])
+
+
+@rule("dates", rf"(?<!\w){_MONTH}(?P<comma>,?) (?P<year>1\d{{3}}|20\d{{2}})(?![\w-]|[.,]\d)", NUMERIC)
+def _month_year(match: re.Match[str]) -> str:
+    return f"{_month(match['month'])}{match['comma']} {year(int(match['year']))}"
+
+
+def _clock(hour: int, minute: int, half: bool) -> str:
+    if minute == 0:
+        if half:
+            return cardinal(str(hour))
+        return f"{cardinal(str(hour))} o'clock" if 1 <= hour <= 12 else f"{cardinal(str(hour))} hundred"
+    return f"{cardinal(str(hour))} {two_digits(minute)}"
+
+
+@rule(
+    "times",
+    r"(?<![\w.:/,])(?P<hour>1[0-2]|0?[1-9])(?:[:.](?P<minute>[0-5]\d))?\s?(?P<half>[AaPp])"
+    r"(?:\.\s?[Mm]\.|[Mm]\.?(?!\w))(?!\w)",
+    NUMERIC,
+)
+def _half_day(match: re.Match[str]) -> str | None:
+    if match[0].lower().endswith(" am") and re.match(r"\s+I\b", match.string[match.end() : match.end() + 8]):
+        return None
+    said = _clock(int(match["hour"]), int(match["minute"] or 0), half=True)
+    return f"{said} {match['half'].lower()} m" + stop(match, CAPITAL_NEXT if match[0][-2:] in ("m.", "M.") else ENDS)
+
+
+@rule("times", r"(?<![\w.:/,])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\w:]|\.\d)", ":")
+def _time(match: re.Match[str]) -> str:
+    said = _clock(int(match["hour"]), int(match["minute"]), half=match["second"] is not None)
+    return f"{said} {two_digits(int(match['second']))}" if match["second"] else said
+
+
+RULES = (
+    _iso_date,
+    _slashed_date,
+    _day_month,
+    _month_days,
+    _month_day,
+    _month_year,
+    _half_day,
+    _time,
+)

@@ -1,0 +1,97 @@
+"""Percent, units of measure and fractions; the number before a unit is left to the rules of numbers."""
+
+from __future__ import annotations
+
+import re
+
+from pockettts.text.normalize.rules import CAPITAL_NEXT, WHOLE, Rule, rule, stop
+from pockettts.text.normalize.words import cardinal
+
+_UNITS = {
+    "km": "kilometre", "cm": "centimetre", "mm": "millimetre", "m": "metre", "mi": "mile", "yd": "yard", "yds": "yard",
+    "ft": "foot/feet", "kg": "kilogram", "g": "gram", "mg": "milligram", "lb": "pound", "lbs": "pound", "oz": "ounce",
+    "l": "litre", "ml": "millilitre", "ha": "hectare", "km²": "square kilometre", "m²": "square metre",
+    "m³": "cubic metre", "cm²": "square centimetre", "cm³": "cubic centimetre", "mph": "mile per hour",
+    "km/h": "kilometre per hour", "kph": "kilometre per hour", "m/s": "metre per second", "Hz": "hertz/hertz",
+    "kHz": "kilohertz/kilohertz", "MHz": "megahertz/megahertz", "GHz": "gigahertz/gigahertz", "W": "watt",
+    "kW": "kilowatt", "MW": "megawatt", "kWh": "kilowatt hour", "V": "volt", "KB": "kilobyte", "kB": "kilobyte",
+    "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte", "ms": "millisecond", "sec": "second", "secs": "second",
+    "min": "minute", "mins": "minute", "hr": "hour", "hrs": "hour", "dB": "decibel", "cal": "calorie",
+    "kcal": "kilocalorie", "°C": "degree Celsius", "°F": "degree Fahrenheit", "° C": "degree Celsius",
+    "° F": "degree Fahrenheit", "°": "degree",
+}  # fmt: skip
+_UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+
+
+def _unit_plural(name: str) -> str:
+    if "/" in name:
+        return name.split("/")[1]
+    head, _, rest = name.partition(" ")
+    if head in ("square", "cubic", "kilowatt") and rest:
+        return f"{name}s"
+    return f"{head}s {rest}".strip()
+
+
+@rule(
+    "units",
+    rf"(?P<number>(?<![\w.,$£€])(?:(?:{WHOLE})(?:\.\d{{1,20}})?|\.\d{{1,20}})|[½¼¾⅓⅔⅛])"
+    rf"(?P<space>\s?)(?P<unit>{_UNIT})(?![\w'’/²³])(?:(?<![VW])\.|(?!\.\s))",
+    "kcmyflogthWVKMGTBsdi°",
+)
+def _unit(match: re.Match[str]) -> str:
+    name = _UNITS[match["unit"]]
+    single = match["number"] == "1"
+    said = name.split("/")[0] if single else _unit_plural(name)
+    return f"{match['number']} {said}" + stop(match, CAPITAL_NEXT)
+
+
+@rule("units", r"(?<![\w.,])(\d{1,2})['′]\s?(\d{1,2})(?:[\"″]|'')", "'′")
+def _feet(match: re.Match[str]) -> str:
+    return f"{cardinal(match[1])} {'foot' if match[1] == '1' else 'feet'} {cardinal(match[2])}"
+
+
+_FRACTIONS = {
+    "½": "half", "⅓": "one third", "⅔": "two thirds", "¼": "one quarter", "¾": "three quarters", "⅕": "one fifth",
+    "⅖": "two fifths", "⅗": "three fifths", "⅘": "four fifths", "⅙": "one sixth", "⅚": "five sixths", "⅛": "one eighth",
+    "⅜": "three eighths", "⅝": "five eighths", "⅞": "seven eighths",
+}  # fmt: skip
+_DENOMINATORS = {
+    2: "half", 3: "third", 4: "quarter", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth", 9: "ninth", 10: "tenth",
+    12: "twelfth", 16: "sixteenth", 32: "thirty-second", 64: "sixty-fourth",
+}  # fmt: skip
+
+
+@rule("symbols", r"(?:(?<![\w.,])(\d{1,6})\s?)?([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞")
+def _vulgar(match: re.Match[str]) -> str:
+    part = _FRACTIONS[match[2]]
+    after = " " if match.string[match.end() : match.end() + 1].isalnum() else ""
+    if not match[1]:
+        return ("one half" if part == "half" else part) + after
+    return f"{cardinal(match[1])} and {'a half' if part == 'half' else part}{after}"
+
+
+@rule("symbols", r"(?<![\w/.,-])(?:(\d{1,4}) )?(\d{1,2})/(\d{1,2})(?![\w/]|[.,]\d)", "/")
+def _fraction(match: re.Match[str]) -> str | None:
+    over, under = int(match[2]), int(match[3])
+    if (over, under) in ((24, 7), (9, 11)):
+        return match[0].replace("/", " ")
+    name = _DENOMINATORS.get(under)
+    if name is None or not 0 < over < under:
+        return None
+    many = name if over == 1 else "halves" if name == "half" else f"{name}s"
+    said = f"{cardinal(str(over))} {many}"
+    return f"{cardinal(match[1])} and {said}" if match[1] else said
+
+
+RULES = (
+    Rule("percent", r"(?<=\d)\s?%", " percent", "%"),
+    Rule("percent", r"(?<=\d)\s?‰", " per mille", "‰"),
+    _unit,
+    _feet,
+)
+
+
+FRACTIONS = (
+    _vulgar,
+    _fraction,
+)

@@ -1,0 +1,84 @@
+"""Telephone numbers, ranges, ordinals, decimals, cardinals."""
+
+from __future__ import annotations
+
+import re
+
+from pockettts.text.normalize.rules import NUMERIC, WHOLE, Rule, rule
+from pockettts.text.normalize.words import by_digit, cardinal, decimal, ordinal, two_digits, year
+
+_PHONES = (
+    r"\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}(?!\d)",
+    r"\(\d{2,5}\) ?\d{3,4}[ -]?\d{3,4}(?![\w-])",
+    r"(?:1-)?\d{3}-\d{3}-\d{4}(?![\w-])",
+    r"0\d{2,4}[ -]\d{3,4}(?:[ -]?\d{3,4})?(?![\w-])",
+    r"\d{3}-\d{4}(?<!00)(?![\w-])",
+    r"\d{1,10}(?:-\d{1,10}){2,8}(?![\w-])",
+)
+
+
+@rule("numbers", rf"(?<![\w.,$£€/-])(?:{'|'.join(_PHONES)})", NUMERIC)
+def _phone(match: re.Match[str]) -> str | None:
+    groups = re.findall(r"\d+", match[0])
+    if sum(map(len, groups)) < 7 and not match[0].startswith("0"):
+        return None
+    return ("plus " if match[0].startswith("+") else "") + ", ".join(by_digit(group) for group in groups)
+
+
+@rule(
+    "numbers",
+    rf"(?<![\w.,/:-])(?P<low>(?:{WHOLE})(?:\.\d{{1,9}})?)(?:-|\s?–\s?)"
+    rf"(?P<high>(?:{WHOLE})(?:\.\d{{1,9}})?)(?![\w-]|[.,/:]\d)",
+    "-–",
+)
+def _range(match: re.Match[str]) -> str:
+    low, high = match["low"], match["high"]
+    if len(low) == 4 and low.isdecimal() and 1000 <= int(low) < 2100 and len(high) <= 2 and high.isdecimal():
+        end = two_digits(int(high)) if len(high) == 2 else cardinal(high)
+        return f"{year(int(low))} to {end}"
+    return f"{low} to {high}"
+
+
+@rule("ordinals", rf"(?<![\w.,])({WHOLE})(?:st|nd|rd|th)(?!\w)", "snrt")
+def _ordinal(match: re.Match[str]) -> str:
+    return ordinal(match[1])
+
+
+@rule("ordinals", r"(?<=the )(\d{0,2}[23])d(?![\w])", "d")
+def _old_ordinal(match: re.Match[str]) -> str:
+    return ordinal(match[1])
+
+
+@rule("decimals", r"(?<![\w.,])\d{1,9}(?:\.\d{1,9}){2,9}(?![\w]|\.\d)", ".")
+def _version(match: re.Match[str]) -> str:
+    return " point ".join(cardinal(part) for part in match[0].split("."))
+
+
+@rule("decimals", rf"(?<![\w.,])({WHOLE})?\.(\d{{1,40}})(?!\d|\.\d)", ".")
+def _decimal(match: re.Match[str]) -> str:
+    after = " " if match.string[match.end() : match.end() + 1].isalpha() else ""
+    return decimal(match[1] or "", match[2]) + after
+
+
+@rule("numbers", r"\d{1,3}(?:,\d{3}){1,8}(?!\d|,\d)|\d{1,400}", NUMERIC)
+def _cardinal(match: re.Match[str]) -> str:
+    text = match.string
+    before = " " if text[match.start() - 1 : match.start()].isalnum() and match.start() else ""
+    after = " " if text[match.end() : match.end() + 1].isalnum() else ""
+    return before + cardinal(match[0]) + after
+
+
+GROUPS = (
+    _phone,
+    _range,
+)
+
+
+RULES = (
+    _ordinal,
+    _old_ordinal,
+    Rule("numbers", r"(?:(?<=\s)|(?<=\()|\A)[-−](?=\.?\d)", "minus ", "-−"),
+    _version,
+    _decimal,
+    _cardinal,
+)
