@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow lint format lock manifest bundled bench bench-docs bench-engines load load-docs cli-docs dag clean
+.PHONY: help env test-env book unlock test test-slow lint format lock manifest bench bench-docs bench-engines load load-docs cli-docs dag clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,7 +47,7 @@ unlock: env ## after a crash or kill -9 of snakemake: let the next build go on f
 lint: test-env ## ruff, snakefmt, snakemake --lint and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakefmt --check Snakefile rules training
 	$(BIN)/snakemake --lint
 	$(BIN)/mypy
 
@@ -60,7 +60,7 @@ test-slow: test-env ## the tests that take minutes
 format: test-env ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile rules
+	$(BIN)/snakefmt Snakefile rules training
 
 # torch is left out of both files: its builds differ by platform, so it has a version but no hash.
 LOCK = $(BIN)/pip-compile --quiet --allow-unsafe --strip-extras --generate-hashes --no-header \
@@ -77,16 +77,6 @@ lock: test-env ## compile both lock files and the conda environment from pyproje
 
 manifest: env ## write models/manifest.json from the installed pocket-tts
 	$(BIN)/python -m pockettts.models manifest
-
-bundled: env ## train the bundled model (extra train, hours) and put it in its place
-	$(BIN)/snakemake -j2 bundled_model
-	cp results/bundled/small/model/config.yaml results/bundled/small/model/model.safetensors \
-	  results/bundled/small/model/tokenizer.model results/bundled/small/model/space.npz models/bundled/
-	cp results/bundled/small/evaluation.json models/bundled/
-	cp results/bundled/small/model/voice.wav voices/bundled.wav
-	PYTHONPATH=scripts $(BIN)/python -m bundled.card models/bundled
-	$(BIN)/python scripts/download_model.py bundled --out results/models/bundled/download.json
-	$(BIN)/python scripts/lock_model.py bundled --commit --out results/models/bundled/lock.json
 
 PROFILE ?= full
 bench: env ## measure warm engines, cold starts and books into results/bench/report.html (PROFILE=quick for development)

@@ -20,7 +20,6 @@ shell.prefix(
     f"set -euo pipefail; PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 )
 
-from bundled import recipe as recipes
 from pockettts import book as books
 from pockettts import config as settings
 from pockettts import models, takes
@@ -282,13 +281,3 @@ def bench_baseline_option(wildcards):
 def all_cores(wildcards):
     """Nothing else may run while something is measured."""
     return workflow.cores or 1
-
-
-def of_recipe(function):
-    """A param or input function that looks something up in the recipe of the wildcard."""
-    return lambda wildcards: function(recipes.load(wildcards.recipe))
-
-
-def training_folder(name):
-    """A folder of checkpoints or arrays, which Snakemake does not know of."""
-    return lambda wildcards: f"results/bundled/{wildcards.recipe}/{name}"

@@ -10,16 +10,16 @@ BUNDLED = Path(__file__).parents[1] / "babble"
 RECORDING = BUNDLED / "voice.wav"
 
 
-def runtime_config() -> dict:
-    config = yaml.safe_load((BUNDLED / "config.yaml").read_text())
-    config["weights_path"] = str(BUNDLED / "model.safetensors")
-    config["flow_lm"]["lookup_table"]["tokenizer_path"] = str(BUNDLED / "tokenizer.model")
+def runtime_config(model: Path = BUNDLED) -> dict:
+    config = yaml.safe_load((model / "config.yaml").read_text())
+    config["weights_path"] = str(model / "model.safetensors")
+    config["flow_lm"]["lookup_table"]["tokenizer_path"] = str(model / "tokenizer.model")
     return config
 
 
-def write_runtime(folder: Path) -> Path:
+def write_runtime(folder: Path, model: Path = BUNDLED) -> Path:
     path = folder / "runtime.yaml"
-    path.write_text(yaml.safe_dump(runtime_config(), allow_unicode=True))
+    path.write_text(yaml.safe_dump(runtime_config(model), allow_unicode=True))
     return path
 
 

@@ -1,17 +1,19 @@
-"""Puts the figures of an evaluation into the model card: what is measured is not typed.
+"""Put the figures of an evaluation into the model card, so that nobody types them.
 
-python -m bundled.card models/bundled
+python -m bundled.card ../models/bundled
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from bundled.common import atomic_path
-from pockettts.bench.docs import fill_marks
+
+_FIGURES = re.compile(r"(<!-- bench:figures -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
 def figures(model: Path) -> dict[str, Any]:
@@ -43,10 +45,11 @@ def _row(name: str, result: dict[str, Any], ended: str) -> str:
 
 
 def with_figures(card: str, evaluation: dict[str, Any]) -> str:
-    """The card with these figures between its marks. Raises `ValueError` where it has no marks."""
-    if card.count("<!-- bench:figures -->") != 1:
+    """The card with these figures between its marks. Raises `ValueError` without one pair of marks."""
+    filled, marks = _FIGURES.subn(lambda mark: f"{mark[1]}\n{table(evaluation)}\n{mark[2]}", card)
+    if marks != 1:
         raise ValueError("The card needs one pair of marks <!-- bench:figures --> and <!-- /bench -->.")
-    return fill_marks(card, {"figures": lambda: table(evaluation)})
+    return filled
 
 
 def main() -> None:

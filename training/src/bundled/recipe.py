@@ -1,4 +1,4 @@
-"""What a training is made with: the files in recipes/, one a model; rules/bundled.smk gives each stage its part."""
+"""The settings of a training: one file in recipes/ for each model. The Snakefile gives each stage its part."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ConfigDict
-
-FOLDER = Path(__file__).with_name("recipes")
 
 
 class Section(BaseModel):
@@ -27,7 +25,7 @@ class Corpus(Section):
 
 
 class Speech(Section):
-    """Who reads how many of them."""
+    """The teacher, and how many sentences it reads."""
 
     voice: str
     sentences: int
@@ -54,17 +52,17 @@ class LanguageModel(Section):
 
 
 class Evaluation(Section):
-    """How many sentences are listened to, which nobody has read before."""
+    """How many sentences are transcribed. They are new to the model."""
 
     sentences: int
     takes: tuple[str, ...]  # engine and temperature, as in cli:0.3
 
 
 class Recipe(Section):
-    """All of it."""
+    """A whole recipe."""
 
     seed: int
-    start: Path | None = None  # folder of an exported model: its tokenizer, latents and weights are begun with
+    start: Path | None = None  # folder of an exported model: training starts with its tokenizer, latents and weights
     corpus: Corpus
     speech: Speech
     held_out: int
@@ -76,13 +74,13 @@ class Recipe(Section):
     evaluation: Evaluation
 
 
-def load(name: str, folder: Path = FOLDER) -> Recipe:
+def load(name: str, folder: Path) -> Recipe:
     """The recipe of that name. Raises `FileNotFoundError` or pydantic's `ValidationError`."""
     return Recipe.model_validate(yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")))
 
 
-def names(folder: Path = FOLDER) -> list[str]:
-    """The recipes that there are."""
+def names(folder: Path) -> list[str]:
+    """The names of all recipes in a folder, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
