@@ -9,7 +9,7 @@ from pockettts import files
 from pockettts.bench import books, results
 from pockettts.bench.environment import record_environment
 from pockettts.bench.matrix import BookCase
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 def main() -> None:
@@ -32,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

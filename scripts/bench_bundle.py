@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 from pockettts.export import require_export_packages
 
 
@@ -21,4 +21,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -7,7 +7,7 @@ from pockettts import files
 from pockettts.bench import contenders, results, subjects
 from pockettts.bench.cold import measure_starts
 from pockettts.bench.environment import record_environment
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 def main() -> None:
@@ -27,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -6,7 +6,7 @@ from pathlib import Path
 from pockettts import files
 from pockettts.bench import docs, plots, results
 from pockettts.bench.goals import goals_tables
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "docs" / "bench" / "bench.json"
@@ -31,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

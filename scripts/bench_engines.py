@@ -14,7 +14,7 @@ from pockettts.bench.matrix import BookCase
 from pockettts.bench.measure import measure
 from pockettts.bench.results import Results
 from pockettts.bench.subjects import PRECISIONS, random_subject
-from pockettts.errors import UsageError, exit_with_sentence
+from pockettts.errors import UsageError, run_main
 
 ROOT = Path(__file__).parents[1]
 PARAGRAPH = "On page {number} the road was white and dry, and he was not tired."
@@ -70,4 +70,4 @@ def time_books(work: Path, chunks: int, jobs: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pockettts import book, models
 from pockettts.bench.subjects import RANDOM, make_random_model
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 def main() -> None:
@@ -20,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

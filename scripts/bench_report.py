@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pockettts import files
 from pockettts.bench import baseline, plots, report, results
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 def main() -> None:
@@ -33,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -8,7 +8,7 @@ from pockettts.bench.contenders import SAMPLE
 from pockettts.bench.measure import text_of
 from pockettts.bench.subjects import synth_of
 from pockettts.engines import open_engine
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 def main() -> None:
@@ -24,4 +24,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pockettts import book, models, voices
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 def main() -> None:
@@ -32,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pockettts import config, files, takes
 from pockettts.audio.join import JoinEntry, join_takes
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 def main() -> None:
@@ -40,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pockettts import config, files
 from pockettts.audio.master import master_book
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 def main() -> None:
@@ -25,4 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -8,7 +8,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from pockettts.errors import PocketTTSError, exit_with_sentence
+from pockettts.errors import PocketTTSError, run_main
 
 HEADER = "# Made by scripts/pin_env.py from pyproject.toml and requirements.lock. Used with `snakemake --sdm conda`.\n"
 
@@ -47,4 +47,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from pockettts import book, config, files
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 from pockettts.text.manuscript import read_manuscript
 
 
@@ -32,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from pockettts import files
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 def main() -> None:
@@ -39,4 +39,4 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -8,7 +8,7 @@ from pockettts import files, models, takes, voices
 from pockettts.config import QaConfig, SynthConfig
 from pockettts.ear import open_ear
 from pockettts.engines import open_engine
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 def main() -> None:
@@ -54,4 +54,4 @@ def progress(receipts: Path, chunks: Path, done: int, total: int) -> str:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

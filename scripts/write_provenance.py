@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from pockettts import book, config, files, models, takes
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 from pockettts.provenance import make_provenance
 
 
@@ -32,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

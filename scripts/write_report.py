@@ -8,7 +8,7 @@ from pockettts import book, config, files, takes
 from pockettts.audio.join import Timeline
 from pockettts.audio.measure import measure
 from pockettts.audio.report import write_report
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
         title=chunks["title"] or chunks["book"],
         measurement=measurement,
         timeline=Timeline.from_json(args.timeline.read_text(encoding="utf-8")),
-        takes=[{"text": chunk["text"], **takes.told(made[chunk["key"]])} for chunk in chunks["chunks"]],
+        takes=[{"text": chunk["text"], **takes.report_row(made[chunk["key"]])} for chunk in chunks["chunks"]],
         voice=provenance["voice"],
         model_notice=setup.model.notice,
         provenance=provenance,
@@ -44,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

@@ -119,7 +119,7 @@ class TakeRejected(EngineError):
     """Every attempt at a chunk was refused by the acceptance checks."""
 
 
-def exit_with_sentence(main: Callable[[], int | None]) -> None:
+def run_main(main: Callable[[], int | None]) -> None:
     """Run `main` as a program, with messages on stderr: a `PocketTTSError` becomes one line and its exit code.
 
     An interrupt exits 130, a package that is missing or broken 3, and a reader that closed our standard output is no

@@ -19,7 +19,7 @@ from pockettts.book import Book, Setup
 from pockettts.config import SynthConfig
 from pockettts.ear import Ear, open_ear
 from pockettts.errors import AudioError, UsageError
-from pockettts.takes import Take, TakeStore, content_key, refusals
+from pockettts.takes import Take, TakeStore, content_key, reasons_against
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)s?")
 _KEY = re.compile(r"[0-9a-f]{4,32}")
@@ -241,10 +241,10 @@ def _against(take: Take, synth: SynthConfig, ear: Ear | None) -> str | None:
     """Say why the settings of now would not choose this take, if so; `ear` where it is to be heard."""
     if take.attempt >= synth.attempts:
         return f"it is attempt {take.attempt + 1}, and synth.attempts is now {synth.attempts}"
-    if reasons := refusals(take, take.text, synth, ear):
+    if reasons := reasons_against(take, take.text, synth, ear):
         return None if synth.allow_failed and not take.accepted else f"by the checks of now {', '.join(reasons)}"
     for number, one in enumerate(take.refused, start=1):
-        if one.quality is not None and not refusals(one, take.text, synth, ear):
+        if one.quality is not None and not reasons_against(one, take.text, synth, ear):
             return f"attempt {number}, which was refused, passes the checks of now"
     return None
 

@@ -21,11 +21,8 @@ def sha256_file(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """Wait until no other process holds the file `lock`, and hold it.
-
-    Where it cannot be written there is nobody to wait for: who only reads goes on without.
-    """
+def exclusive(lock: Path) -> Iterator[None]:
+    """Wait until no other process holds the file `lock`, and hold it. In a read-only tree no lock is taken."""
     try:
         file = lock.open("a")
     except OSError:
@@ -38,7 +35,7 @@ def alone(lock: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            # A process that was forked meanwhile has the file open too, which would keep the lock.
+            # A process forked meanwhile has the file open as well, and would keep the lock.
             with contextlib.suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_UN)
 

@@ -33,7 +33,7 @@ from pockettts.errors import (
     HubUnreachable,
     ModelError,
     UnknownModel,
-    exit_with_sentence,
+    run_main,
 )
 from pockettts.files import read_json, sha256_file, write_json, write_text
 from pockettts.values import digest
@@ -787,4 +787,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)

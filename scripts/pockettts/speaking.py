@@ -69,7 +69,7 @@ def make_ready(config: BookConfig, results: Path = book.RESULTS) -> Ready:
     # A read-only project is fine, if all is there.
     with contextlib.suppress(OSError):
         results.mkdir(parents=True, exist_ok=True)
-    with files.alone(results / ".ready.lock"):
+    with files.exclusive(results / ".ready.lock"):
         lock = ready_model(setup.model, folder, allow_ungated=config.hub.allow_ungated)
         ready_voice(setup.voice, setup.model, lock, voice, runtime, config.synth.executable)
         if bundle is not None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from pockettts.cli import app
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def caller(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[
     def call(*arguments: str, stdin: bytes | None = None) -> Answer:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin or b"")))
         with pytest.raises(SystemExit) as ended, _logging_restored():
-            exit_with_sentence(lambda: app(args=list(arguments), prog_name="pockettts"))
+            run_main(lambda: app(args=list(arguments), prog_name="pockettts"))
         out, err = capsysbinary.readouterr()
         answer = Answer(int(ended.value.code or 0), out.decode("utf-8", "replace"), err.decode())
         assert "Traceback" not in answer.err

@@ -15,9 +15,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pockettts import ear as ears
 from pockettts.config import QaConfig, parse
-from pockettts.ear import Ear, allowed, check_ready, compare, open_ear, words_of
+from pockettts.ear import Ear, allowed, check_ready, compare, listen, open_ear, words_of
 from pockettts.errors import ConfigError, EnvironmentNotReady
 
 SPEECH = Path(__file__).parents[1] / "data" / "speech"
@@ -91,7 +90,7 @@ def test_what_is_wrong_is_named(said: str, heard: str, kinds: dict[str, Any]) ->
         assert got == expected
     assert found.faults > 0
     for word in (*found.missing, *found.repeated, *found.invented):
-        assert word in found.told()
+        assert word in found.describe_faults()
 
 
 def test_other_languages_are_compared_without_the_rules_of_english() -> None:
@@ -116,7 +115,10 @@ def test_any_text_can_be_compared(said: str, heard: str) -> None:
     found = compare(said, heard)
     assert compare(said, said).faults == 0
     assert 0 <= found.faults <= len(words_of(said)) + len(words_of(heard))
-    assert found.error >= 0
+    assert found.words == len(words_of(said))
+    assert found.error == round(found.faults / max(1, found.words), 3)
+    # Words against silence are always a fault.
+    assert (found.faults == 0) <= (bool(words_of(said)) == bool(words_of(heard)))
 
 
 def test_the_tolerance_grows_with_the_text() -> None:
@@ -156,7 +158,7 @@ def test_a_missing_package_is_a_sentence(package: str, monkeypatch: pytest.Monke
 
 
 def test_what_the_model_cannot_do_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="the text is in french"):
+    with pytest.raises(ConfigError, match="in french"):
         check_ready(QaConfig(asr="all"), "french")
     with pytest.raises(EnvironmentNotReady, match=r"no model\.bin in it"):
         check_ready(QaConfig(asr="all", model=tmp_path), "french")
@@ -227,7 +229,7 @@ def test_silence_and_noise_do_not_pass(ear: Ear) -> None:
 def test_listening_does_not_change_how_pytorch_adds_up(ear: Ear) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(3)
-    ears._whisper.cache_clear()
+    listen._whisper.cache_clear()
     ear.hear(clip("clock"), CLIPS["clock"]["text"])
     after = torch.get_num_threads()
     torch.set_num_threads(before)
@@ -237,5 +239,5 @@ def test_listening_does_not_change_how_pytorch_adds_up(ear: Ear) -> None:
 def test_the_same_take_is_always_heard_alike(ear: Ear) -> None:
     text = CLIPS["katrine"]["text"]
     first = ear.hear(clip("katrine"), text)
-    ears._whisper.cache_clear()
+    listen._whisper.cache_clear()
     assert ear.hear(clip("katrine"), text) == first

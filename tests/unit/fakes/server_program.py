@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pockettts.config import BookConfig
 from pockettts.config.server import ServerConfig, parse_address
-from pockettts.errors import exit_with_sentence
+from pockettts.errors import run_main
 from pockettts.server import logs
 from pockettts.server.run import Child, bind, run, with_token
 from pockettts.voices import load_voices
@@ -30,4 +30,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    exit_with_sentence(main)
+    run_main(main)
