@@ -51,7 +51,7 @@ class Running:
                 self.noise.append(line)
 
     def wait_log(self, seconds: float = 60, **values: Any) -> dict[str, Any]:
-        """Wait for a line of the log that says so."""
+        """Wait for a line of the log with these values."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for line in list(self.log):
@@ -63,7 +63,7 @@ class Running:
             time.sleep(0.02)
         if found := [line for line in self.log if values.items() <= line.items()]:
             return found[0]
-        raise AssertionError(f"the log never said {values}:\n{self.log[-20:]}\n{''.join(self.noise)}")
+        raise AssertionError(f"no line of the log has {values}:\n{self.log[-20:]}\n{''.join(self.noise)}")
 
     @property
     def address(self) -> str:
@@ -74,7 +74,7 @@ class Running:
         return int(self.address.rpartition(":")[2])
 
     def ask(self, path: str, body: Any = None, timeout: float = 60, **headers: str) -> Answer:
-        """GET, or POST what is no bytes as JSON."""
+        """GET, or POST a body: bytes as they are, anything else as JSON."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json", **names})

@@ -49,7 +49,7 @@ def test_health_and_readiness(server: Running) -> None:
     assert server.ask("/ready").json == {"status": "ready", "workers": 2, "queued": 0}
 
 
-def test_voices_tell_licences_and_no_paths(server: Running) -> None:
+def test_voices_show_licenses_and_no_paths(server: Running) -> None:
     voices = server.ask("/voices").json["voices"]
     assert [(voice["id"], voice["commercial"], voice["default"]) for voice in voices] == [
         ("bundled", True, True),
@@ -73,7 +73,7 @@ def test_voice_and_seed_have_defaults(server: Running) -> None:
     assert server.ask("/tts", {"text": "Hello.", "format": "pcm"}).body == noise("Hello.", "bundled", 0)
 
 
-def test_a_streamed_wav_says_that_it_knows_no_length(server: Running) -> None:
+def test_a_streamed_wav_states_no_length(server: Running) -> None:
     reply = server.ask("/tts", {"text": "Hello.", "stream": True})
     assert reply.headers["transfer-encoding"] == "chunked"
     assert struct.unpack_from("<I", reply.body, 40)[0] == 0xFFFFFFFF
@@ -135,7 +135,7 @@ def test_a_wrong_request_gets_a_sentence(server: Running, body: object, status: 
     assert reply.json["request_id"] == reply.headers["x-request-id"]
 
 
-def test_other_errors_are_json_as_well(server: Running) -> None:
+def test_other_errors_are_json_too(server: Running) -> None:
     assert server.ask("/nothing").json["kind"] == "not_found"
     assert server.ask("/tts").json["kind"] == "method_not_allowed"
     plain = server.ask("/tts", b'{"text": "x"}', Content_Type="text/plain")
@@ -225,7 +225,7 @@ def test_openai_lists(client: openai.OpenAI, server: Running) -> None:
         ({"voice": 5}, openai.BadRequestError, "voice", "voice: "),
     ],
 )
-def test_openai_client_hears_what_is_wrong(
+def test_openai_client_gets_the_reason(
     client: openai.OpenAI, changes: dict, error: type[openai.APIStatusError], param: str, words: str
 ) -> None:
     with pytest.raises(error) as caught:
@@ -245,7 +245,7 @@ def test_a_body_of_100_mb_is_refused_at_once(server: Running) -> None:
     assert psutil.Process(server.process.pid).memory_info().rss < memory + 50_000_000
 
 
-def test_who_asks_before_sending_a_long_body_need_not_send_it(server: Running) -> None:
+def test_a_client_that_asks_before_sending_a_long_body_need_not_send_it(server: Running) -> None:
     with server.connect() as client:
         head = b"POST /tts HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
         client.sendall(head % 100_000_000)
@@ -271,9 +271,9 @@ def test_a_body_of_unknown_length_is_bounded_as_well(server: Running) -> None:
         assert psutil.Process(server.process.pid).memory_info().rss < memory + 50_000_000
 
 
-def post(client: socket.socket, wish: object, *headers: bytes) -> None:
-    """Send a wish to /tts, and wait for nothing."""
-    body = json.dumps(wish).encode()
+def post(client: socket.socket, request: object, *headers: bytes) -> None:
+    """Send a request to /tts, and do not wait for the answer."""
+    body = json.dumps(request).encode()
     head = [b"POST /tts HTTP/1.1", b"Host: x", b"Content-Type: application/json", *headers]
     client.sendall(b"\r\n".join([*head, b"Content-Length: %d" % len(body), b"", body]))
 
@@ -329,12 +329,12 @@ def test_a_client_that_plays_what_it_reads_is_not_dropped() -> None:
     with fake_server(body_timeout=2) as server, reading_little(server) as client:
         server.wait_ready()
         post(client, {"text": "x" * 200, "format": "pcm"})
-        heard = 0
+        received = 0
         # The last of it waits for some of these readings longer than a client may read nothing.
-        while heard < 240_000:
+        while received < 240_000:
             part = client.recv(4_000)
-            assert part, f"broken off after {heard} bytes"
-            heard += len(part)
+            assert part, f"broken off after {received} bytes"
+            received += len(part)
             time.sleep(0.1)
 
 
@@ -349,7 +349,7 @@ def test_a_client_that_leaves_frees_its_worker(server: Running) -> None:
     server.until(lambda: server.metric('pockettts_errors_total{kind="client_left"}') >= 2)
 
 
-def test_too_many_connections_are_turned_away() -> None:
+def test_connections_above_the_limit_are_rejected() -> None:
     with fake_server(max_connections=3) as server:
         server.wait_ready()
         clients = [server.connect() for _ in range(4)]
@@ -385,7 +385,7 @@ def test_a_late_request_gets_504_and_a_hung_worker_is_replaced() -> None:
         assert server.ask("/tts", {"text": "Hello."}).status == 200
 
 
-def test_a_lost_worker_is_an_error_and_a_broken_stream_is_seen_as_one(server: Running) -> None:
+def test_a_dead_worker_is_an_error_and_so_is_a_broken_stream(server: Running) -> None:
     reply = server.ask("/tts", {"text": "crash"})
     assert (reply.status, reply.json["kind"]) == (500, "worker_lost")
     with server.connect() as client:
@@ -395,7 +395,7 @@ def test_a_lost_worker_is_an_error_and_a_broken_stream_is_seen_as_one(server: Ru
     assert not streamed.endswith(b"0\r\n\r\n")
     server.until(lambda: server.metric('pockettts_errors_total{kind="worker_lost"}') >= 2)
     assert server.wait_log(event="request", error="worker_lost", level="warning")["exit_code"] == 7
-    assert not [line for line in server.log if line["event"] == "a request met a defect"]
+    assert not [line for line in server.log if line["event"] == "a request failed by a defect"]
     server.wait_ready(2)
 
 
@@ -417,15 +417,15 @@ def test_killing_a_worker_under_load_loses_no_request(server: Running) -> None:
     server.wait_ready(2)
 
 
-def test_metrics_tell_what_happened(server: Running) -> None:
+def test_metrics_count_what_happened(server: Running) -> None:
     grows = {
         'pockettts_requests_total{route="/tts",status="200"}': {"text": "Hello."},
         "pockettts_rtf_count": {"text": "Hello."},
         'pockettts_errors_total{kind="bad_request"}': {"text": "refuse"},
     }
-    for name, wish in grows.items():
+    for name, request in grows.items():
         before = server.metric(name)
-        server.ask("/tts", wish)
+        server.ask("/tts", request)
         # It is counted after the answer has gone.
         server.until(lambda name=name, before=before: server.metric(name) > before)
     server.ask("/etc/../unknown")
@@ -447,23 +447,23 @@ def test_metrics_may_have_an_address_of_their_own() -> None:
                 assert words in read_all(client)
 
 
-# --- who may
+# --- access
 
 
-def test_a_token_is_asked_for(tmp_path) -> None:
+def test_a_token_is_required(tmp_path) -> None:
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")
     origin = "https://reader.example"
     with fake_server(token_file=str(file), cors_origins=[origin]) as server:
         server.until(lambda: server.ask("/ready").status == 200)
-        wish = {"text": "Hello."}
+        request = {"text": "Hello."}
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
-            reply = server.ask("/tts", wish, **headers)
+            reply = server.ask("/tts", request, **headers)
             assert (reply.status, reply.json["kind"]) == (401, "unauthorized")
             assert reply.headers["www-authenticate"] == "Bearer"
         assert server.ask("/metrics").status == 401
         assert server.ask("/health").status == 200
-        assert server.ask("/tts", wish, Authorization=f"Bearer {TOKEN}").status == 200
+        assert server.ask("/tts", request, Authorization=f"Bearer {TOKEN}").status == 200
         with pytest.raises(openai.AuthenticationError):
             openai.OpenAI(base_url=f"{server.address}/v1", api_key="wrong", max_retries=0).models.list()
         assert openai.OpenAI(base_url=f"{server.address}/v1", api_key=TOKEN).models.list().data
@@ -480,7 +480,7 @@ def test_a_token_is_asked_for(tmp_path) -> None:
     assert TOKEN not in str(server.log)
 
 
-def test_no_page_of_another_origin_may_read_by_default(server: Running) -> None:
+def test_no_page_of_a_different_origin_may_read_by_default(server: Running) -> None:
     assert "access-control-allow-origin" not in server.ask("/voices", Origin="https://reader.example").headers
 
 
@@ -507,7 +507,7 @@ def test_a_signal_under_load_lets_requests_end_and_leaves_no_process(number: int
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_what_is_not_done_in_time_is_stopped_and_told(signals: int) -> None:
+def test_requests_that_are_not_done_in_time_are_stopped_with_an_error(signals: int) -> None:
     patience = 1 if signals == 1 else 600
     with fake_server(shutdown_timeout=patience) as server, ThreadPoolExecutor(1) as threads:
         server.wait_ready()
@@ -519,7 +519,7 @@ def test_what_is_not_done_in_time_is_stopped_and_told(signals: int) -> None:
             server.wait_log(event="shutting down")
         assert server.stop() == 1
         assert (asked.result().status, asked.result().json["kind"]) == (503, "closing")
-        assert server.wait_log(event="stopped before all was done")["requests"] == 1
+        assert server.wait_log(event="stopped before all requests were done")["requests"] == 1
         assert orphans(children) == []
 
 
@@ -548,7 +548,7 @@ def test_workers_that_cannot_start_end_the_server_with_their_sentence() -> None:
         assert server.noise[-1] == "error: There is no voice 'x'.\n"
 
 
-def test_before_the_workers_are_warm_it_lives_but_is_not_ready() -> None:
+def test_before_its_workers_are_warm_the_server_runs_but_is_not_ready() -> None:
     with fake_server(start={"sleep": 2}) as server:
         assert server.ask("/health").status == 200
         reply = server.ask("/ready")

@@ -1,4 +1,4 @@
-"""The page at / in a real browser, by keyboard, and what a screen reader would be told."""
+"""The page at / in a real browser, by keyboard, and what a screen reader announces."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     page.close()
-    # The page's policy forbids what it does not need; a breach of it is told here.
+    # The policy of the page forbids all that it does not need; a breach shows here.
     assert [line for line in complaints if "Failed to load resource" not in line] == []
 
 

@@ -14,16 +14,18 @@ from pathlib import Path
 
 import psutil
 import pytest
-from fakes.server_worker import noise
+from fakes.server_worker import noise, slow_noise
 
 from pockettts.errors import EnvironmentNotReady
-from pockettts.server.pool import Job, Limits, Pool, QueueFull, Refused, TooLate, WorkerLost
+from pockettts.server.errors import DeadlineExceeded, QueueFull, WorkerDied, WorkerError
+from pockettts.server.job import Job, SynthesisRequest
+from pockettts.server.pool import Pool, PoolLimits
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fakes" / "server_worker.py"))
 
 
 def job(text: str, seconds: float = 30, seed: int = 1, voice: str = "a") -> Job:
-    return Job({"text": text, "voice": voice, "seed": seed, "chunk": True}, time.monotonic() + seconds)
+    return Job(SynthesisRequest(text=text, voice=voice, seed=seed), time.monotonic() + seconds)
 
 
 @asynccontextmanager
@@ -31,7 +33,7 @@ async def open_pool(
     workers: int = 1, queue: int = 8, start: dict | None = None, **limits: float
 ) -> AsyncIterator[Pool]:
     reasons: list[str] = []
-    bounds = Limits(workers=workers, queue=queue, **{"cancel_seconds": 0.5, **limits})
+    bounds = PoolLimits(workers=workers, queue=queue, **{"cancel_seconds": 0.5, **limits})
     pool = Pool(FAKE, start or {}, bounds, reasons.append)
     pool.reasons = reasons
     pool.open()
@@ -59,14 +61,14 @@ def gone(pid: int) -> bool:
         return True
 
 
-def test_everyone_gets_the_audio_of_his_own_text() -> None:
+def test_every_job_gets_the_audio_of_its_own_text() -> None:
     async def test() -> None:
         async with open_pool(workers=2, queue=20) as pool:
-            wishes = [job(f"text number {n}", seed=n % 3, voice="ab"[n % 2]) for n in range(20)]
-            heard = await asyncio.gather(*(pool.whole(wish) for wish in wishes))
-            for wish, audio in zip(wishes, heard, strict=True):
-                assert audio == noise(wish.message["text"], wish.message["voice"], wish.message["seed"])
-                assert wish.audio_seconds == len(audio) / 48_000
+            jobs = [job(f"text number {n}", seed=n % 3, voice="ab"[n % 2]) for n in range(20)]
+            answers = await asyncio.gather(*(pool.whole(one) for one in jobs))
+            for one, audio in zip(jobs, answers, strict=True):
+                assert audio == noise(one.request.text, one.request.voice, one.request.seed)
+                assert one.audio_seconds == len(audio) / 48_000
             assert pool.busy == pool.queued == 0
 
     run(test)
@@ -96,7 +98,7 @@ def test_the_queue_is_bounded_and_served_in_order() -> None:
 
             waiting = [asyncio.create_task(ask(text)) for text in ("first", "second")]
             await until(lambda: pool.queued == 2)
-            with pytest.raises(QueueFull, match="2 requests wait already") as full:
+            with pytest.raises(QueueFull, match="2 requests are waiting") as full:
                 await pool.whole(job("third"))
             assert 1 <= full.value.retry_after <= 60
             await asyncio.gather(slow, *waiting)
@@ -110,10 +112,10 @@ def test_waiting_counts_towards_the_deadline() -> None:
         async with open_pool() as pool:
             slow = asyncio.create_task(pool.whole(job("slow 30")))
             await until(lambda: pool.busy == 1)
-            with pytest.raises(TooLate, match="No worker was free"):
-                await pool.whole(wish := job("hello", seconds=0.3))
+            with pytest.raises(DeadlineExceeded, match="No worker was free"):
+                await pool.whole(late := job("hello", seconds=0.3))
             assert pool.queued == 0
-            assert wish.queue_seconds == pytest.approx(0.3, abs=0.2)
+            assert late.queue_seconds == pytest.approx(0.3, abs=0.2)
             await slow
             assert await pool.whole(job("hello")) == noise("hello", "a", 1)
 
@@ -138,7 +140,7 @@ def test_a_cancelled_request_frees_its_worker_and_keeps_it() -> None:
     run(test)
 
 
-def test_who_leaves_while_waiting_gives_the_place_to_the_next() -> None:
+def test_a_job_that_is_cancelled_in_the_queue_gives_its_place_to_the_next() -> None:
     async def test() -> None:
         async with open_pool(queue=2) as pool:
             slow = asyncio.create_task(pool.whole(job("slow 10")))
@@ -163,7 +165,7 @@ def test_a_hung_worker_is_killed_and_replaced(ends: str) -> None:
             await until(lambda: pool.busy == 1)
             if ends == "cancelled":
                 hung.cancel()
-            with pytest.raises(TooLate if ends == "late" else asyncio.CancelledError):
+            with pytest.raises(DeadlineExceeded if ends == "late" else asyncio.CancelledError):
                 await hung
             assert await pool.whole(job("hello")) == noise("hello", "a", 1)
             assert gone(worker)
@@ -176,10 +178,10 @@ def test_a_request_whose_worker_crashes_is_tried_once_more(tmp_path: Path) -> No
     async def test() -> None:
         async with open_pool() as pool:
             text = f"crash-once {tmp_path / 'mark'}"
-            wish = job(text)
-            assert await pool.whole(wish) == noise(text, "a", 1)
-            assert wish.attempts == 2
-            with pytest.raises(WorkerLost, match="exit code 7"):
+            one = job(text)
+            assert await pool.whole(one) == noise(text, "a", 1)
+            assert one.attempts == 2
+            with pytest.raises(WorkerDied, match="exit code 7"):
                 await pool.whole(job("crash"))
             assert await pool.whole(job("hello")) == noise("hello", "a", 1)
             assert pool.reasons == ["crashed"] * 3
@@ -187,15 +189,15 @@ def test_a_request_whose_worker_crashes_is_tried_once_more(tmp_path: Path) -> No
     run(test)
 
 
-def test_what_was_heard_already_is_not_said_again() -> None:
+def test_audio_that_was_sent_is_not_sent_again() -> None:
     async def test() -> None:
         async with open_pool() as pool:
-            wish = job("crash-late")
-            stream = pool.stream(wish)
+            one = job("crash-late")
+            stream = pool.stream(one)
             assert await anext(stream) == noise("crash-late", "a", 1)
-            with pytest.raises(WorkerLost):
+            with pytest.raises(WorkerDied):
                 await anext(stream)
-            assert wish.attempts == 1
+            assert one.attempts == 1
 
     run(test)
 
@@ -204,10 +206,11 @@ def test_a_worker_killed_from_outside_is_replaced_busy_or_idle() -> None:
     async def test() -> None:
         async with open_pool(workers=2) as pool:
             before = pool.pids()
-            asked = [asyncio.create_task(pool.whole(job(f"slow 10 {n}"[:7]))) for n in range(2)]
+            texts = ["slow 10 first", "slow 10 second"]
+            answers = [asyncio.create_task(pool.whole(job(text))) for text in texts]
             await until(lambda: pool.busy == 2)
             os.kill(before[0], signal.SIGKILL)
-            await asyncio.gather(*asked)
+            assert await asyncio.gather(*answers) == [slow_noise(10, text, "a", 1) for text in texts]
             await until(lambda: pool.ready == 2)
             os.kill(before[1], signal.SIGKILL)
             await until(lambda: before[1] not in pool.pids() and pool.ready == 2)
@@ -219,10 +222,10 @@ def test_a_worker_killed_from_outside_is_replaced_busy_or_idle() -> None:
 def test_an_error_with_a_sentence_is_passed_on() -> None:
     async def test() -> None:
         async with open_pool() as pool:
-            with pytest.raises(Refused, match="nothing to speak") as refused:
+            with pytest.raises(WorkerError, match="nothing to speak") as refused:
                 await pool.whole(job("refuse"))
             assert refused.value.misuse
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(WorkerError) as refused:
                 await pool.whole(job("runaway"))
             assert (refused.value.kind, refused.value.misuse) == ("NoEndOfSpeech", False)
             assert pool.reasons == []
@@ -230,7 +233,7 @@ def test_an_error_with_a_sentence_is_passed_on() -> None:
     run(test)
 
 
-def test_what_a_library_prints_does_not_disturb_the_frames() -> None:
+def test_what_a_library_prints_does_not_disturb_the_messages() -> None:
     async def test() -> None:
         async with open_pool() as pool:
             text = "print " + "x" * 200_000
@@ -239,7 +242,7 @@ def test_what_a_library_prints_does_not_disturb_the_frames() -> None:
     run(test)
 
 
-def test_a_worker_that_holds_too_much_memory_is_replaced() -> None:
+def test_a_worker_that_uses_too_much_memory_is_replaced() -> None:
     async def test() -> None:
         async with open_pool(memory_bytes=90 << 20) as pool:
             (worker,) = pool.pids()
@@ -256,8 +259,8 @@ def test_a_worker_that_holds_too_much_memory_is_replaced() -> None:
 @pytest.mark.parametrize(
     ("start", "kind", "sentence"),
     [
-        ({"refuse": "There is no voice 'x'."}, Refused, "no voice 'x'"),
-        ({"die": True}, WorkerLost, "exit code 9 before it was ready: RuntimeError: no such model"),
+        ({"refuse": "There is no voice 'x'."}, WorkerError, "no voice 'x'"),
+        ({"die": True}, WorkerDied, "exit code 9 before it was ready: RuntimeError: no such model"),
     ],
 )
 def test_a_worker_that_cannot_start_says_why(start: dict, kind: type[Exception], sentence: str) -> None:
@@ -270,9 +273,9 @@ def test_a_worker_that_cannot_start_says_why(start: dict, kind: type[Exception],
     run(test)
 
 
-def test_a_command_that_is_no_worker() -> None:
+def test_a_command_that_is_not_a_worker() -> None:
     async def test(command: list[str]) -> Exception:
-        pool = Pool(command, {}, Limits(workers=1, start_seconds=3))
+        pool = Pool(command, {}, PoolLimits(workers=1, start_seconds=3))
         pool.open()
         try:
             return await asyncio.wait_for(pool.failed, 30)
@@ -280,11 +283,11 @@ def test_a_command_that_is_no_worker() -> None:
             await pool.close()
 
     assert isinstance(asyncio.run(test(["/no/such/program"])), EnvironmentNotReady)
-    assert isinstance(asyncio.run(test([sys.executable, "-c", "print('hello world')"])), WorkerLost)
-    assert isinstance(asyncio.run(test([sys.executable, "-c", "import time; time.sleep(60)"])), TooLate)
+    assert isinstance(asyncio.run(test([sys.executable, "-c", "print('hello world')"])), WorkerDied)
+    assert isinstance(asyncio.run(test([sys.executable, "-c", "import time; time.sleep(60)"])), DeadlineExceeded)
 
 
-def test_closing_leaves_no_process_and_no_one_waiting() -> None:
+def test_closing_leaves_no_process_and_no_job_waiting() -> None:
     async def test() -> None:
         async with open_pool(workers=2) as pool:
             pids = pool.pids()
@@ -298,7 +301,7 @@ def test_closing_leaves_no_process_and_no_one_waiting() -> None:
     run(test)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a process is told of its parent's death by Linux only")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_workers_end_with_a_server_that_is_killed() -> None:
     program = (
         "import asyncio, sys; sys.path.insert(0, sys.argv[1])\n"

@@ -40,27 +40,33 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(project: Path) -> Iterator[Running]:
-    environment = {"POCKETTTS_MAX_TEXT_BYTES": "1000", "POCKETTTS_LOG_LEVEL": "debug"}
+    environment = {
+        "POCKETTTS_MAX_TEXT_BYTES": "1000",
+        "POCKETTTS_LOG_LEVEL": "debug",
+        # Long enough for a busy machine.
+        "POCKETTTS_REQUEST_TIMEOUT": "240",
+        "POCKETTTS_SHUTDOWN_TIMEOUT": "240",
+    }
     with running([*SERVE, "--workers", "1"], project, **environment) as server:
         server.wait_ready(seconds=300)
         yield server
 
 
-def spoken(server: Running, **wish: object) -> np.ndarray:
-    reply = server.ask("/tts", {"text": "Good morning. This is a test.", **wish}, timeout=120)
+def spoken(server: Running, **fields: object) -> np.ndarray:
+    reply = server.ask("/tts", {"text": "Good morning. This is a test.", **fields}, timeout=240)
     assert reply.status == 200, reply.body
     with wave.open(io.BytesIO(reply.body)) as sound:
         return np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
 
 
-def test_flags_go_before_the_environment_and_that_before_the_file(server: Running) -> None:
+def test_flags_win_over_the_environment_and_that_over_the_file(server: Running) -> None:
     line = server.wait_log(event="listening")
     assert (line["engine"], line["workers"], line["voice"]) == ("torch", 1, "bundled")
     assert server.ask("/tts", {"text": "x" * 1_001}).json["error"].startswith("The text has 1001 bytes of UTF-8;")
     assert server.wait_log(event="a worker is ready")["level"] == "debug"
 
 
-def test_the_same_wish_gives_the_same_audio(server: Running) -> None:
+def test_the_same_request_gives_the_same_audio(server: Running) -> None:
     first = spoken(server)
     assert len(first) > 24_000
     assert np.array_equal(first, spoken(server, seed=0))
@@ -109,7 +115,7 @@ def test_health_and_the_end(server: Running) -> None:
         asked = [threads.submit(spoken, server, seed=seed, text=LONG[:300]) for seed in range(2)]
         server.until(lambda: server.metric("pockettts_workers_busy") == 1)
         server.until(lambda: server.metric("pockettts_queue_depth") == 1)
-        assert server.stop() == 0
+        assert server.stop(seconds=240) == 0
         assert all(len(future.result()) > 24_000 for future in asked)
     assert not [pid for pid in children if psutil.pid_exists(pid)]
     gone = ask_health(server)
@@ -126,7 +132,7 @@ def test_health_and_the_end(server: Running) -> None:
         (["--engine", "vocoder"], 2, "engine"),
     ],
 )
-def test_misuse_is_told_in_a_sentence(project: Path, arguments: list[str], code: int, words: str) -> None:
+def test_misuse_ends_with_a_sentence(project: Path, arguments: list[str], code: int, words: str) -> None:
     done = subprocess.run([*SERVE, *arguments], cwd=project, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith("error: ")
@@ -136,7 +142,7 @@ def test_misuse_is_told_in_a_sentence(project: Path, arguments: list[str], code:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["torch", "onnx", "cli"])
-def test_the_server_says_what_the_command_line_says(project: Path, engine: str, tmp_path: Path) -> None:
+def test_the_server_speaks_as_the_command_line_does(project: Path, engine: str, tmp_path: Path) -> None:
     text, out = "Good evening. Here are two sentences.", tmp_path / "out.wav"
     options = ["--engine", engine, "--seed", "5"]
     subprocess.run([*PROGRAM, "synth", "--text", text, "--out", str(out), *options], cwd=project, check=True)

@@ -1,4 +1,4 @@
-"""`pockettts serve` and `pockettts health`: the HTTP server, and the question whether one runs."""
+"""`pockettts serve` and `pockettts health`: the HTTP server, and a check whether one runs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def serve(
         "log_format": log_format,
         "log_text": log_text,
     }
-    # One that was not given must not hide the option of the same name before the command.
+    # A flag that is absent must not hide the option of the same name before the command.
     with in_project(context, **{name: value for name, value in flags.items() if value is not None}) as settings:
         try:
             from pockettts.server import logs
@@ -92,9 +92,9 @@ def health(
     address: Annotated[
         str | None, typer.Argument(metavar="[HOST:PORT]", help="Of the server.", show_default="that of `serve`")
     ] = None,
-    ready: Annotated[bool, typer.Option("--ready", help="Ask whether it can speak, not only whether it runs.")] = False,
+    ready: Annotated[bool, typer.Option("--ready", help="Check whether it can speak, not only that it runs.")] = False,
 ) -> None:
-    """Ask a server whether it is well: prints ok, or ends with 1."""
+    """Check whether a server runs: prints ok, or ends with 1."""
     from pockettts.config.server import parse_address
 
     settings = read_settings_anywhere(context)
@@ -104,9 +104,7 @@ def health(
         raise UsageError(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
     status = _status({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, "/ready" if ready else "/health")
     if status != 200:
-        raise PocketTTSError(
-            f"The server at {host}:{port} is not {'ready' if ready else 'well'}: it answered {status}."
-        )
+        raise PocketTTSError(f"The server at {host}:{port} is {'not ready' if ready else 'unhealthy'} (HTTP {status}).")
     print("ok")
 
 

@@ -1,4 +1,4 @@
-"""The section `server` of the settings. Needs no package of the extra `server`."""
+"""The settings of the server: the section `server` of all settings. Needs none of the server's packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LogFormat = Literal["auto", "json", "console"]
 
 
 class Address(NamedTuple):
-    """Where to listen, or where a server listens."""
+    """A host and a port."""
 
     host: str
     port: int
@@ -27,7 +27,7 @@ class Address(NamedTuple):
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach it."""
+        """Whether only this machine can reach the address."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -35,7 +35,7 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address:
-    """Read HOST:PORT, [IPV6]:PORT or :PORT, which is every interface. Raises `ValueError` with what is wrong."""
+    """Parse HOST:PORT, [IPV6]:PORT or :PORT (every interface). Raises `ValueError` with the reason."""
     host, colon, port = text.strip().rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise ValueError(f"an address is HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:8080, not {text!r}")
@@ -56,32 +56,32 @@ AddressText = Annotated[str, AfterValidator(_checked)]
 class ServerConfig(Section):
     """The HTTP server (`pockettts serve`)."""
 
-    listen: AddressText = Field("127.0.0.1:8080", description="HOST:PORT; other machines reach it only if this says so")
+    listen: AddressText = Field("127.0.0.1:8080", description="HOST:PORT; the default serves this machine only")
     workers: int = Field(2, ge=1, le=64, description="processes with an engine each")
     queue: int = Field(32, ge=0, le=10_000, description="requests that may wait for a worker; more get 429")
     max_text_bytes: int = Field(4096, ge=1, le=1_000_000, description="longest text, in bytes of UTF-8")
     request_timeout: Seconds = Field(60, description="seconds for a request, waiting included")
     shutdown_timeout: Seconds = Field(30, description="seconds that running requests get after SIGTERM")
     metrics_addr: AddressText | None = Field(None, description="HOST:PORT for /metrics; null: the main port")
-    max_connections: int = Field(256, ge=1, le=100_000, description="open connections; more are rejected")
-    header_timeout: Seconds = Field(10, description="seconds for a client to send its headers")
-    body_timeout: Seconds = Field(10, description="seconds for a client to send its body, or to read more of a reply")
-    worker_memory_mb: int = Field(4096, ge=64, description="a worker that holds more is replaced after its request")
+    max_connections: int = Field(256, ge=1, le=100_000, description="open connections; more get 503")
+    header_timeout: Seconds = Field(10, description="seconds to send the headers")
+    body_timeout: Seconds = Field(10, description="seconds to send a body, or to read part of an answer")
+    worker_memory_mb: int = Field(4096, ge=64, description="a worker that uses more is replaced after its request")
     start_timeout: Seconds = Field(300, description="seconds for a worker to load its model")
     token: SecretStr | None = Field(None, min_length=MIN_TOKEN, description="clients must send it as a bearer token")
     token_file: Path | None = Field(None, description="a file that holds the token")
-    cors_origins: tuple[str, ...] = Field((), description="origins of web pages that may call the server; * is all")
+    cors_origins: tuple[str, ...] = Field((), description="origins of web pages that may call the server; * allows all")
     log_format: LogFormat = Field("auto", description="json, console, or auto: console on a terminal")
-    log_text: bool = Field(False, description="write what is spoken, and what workers say, to the log")
+    log_text: bool = Field(False, description="write texts, and the output of workers, to the log")
 
     @property
     def max_body_bytes(self) -> int:
-        """The longest request body: every byte of the text may be written as a JSON escape of six."""
+        """The longest request body: JSON may escape each byte of the text as six."""
         return 6 * self.max_text_bytes + 4096
 
 
 def settings_table() -> str:
-    """Return all settings as a table in Markdown: what docs/SERVER.md holds."""
+    """Return all settings as a Markdown table, for docs/SERVER.md."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
     for name, field in ServerConfig.model_fields.items():
         default = json.dumps(field.default).strip('"')

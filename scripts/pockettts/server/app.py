@@ -1,6 +1,6 @@
-"""The application: the routes, the page, and the layers around them.
+"""The application: the routes, the pages, and the layers around them.
 
-connection -> Recorder -> CORS -> Token -> Body -> routes -> service -> pool
+connection -> Recorder -> CORS -> TokenCheck -> BodyLimit -> routes -> service -> pool
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import jinja2
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -23,16 +23,16 @@ from starlette.types import ASGIApp
 from pockettts import __version__
 from pockettts.errors import PocketTTSError
 from pockettts.server import openai
-from pockettts.server.audio import CONTENT, MEDIA_TYPES, Format
-from pockettts.server.limits import Body, Token
-from pockettts.server.metrics import CONTENT_TYPE, Metrics
-from pockettts.server.openai import Seed
+from pockettts.server.audio import CONTENT, MEDIA_TYPES
+from pockettts.server.job import SynthesisRequest
+from pockettts.server.limits import BodyLimit, TokenCheck
+from pockettts.server.metrics import CONTENT_TYPE, ServerMetrics
 from pockettts.server.record import Recorder, fail, record_of
 from pockettts.server.replies import ErrorReply, Problem, error_body
-from pockettts.server.service import Service, Wish, speak
+from pockettts.server.service import Service, speak
 
 PUBLIC = ("/", "/docs", "/openapi.json", "/health", "/ready")
-"""What needs no token: nothing here tells anything of the texts, or costs anything."""
+"""Paths without a token: they reveal nothing about texts, and cost nothing."""
 
 OTHER: openai.Responses = {"default": {"model": ErrorReply, "description": "An error."}}
 ERRORS: openai.Responses = {
@@ -41,21 +41,8 @@ ERRORS: openai.Responses = {
 }
 
 
-class SpeakRequest(BaseModel):
-    """A text to speak."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    text: str = Field(min_length=1)
-    voice: str | None = Field(None, max_length=100, description="An id of /voices; the server's own if left out.")
-    seed: Seed | None = Field(None, description="The same seed gives the same audio.")
-    chunk: bool = Field(True, strict=True, description="Cut the text at sentences; false: speak it in one go.")
-    format: Format = Field("wav", description="pcm is 16 bit, little endian, mono, 24 kHz.")
-    stream: bool = Field(False, strict=True, description="Send audio as it is made; a WAV then has no length.")
-
-
 class Health(BaseModel):
-    """The server answers."""
+    """The server runs."""
 
     status: Literal["ok"] = "ok"
     version: str = __version__
@@ -70,7 +57,7 @@ class Readiness(BaseModel):
 
 
 class VoiceItem(BaseModel):
-    """A voice and what its licence asks."""
+    """A voice and the terms of its license."""
 
     id: str
     licence: str
@@ -86,11 +73,11 @@ class VoiceList(BaseModel):
 
 
 def build_app(service: Service) -> ASGIApp:
-    """Return the whole application for a service; its pool must be opened, and closed, by the caller."""
+    """Return the whole application for a service; the caller opens and closes its pool."""
     app = FastAPI(
         title="Pocket TTS",
         version=__version__,
-        description="Speech from text, on this machine. Errors are JSON and have the id of their request.",
+        description="Speech from text, on this machine. Errors are JSON with the id of their request.",
         docs_url=None,
         redoc_url=None,
     )
@@ -103,9 +90,9 @@ def build_app(service: Service) -> ASGIApp:
 
 def _in_layers(app: ASGIApp, service: Service) -> ASGIApp:
     settings = service.settings
-    app = Body(app, settings.max_body_bytes, settings.body_timeout)
+    app = BodyLimit(app, settings.max_body_bytes, settings.body_timeout)
     if settings.token is not None:
-        app = Token(app, settings.token.get_secret_value(), PUBLIC)
+        app = TokenCheck(app, settings.token.get_secret_value(), PUBLIC)
     if settings.cors_origins:
         app = CORSMiddleware(
             app,
@@ -152,14 +139,14 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         response_class=Response,
         responses={200: {"content": CONTENT, "description": "The audio."}, **ERRORS},
     )
-    async def tts(request: Request, wish: SpeakRequest) -> Response:
-        return await speak(request, service, Wish(**wish.model_dump()))
+    async def tts(http: Request, request: SynthesisRequest) -> Response:
+        return await speak(http, service, request)
 
     if service.settings.metrics_addr is None:
         _add_metrics(app, service.metrics)
 
 
-def _add_metrics(app: FastAPI, metrics: Metrics) -> None:
+def _add_metrics(app: FastAPI, metrics: ServerMetrics) -> None:
     plain: openai.Responses = {200: {"content": {"text/plain": {}}, "description": "Metrics."}}
 
     @app.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses={**plain, **OTHER})
@@ -187,7 +174,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
 
 
 def _page(html: str) -> HTMLResponse:
-    """Return a page that may run its own script and style and nothing else, and talk to this server only."""
+    """Return a page that may run only its own script and style, and connect only to this server."""
 
     def hashes(tag: str) -> str:
         texts = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
@@ -211,7 +198,7 @@ def _add_errors(app: FastAPI) -> None:
         app.add_exception_handler(kind, answer)
 
 
-def metrics_app(metrics: Metrics) -> ASGIApp:
+def metrics_app(metrics: ServerMetrics) -> ASGIApp:
     """Return the application of --metrics-addr: /metrics and nothing else."""
     app = FastAPI(openapi_url=None)
     _add_metrics(app, metrics)

@@ -1,6 +1,6 @@
-"""Samples to the bytes of an answer: WAV and PCM here, MP3, Opus, AAC and FLAC by PyAV, part by part as they come.
+"""Samples to the bytes of an answer: WAV and PCM here, MP3, Opus, AAC and FLAC by PyAV, part by part.
 
-Everything that comes in is 16 bit, little endian, mono, 24 kHz.
+All samples are 16 bit, little endian, mono, 24 kHz.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 
 CONTENT = {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES.values()}
-"""What OpenAPI is told of an answer with audio."""
+"""The content of an answer with audio, for the OpenAPI document."""
 
 UNKNOWN_LENGTH = 0xFFFF_FFFF
-"""The size that a WAV has whose end is still to come, as servers of OpenAI's kind write it."""
+"""The size in the header of a WAV that is still growing, as OpenAI's own service writes it."""
 
 
 class Encoder(Protocol):
-    """Turns samples into the bytes of a file; what comes out, put together, is the file."""
+    """Turns samples into the bytes of a file: all results, joined, are the file."""
 
     def feed(self, audio: bytes) -> bytes:
-        """Return the bytes that are ready after `audio`, the first time with the head of the file."""
+        """Return the bytes that are ready after `audio`; the first call also returns the head of the file."""
 
     def end(self) -> bytes:
-        """Return the rest of the file. To be called once, last."""
+        """Return the rest of the file. Call it once, last."""
 
 
 def wav_header(data_bytes: int) -> bytes:
-    """Return the 44 bytes before the samples of a WAV file; `UNKNOWN_LENGTH` for one that is still to grow."""
+    """Return the 44 bytes before the samples of a WAV file; `UNKNOWN_LENGTH` for one that is still growing."""
     riff = data_bytes if data_bytes == UNKNOWN_LENGTH else data_bytes + 36
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI", b"RIFF", riff, b"WAVE", b"fmt ", 16, 1, 1, RATE, RATE * 2, 2, 16, b"data", data_bytes
@@ -51,7 +51,7 @@ def wav_header(data_bytes: int) -> bytes:
 
 
 class PlainEncoder:
-    """WAV or PCM: the samples as they are, after `head`."""
+    """WAV or PCM: `head` and then the samples, unchanged."""
 
     def __init__(self, head: bytes = b"") -> None:
         self._head = head
@@ -67,7 +67,7 @@ class PlainEncoder:
 
 
 class _Growing(io.RawIOBase):
-    """What PyAV writes to: it keeps what was written until it is taken, and cannot go back."""
+    """A file for PyAV to write to: it holds the bytes until `take`, and cannot seek."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -84,7 +84,7 @@ class _Growing(io.RawIOBase):
         return b"".join(parts)
 
 
-# Container, codec, and options of the container: no header that is completed at the end.
+# Container, codec, and options of the container: without a header that is completed at the end.
 _CODECS: dict[str, tuple[str, str, dict[str, str]]] = {
     "mp3": ("mp3", "libmp3lame", {"write_xing": "0", "id3v2_version": "0"}),
     "opus": ("ogg", "libopus", {"page_duration": "200000"}),
@@ -95,7 +95,7 @@ _BIT_RATE = {"mp3": 96_000, "opus": 48_000, "aac": 96_000}
 
 
 class CodecEncoder:
-    """A format of PyAV. Raises `EnvironmentNotReady` where that is not installed."""
+    """A format that PyAV encodes. Raises `EnvironmentNotReady` if PyAV is not installed."""
 
     def __init__(self, name: Format) -> None:
         try:
@@ -130,7 +130,7 @@ class CodecEncoder:
 
 
 def open_encoder(name: Format, *, data_bytes: int = UNKNOWN_LENGTH) -> Encoder:
-    """Return the encoder of a format; `data_bytes` is the length of the samples where it is known."""
+    """Return the encoder of a format; `data_bytes` is the length of the samples, if known."""
     if name == "wav":
         return PlainEncoder(wav_header(data_bytes))
     return PlainEncoder() if name == "pcm" else CodecEncoder(name)

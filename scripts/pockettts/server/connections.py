@@ -1,4 +1,4 @@
-"""Connections: how many there may be, how long one may take to send its headers or to read what waits for it.
+"""Limits on connections: their number, the time to send headers, the time to read an answer.
 
 The outermost layer of all: uvicorn's protocol with the limits that it lacks, and errors in JSON.
 """
@@ -14,16 +14,17 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pockettts.config.server import ServerConfig
-from pockettts.server.metrics import Metrics
-from pockettts.server.record import turn_away
+from pockettts.server.metrics import ServerMetrics
+from pockettts.server.record import reject
 from pockettts.server.replies import Problem, error_body
 
 SEND_BUFFER = 64 * 1024
-"""Bytes that the system keeps of an answer. It would take megabytes, and say for minutes not that a client reads."""
+"""Bytes of an answer that the kernel buffers. By default it takes megabytes, which hides for minutes that a client does
+not read."""
 
 
-def limited_protocol(settings: ServerConfig, metrics: Metrics) -> type[H11Protocol]:
-    """Return the class that uvicorn is to make of every connection."""
+def limited_protocol(settings: ServerConfig, metrics: ServerMetrics) -> type[H11Protocol]:
+    """Return the class that uvicorn uses for every connection."""
 
     class LimitedProtocol(H11Protocol):
         """One connection."""
@@ -34,10 +35,10 @@ def limited_protocol(settings: ServerConfig, metrics: Metrics) -> type[H11Protoc
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-            # Whatever waits to be read, also the last of an answer, calls `pause_writing`.
+            # With this, any byte that waits, also the last of an answer, calls `pause_writing`.
             transport.set_write_buffer_limits(high=0)
             if len(self.connections) > settings.max_connections:
-                self._turn_away(503, "busy", "The server has as many connections as it allows. Try again later.")
+                self._reject(503, "busy", "The server has reached its limit of connections. Try again later.")
                 return
             self._await_headers()
 
@@ -63,10 +64,10 @@ def limited_protocol(settings: ServerConfig, metrics: Metrics) -> type[H11Protoc
                 self._writing.cancel()
 
         def send_400_response(self, msg: str) -> None:
-            self._turn_away(400, "bad_request", msg)
+            self._reject(400, "bad_request", msg)
 
         def _await_headers(self) -> None:
-            """Have a timer while the headers of a request are awaited, and none while it is answered."""
+            """Run a timer while the headers of a request are awaited, and none while it is answered."""
             awaited = self.cycle is None or self.cycle.response_complete
             if not awaited and self._reading is not None:
                 self._reading.cancel()
@@ -75,26 +76,26 @@ def limited_protocol(settings: ServerConfig, metrics: Metrics) -> type[H11Protoc
                 self._reading = self.loop.call_later(settings.header_timeout, self._too_slow)
 
         def _await_reader(self) -> None:
-            """Look again later whether the client has taken some of what waits: who plays it as it comes is slow."""
+            """Check again later whether the client has read anything; players read slowly."""
             waiting = self.transport.get_write_buffer_size()
             self._writing = self.loop.call_later(settings.body_timeout, self._check_reader, waiting)
 
-        def _check_reader(self, waited: int) -> None:
-            if self.transport.get_write_buffer_size() < waited:
+        def _check_reader(self, waiting_before: int) -> None:
+            if self.transport.get_write_buffer_size() < waiting_before:
                 self._await_reader()
             else:
                 self.transport.abort()
 
         def _too_slow(self) -> None:
             self._reading = None
-            self._turn_away(408, "slow_client", f"The headers did not arrive within {settings.header_timeout:g} s.")
+            self._reject(408, "slow_client", f"The headers did not arrive within {settings.header_timeout:g} s.")
 
-        def _turn_away(self, status: int, kind: str, sentence: str) -> None:
-            """Answer what never became a request, and close."""
+        def _reject(self, status: int, kind: str, sentence: str) -> None:
+            """Answer before a request was read, and close."""
             if self.transport.is_closing():
                 return
             problem = Problem(status, kind, sentence)
-            request_id = turn_away(problem, metrics)
+            request_id = reject(problem, metrics)
             body = json.dumps(error_body("", problem, request_id)).encode()
             headers = [
                 ("content-type", "application/json"),
@@ -103,7 +104,7 @@ def limited_protocol(settings: ServerConfig, metrics: Metrics) -> type[H11Protoc
                 ("x-request-id", request_id),
             ]
             answer: list[Any] = [h11.Response(status_code=status, headers=headers), h11.Data(data=body)]
-            # Of its own, as the connection's state may allow no answer any more.
+            # A fresh state machine, since that of the connection may not allow an answer any more.
             connection = h11.Connection(h11.SERVER)
             for event in answer:
                 self.transport.write(connection.send(event) or b"")

@@ -1,4 +1,4 @@
-"""What a request must be before the application sees it: allowed by its token, small enough, in time, and awaited.
+"""Limits on a request before the application sees it: its token, its size, its time, and a client that waits for it.
 
 Connections are limited one layer further out, in `connections`.
 """
@@ -17,8 +17,8 @@ from pockettts.server.record import fail, record_of
 from pockettts.server.replies import GONE, Problem, send_problem
 
 
-class Token:
-    """ASGI middleware: lets nothing but the `public` paths pass without the bearer token."""
+class TokenCheck:
+    """ASGI middleware: only the `public` paths are served without the bearer token."""
 
     def __init__(self, app: ASGIApp, token: str, public: Collection[str]) -> None:
         self.app = app
@@ -27,21 +27,21 @@ class Token:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["path"] in self._public or self._knows(scope):
+        if scope["type"] != "http" or scope["path"] in self._public or self._has_token(scope):
             await self.app(scope, receive, send)
             return
         sentence = "This server needs its token: send the header Authorization: Bearer TOKEN."
         problem = fail(scope, Problem(401, "unauthorized", sentence, headers={"WWW-Authenticate": "Bearer"}))
         await send_problem(scope, send, problem, record_of(scope).id)
 
-    def _knows(self, scope: Scope) -> bool:
-        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        scheme, _, token = given.partition(b" ")
+    def _has_token(self, scope: Scope) -> bool:
+        header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        scheme, _, token = header.partition(b" ")
         return scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self._token)
 
 
-class Body:
-    """ASGI middleware: reads the whole body, bounded in bytes and seconds, and drops a request whose client leaves."""
+class BodyLimit:
+    """ASGI middleware: reads the whole body, bounded in bytes and seconds; cancels a request whose client leaves."""
 
     def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self.app = app
@@ -81,7 +81,7 @@ class Body:
         answering = asyncio.create_task(answer())
         try:
             await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
-            # The server also says that the client has gone when all is sent.
+            # uvicorn also reports a disconnect when all is sent.
             if not complete:
                 answering.cancel()
             await asyncio.wait({answering})
@@ -98,14 +98,14 @@ class Body:
         too_long = Problem(
             413,
             "too_long",
-            f"The body is longer than {self.max_bytes} bytes, which is all that this server takes.",
+            f"The body is longer than {self.max_bytes} bytes, the most that this server takes.",
             headers={"Connection": "close"},
         )
         headers = dict(scope["headers"])
         if int(headers.get(b"content-length", b"0")) > self.max_bytes:
-            # Who waits for leave to send hears the answer at once.
+            # A client that sent `Expect: 100-continue` gets the reply at once.
             if headers.get(b"expect", b"").lower() != b"100-continue":
-                await self._throw_away(receive)
+                await self._discard_body(receive)
             raise too_long
         body = bytearray()
         try:
@@ -122,15 +122,15 @@ class Body:
         except TimeoutError:
             sentence = f"The body did not arrive within {self.seconds:g} s."
             raise Problem(408, "slow_client", sentence, headers={"Connection": "close"}) from None
-        await self._throw_away(receive)
+        await self._discard_body(receive)
         raise too_long
 
-    async def _throw_away(self, receive: Receive) -> None:
-        """Read on for as long as a body may take: a client that is still sending hears no answer."""
+    async def _discard_body(self, receive: Receive) -> None:
+        """Read on for as long as a body may take: a client that is still sending would miss the answer."""
         until = time.monotonic() + self.seconds
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.seconds):
-                # Where parts are always there already, nothing waits and no timeout comes.
+                # If data is always ready, nothing awaits and the timeout never fires.
                 while time.monotonic() < until:
                     message = await receive()
                     if message["type"] == "http.disconnect" or not message.get("more_body", False):
@@ -138,4 +138,4 @@ class Body:
 
 
 def _left() -> Problem:
-    return Problem(GONE, "client_left", "The client left before it had its answer.")
+    return Problem(GONE, "client_left", "The client left before it got its answer.")

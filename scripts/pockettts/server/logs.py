@@ -1,4 +1,4 @@
-"""The server's log: structlog, JSON for machines or lines for people, on stderr; other libraries' messages as well."""
+"""The server's log on stderr: JSON for machines or lines for people, with messages of other libraries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pockettts.config.server import LogFormat
 
 
 def configure(level: str = "info", form: LogFormat = "auto") -> None:
-    """Send what the server logs to stderr; of other libraries only warnings."""
+    """Send the log of the server to stderr, and warnings of other libraries."""
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -1,19 +1,20 @@
-"""What Prometheus can read of the server. Each server has a registry of its own."""
+"""The metrics of the server, for Prometheus. Each server has a registry of its own."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from pockettts.server.pool import Job, Pool
+from pockettts.server.job import Job
+from pockettts.server.pool import Pool
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120)
 _RATIOS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 4)
 
 
-class Metrics:
-    """Counters and histograms that the routes fill, and gauges that look at the pool when they are read."""
+class ServerMetrics:
+    """Counters and histograms that requests fill, and gauges that read the state of the pool."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -22,7 +23,7 @@ class Metrics:
         )
         self._errors = Counter("pockettts_errors", "Failed requests by kind of error.", ["kind"], registry=registry)
         self._synthesis = Histogram(
-            "pockettts_synthesis_seconds", "Time that a worker spoke.", buckets=_SECONDS, registry=registry
+            "pockettts_synthesis_seconds", "Time for which a worker spoke.", buckets=_SECONDS, registry=registry
         )
         self._queued = Histogram(
             "pockettts_queue_seconds", "Time that a request waited for a worker.", buckets=_SECONDS, registry=registry
@@ -44,7 +45,7 @@ class Metrics:
         )
 
     def watch(self, pool: Pool) -> None:
-        """Show the state of a pool."""
+        """Add gauges for the state of a pool."""
         for name, text, read in (
             ("queue_depth", "Requests that wait for a worker.", lambda: pool.queued),
             ("workers_busy", "Workers that speak.", lambda: pool.busy),
@@ -53,7 +54,7 @@ class Metrics:
             Gauge(f"pockettts_{name}", text, registry=self.registry).set_function(read)
 
     def request(self, route: str, status: int, error: str | None, job: Job | None) -> None:
-        """Count an answered request; `job` is what was spoken for it, if anything was."""
+        """Count an answered request; `job` is None if it never reached the pool."""
         self._requests.labels(route, str(status)).inc()
         if error is not None:
             self._errors.labels(error).inc()
@@ -72,5 +73,5 @@ class Metrics:
         self._restarts.labels(reason).inc()
 
     def text(self) -> bytes:
-        """Return all of it in the format of Prometheus."""
+        """Return all metrics in the format of Prometheus."""
         return generate_latest(self.registry)

@@ -1,10 +1,10 @@
-"""The worker processes: started, kept alive, lent to one request at a time, stopped; and the queue before them.
+"""The pool of worker processes: started, kept alive, lent to one request at a time, stopped; and the queue before them.
 
-    request -> queue (bounded, first come first served) -> worker -> samples
+    job -> queue (bounded, first come, first served) -> worker -> samples
 
-A worker that crashes is replaced, and its request is tried once more where the client has heard nothing yet. One that
-does not stop when it is told to (its request was cancelled or is late) is killed. None outlives the server: each is
-asked by `driver.die_with_parent` to end with it, and ends when its standard input does.
+A worker that crashes is replaced, and its job is tried once more if no audio was sent. One that does not stop after its
+job was cancelled or is late is killed. None outlives the server: each ends when its standard input does, and
+`driver.die_with_parent` ends it where the server is killed.
 """
 
 from __future__ import annotations
@@ -12,94 +12,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import os
-import signal
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any
 
-import psutil
 import structlog
 
-from pockettts.errors import EngineError, EnvironmentNotReady, PocketTTSError
-from pockettts.server import frames
-from pockettts.server.frames import Frame, Kind
-from pockettts.upstream import child_environment, describe_exit, last_error_line
+from pockettts.errors import PocketTTSError
+from pockettts.server.errors import DeadlineExceeded, QueueFull, ShuttingDown, WorkerDied, WorkerError
+from pockettts.server.job import Job
+from pockettts.server.worker.process import OnLine, WorkerProcess
 
 log = structlog.get_logger("pockettts.server")
 
-LAST_SECONDS = 1.0
-"""How long a worker whose pipes are closed may take to end before it is killed."""
-STOP_SECONDS = 5.0
-"""How long a worker may take to end at shutdown before it is killed."""
 BACK_OFF_SECONDS = (0.5, 1, 2, 5, 10, 30)
 """The wait before a worker that could not start is started again: longer each time."""
 BYTES_PER_SECOND = 48_000
 
 
-class QueueFull(PocketTTSError):
-    """As many requests wait as may; `retry_after` is in how many seconds it may be worth another try."""
-
-    def __init__(self, waiting: int, retry_after: int) -> None:
-        super().__init__(f"The server is busy: {waiting} requests wait already. Try again in {retry_after} s.")
-        self.retry_after = retry_after
-
-
-class TooLate(PocketTTSError):
-    """The time of a request is up."""
-
-
-class WorkerLost(EngineError):
-    """The worker ended while it spoke; `code` is its exit code, minus the signal that ended it, or None."""
-
-    def __init__(self, message: str, code: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Closing(PocketTTSError):
-    """The server shuts down."""
-
-
-class Refused(PocketTTSError):
-    """The worker answered with an error; `kind` is its class, `misuse` whether the request itself is wrong.
-
-    `code` is the exit code of pocket-tts, where that is what failed.
-    """
-
-    def __init__(self, kind: str, message: str, exit_code: int, code: int | None = None) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.misuse = exit_code == 2
-        self.exit_code = exit_code
-        self.code = code
-
-
-@dataclass
-class Job:
-    """One request to speak: what the worker is told, until when (by `time.monotonic`), and what came of it."""
-
-    message: Mapping[str, Any]
-    deadline: float
-    queue_seconds: float = 0.0
-    first_audio_seconds: float | None = None
-    """From the arrival of the request."""
-    synthesis_seconds: float = 0.0
-    audio_seconds: float = 0.0
-    attempts: int = 0
-    arrived: float = field(default_factory=time.monotonic)
-
-    @property
-    def left(self) -> float:
-        """Seconds until the deadline, at least 0."""
-        return max(0.0, self.deadline - time.monotonic())
-
-
 @dataclass(frozen=True)
-class Limits:
-    """How many workers and requests, how much memory, how much time to start and to stop speaking when told."""
+class PoolLimits:
+    """How many workers and waiting jobs, and what a worker may take: memory, time to start, time to stop a job."""
 
     workers: int = 2
     queue: int = 32
@@ -108,182 +43,29 @@ class Limits:
     cancel_seconds: float = 5.0
 
 
-class Worker:
-    """A child process that is ready to speak, or speaks."""
-
-    def __init__(self, process: asyncio.subprocess.Process, told: Callable[[int, str], None]) -> None:
-        self.process = process
-        self.loss = "crashed"
-        """Why it ended, should it end: in one word, for the metrics."""
-        self._said: deque[str] = deque(maxlen=30)
-        self._told = told
-        self._asked = 0
-        # A queue of whole frames: who is cancelled while waiting for one leaves no half of it behind.
-        self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()
-        self._listening = {asyncio.create_task(self._listen()), asyncio.create_task(self._overhear())}
-
-    @classmethod
-    async def start(
-        cls, command: Sequence[str], start: Mapping[str, Any], seconds: float, told: Callable[[int, str], None]
-    ) -> Worker:
-        """Start a worker and wait until it is ready.
-
-        Raises `Refused` with its own error, `WorkerLost` when it ended, `TooLate`, `EnvironmentNotReady`.
-        """
-        environment = child_environment()
-        # A voice may have to be fetched, which the library does only where this allows it.
-        environment["HF_HUB_OFFLINE"] = os.environ.get("HF_HUB_OFFLINE", "0")
-        pipe = asyncio.subprocess.PIPE
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
-            )
-        except OSError as error:
-            raise EnvironmentNotReady(f"{command[0]} cannot be started: {error.strerror}.") from None
-        worker = cls(process, told)
-        try:
-            async with asyncio.timeout(seconds):
-                await worker._send(Kind.START, start)
-                if (frame := await worker._frame()).kind != Kind.READY:
-                    raise WorkerLost(f"A worker began with {frame.kind.name}.")
-        except TimeoutError:
-            await worker.kill()
-            raise TooLate(f"A worker was not ready after {seconds:g} s (server.start_timeout).") from None
-        except WorkerLost:
-            reason = last_error_line("\n".join(worker._said))
-            raise WorkerLost(f"A worker {worker.ending()} before it was ready: {reason}") from None
-        except BaseException:
-            await worker.kill()
-            raise
-        return worker
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process has not ended."""
-        return self.process.returncode is None
-
-    async def speak(self, message: Mapping[str, Any], hear: Callable[[bytes], None]) -> None:
-        """Have a text spoken and pass its audio to `hear` part by part. Raises `Refused` and `WorkerLost`."""
-        self._asked += 1
-        await self._send(Kind.SPEAK, {**message, "id": self._asked})
-        while (frame := await self._frame()).kind == Kind.AUDIO:
-            hear(frame.payload)
-
-    async def stop_speaking(self, seconds: float) -> bool:
-        """Cancel what it speaks; says whether it is ready for another request. If not after `seconds`, it is killed."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._send(Kind.CANCEL, {"id": self._asked})
-                while (await self._frame()).kind == Kind.AUDIO:
-                    pass
-        except Refused:
-            return True
-        except (TimeoutError, WorkerLost):
-            self.loss = "hung"
-            await self.kill()
-            return False
-        return True
-
-    def memory(self) -> int:
-        """Return how many bytes of memory the process holds; 0 when it has ended."""
-        try:
-            return int(psutil.Process(self.process.pid).memory_info().rss)
-        except psutil.Error:
-            return 0
-
-    async def kill(self) -> None:
-        """End the process at once, with its group."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        await self.process.wait()
-        # What it said last is still in the pipe, which something that left its group may hold open.
-        _, pending = await asyncio.wait(self._listening, timeout=0.2)
-        for task in pending:
-            task.cancel()
-
-    async def finish(self) -> None:
-        """Ask the process to end by closing its standard input, and kill it if it does not."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
-        await self.kill()
-
-    def ending(self) -> str:
-        """Say how the process ended."""
-        code = self.process.returncode
-        return "did not answer" if code is None else describe_exit(code)
-
-    async def _send(self, kind: Kind, values: Mapping[str, Any]) -> None:
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(frames.pack(kind, dict(values)))
-            await self.process.stdin.drain()
-        except (ConnectionError, RuntimeError):
-            await self._lost()
-
-    async def _frame(self) -> Frame:
-        frame = await self._frames.get()
-        if frame is None:
-            await self._lost()
-        if frame.kind == Kind.FAILED:
-            raise Refused(**frame.values)
-        return frame
-
-    async def _lost(self) -> NoReturn:
-        # Its pipes are closed, so it has ended as well, or is of no use.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.process.wait(), LAST_SECONDS)
-        await self.kill()
-        raise WorkerLost(f"The process that spoke {self.ending()}.", self.process.returncode)
-
-    async def _listen(self) -> None:
-        assert self.process.stdout is not None
-        try:
-            while (frame := await frames.receive(self.process.stdout)) is not None:
-                self._frames.put_nowait(frame)
-        except frames.BadFrame as error:
-            log.error("a worker sent what is no message", worker=self.process.pid, reason=str(error))
-        self._frames.put_nowait(None)
-
-    async def _overhear(self) -> None:
-        assert self.process.stderr is not None
-        while True:
-            try:
-                line = await self.process.stderr.readline()
-            except ValueError:
-                # Longer than the buffer, which is empty again.
-                continue
-            if not line:
-                return
-            text = line.decode("utf-8", errors="replace").rstrip()
-            self._said.append(text)
-            self._told(self.process.pid, text)
-
-
 class Pool:
-    """Keeps `limits.workers` processes of `command` and lends them out. Belongs to one event loop.
+    """Keeps `limits.workers` processes of `command` and lends them to jobs. Belongs to one event loop.
 
-    `start` is what each is told first. `on_restart` hears why a worker was replaced, in one word; `told` what one
-    writes to its standard error.
+    `start` is the first message to each. `on_restart` receives the reason, in one word, when a worker is replaced;
+    `on_line` what a worker writes to its standard error.
     """
 
     def __init__(
         self,
         command: Sequence[str],
         start: Mapping[str, Any],
-        limits: Limits,
+        limits: PoolLimits,
         on_restart: Callable[[str], None] = lambda reason: None,
-        told: Callable[[int, str], None] = lambda pid, line: None,
+        on_line: OnLine = lambda pid, line: None,
     ) -> None:
         self.command = command
         self.limits = limits
         self._start = start
         self._on_restart = on_restart
-        self._told = told
-        self._workers: set[Worker] = set()
-        self._idle: list[Worker] = []
-        self._waiting: deque[asyncio.Future[Worker]] = deque()
+        self._on_line = on_line
+        self._workers: set[WorkerProcess] = set()
+        self._idle: list[WorkerProcess] = []
+        self._waiting: deque[asyncio.Future[WorkerProcess]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self._ever_ready = False
@@ -291,7 +73,7 @@ class Pool:
         self.failed: asyncio.Future[PocketTTSError] = asyncio.get_running_loop().create_future()
         """Gets the reason when a worker cannot start and none ever could."""
 
-    # --- what it looks like from outside
+    # --- its state
 
     @property
     def ready(self) -> int:
@@ -305,7 +87,7 @@ class Pool:
 
     @property
     def queued(self) -> int:
-        """Requests that wait for a worker."""
+        """Jobs that wait for a worker."""
         return sum(not future.done() for future in self._waiting)
 
     @property
@@ -314,8 +96,8 @@ class Pool:
         return self._closing
 
     def pids(self) -> list[int]:
-        """The process ids of the workers that are ready."""
-        return sorted(worker.process.pid for worker in self._workers)
+        """Return the process ids of the workers that are ready."""
+        return sorted(worker.pid for worker in self._workers)
 
     def open(self) -> None:
         """Begin to start the workers; `ready` counts those that are."""
@@ -323,11 +105,11 @@ class Pool:
             self._spawn(self._keep())
 
     async def close(self) -> None:
-        """Stop all workers; who still waits or listens gets `Closing`, `WorkerLost` or is cancelled."""
+        """Stop all workers. Waiting jobs raise `ShuttingDown`; running ones raise `WorkerDied` or are cancelled."""
         self._closing = True
         for future in self._waiting:
             if not future.done():
-                future.set_exception(Closing("The server is shutting down."))
+                future.set_exception(ShuttingDown("The server is shutting down."))
         idle = list(self._idle)
         await asyncio.gather(*(worker.finish() if worker in idle else worker.kill() for worker in list(self._workers)))
         for task in list(self._tasks):
@@ -337,19 +119,20 @@ class Pool:
     # --- speaking
 
     async def stream(self, job: Job) -> AsyncGenerator[bytes, None]:
-        """Yield the audio of a job part by part, as it comes; the worker never waits for the reader.
+        """Yield the audio of a job part by part, as it is made; the worker never waits for the reader.
 
-        Raises `QueueFull`, `TooLate`, `WorkerLost`, `Refused` and `Closing`. Ending early cancels the job.
+        Raises `QueueFull`, `DeadlineExceeded`, `WorkerDied`, `WorkerError` and `ShuttingDown`. Closing the generator
+        early cancels the job.
         """
         parts: asyncio.Queue[bytes | None] = asyncio.Queue()
-        heard = False
+        audio_came = False
 
-        def hear(audio: bytes) -> None:
-            nonlocal heard
-            heard = True
+        def on_audio(audio: bytes) -> None:
+            nonlocal audio_came
+            audio_came = True
             parts.put_nowait(audio)
 
-        task = asyncio.create_task(self._speak(job, hear, lambda: not heard))
+        task = asyncio.create_task(self._speak(job, on_audio, lambda: not audio_came))
         task.add_done_callback(lambda _: parts.put_nowait(None))
         try:
             while (part := await parts.get()) is not None:
@@ -364,47 +147,47 @@ class Pool:
         """Return all the audio of a job. Raises as `stream` does."""
         parts: list[bytes] = []
 
-        def again() -> bool:
+        def start_over() -> bool:
             parts.clear()
             return True
 
-        await self._speak(job, parts.append, again)
+        await self._speak(job, parts.append, start_over)
         return b"".join(parts)
 
-    async def _speak(self, job: Job, hear: Callable[[bytes], None], may_retry: Callable[[], bool]) -> None:
+    async def _speak(self, job: Job, on_audio: Callable[[bytes], None], may_retry: Callable[[], bool]) -> None:
         try:
-            await self._attempt(job, hear)
-        except WorkerLost:
+            await self._attempt(job, on_audio)
+        except WorkerDied:
             if not may_retry() or self._closing:
                 raise
-            await self._attempt(job, hear)
+            await self._attempt(job, on_audio)
 
-    async def _attempt(self, job: Job, hear: Callable[[bytes], None]) -> None:
-        asked = time.monotonic()
+    async def _attempt(self, job: Job, on_audio: Callable[[bytes], None]) -> None:
+        queued = time.monotonic()
         try:
             worker = await self._lease(job)
         finally:
             began = time.monotonic()
-            job.queue_seconds += began - asked
+            job.queue_seconds += began - queued
         job.attempts += 1
         job.audio_seconds = 0.0
 
-        def note(audio: bytes) -> None:
+        def measured(audio: bytes) -> None:
             if job.first_audio_seconds is None:
                 job.first_audio_seconds = time.monotonic() - job.arrived
             job.audio_seconds += len(audio) / BYTES_PER_SECOND
-            hear(audio)
+            on_audio(audio)
 
         settled = False
         try:
-            async with asyncio.timeout(job.left):
-                await worker.speak(job.message, note)
+            async with asyncio.timeout(job.seconds_left):
+                await worker.speak(job.request, measured)
             settled = True
-        except Refused:
+        except WorkerError:
             settled = True
             raise
         except TimeoutError:
-            raise TooLate("The request took longer than the server allows and was stopped.") from None
+            raise DeadlineExceeded("The request took longer than the server allows and was stopped.") from None
         finally:
             job.synthesis_seconds = time.monotonic() - began
             if settled:
@@ -415,14 +198,14 @@ class Pool:
 
     # --- lending
 
-    async def _lease(self, job: Job) -> Worker:
+    async def _lease(self, job: Job) -> WorkerProcess:
         if self._closing:
-            raise Closing("The server is shutting down.")
+            raise ShuttingDown("The server is shutting down.")
         while self._idle:
             worker = self._idle.pop()
             if worker.alive:
                 return worker
-        place: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        place: asyncio.Future[WorkerProcess] = asyncio.get_running_loop().create_future()
         if job.attempts:
             # It has waited already.
             self._waiting.appendleft(place)
@@ -431,20 +214,20 @@ class Pool:
         else:
             raise QueueFull(self.queued, self._retry_after())
         try:
-            async with asyncio.timeout(job.left):
+            async with asyncio.timeout(job.seconds_left):
                 return await asyncio.shield(place)
         except TimeoutError:
-            self._give_up(place)
-            raise TooLate("No worker was free in the time that the server allows for a request.") from None
+            self._leave_queue(place)
+            raise DeadlineExceeded("No worker was free in the time that the server allows for a request.") from None
         except BaseException:
-            self._give_up(place)
+            self._leave_queue(place)
             raise
         finally:
             with contextlib.suppress(ValueError):
                 self._waiting.remove(place)
 
-    def _give_up(self, place: asyncio.Future[Worker]) -> None:
-        """Leave the queue; a worker that came at the last moment goes to the next."""
+    def _leave_queue(self, place: asyncio.Future[WorkerProcess]) -> None:
+        """Give up a place in the queue; a worker that came at the last moment goes to the next job."""
         if place.done() and not place.cancelled() and place.exception() is None:
             self._offer(place.result())
         place.cancel()
@@ -453,7 +236,7 @@ class Pool:
         seconds = (self.queued + 1) * self._mean_seconds / self.limits.workers
         return max(1, min(60, math.ceil(seconds)))
 
-    def _offer(self, worker: Worker) -> None:
+    def _offer(self, worker: WorkerProcess) -> None:
         while self._waiting:
             place = self._waiting.popleft()
             if not place.done():
@@ -461,30 +244,30 @@ class Pool:
                 return
         self._idle.append(worker)
 
-    def _give_back(self, worker: Worker) -> None:
+    def _give_back(self, worker: WorkerProcess) -> None:
         if not worker.alive:
             return
-        if (held := worker.memory()) > self.limits.memory_bytes:
-            log.info("a worker holds too much memory", worker=worker.process.pid, megabytes=held >> 20)
+        if (memory := worker.memory_bytes()) > self.limits.memory_bytes:
+            log.info("a worker uses too much memory", worker=worker.pid, megabytes=memory >> 20)
             worker.loss = "memory"
             self._workers.discard(worker)
             self._spawn(worker.finish())
             return
         self._offer(worker)
 
-    async def _settle(self, worker: Worker) -> None:
-        """Have a worker free again whose request has ended before it did."""
+    async def _settle(self, worker: WorkerProcess) -> None:
+        """Make a worker free again whose job ended before the worker did."""
         if await worker.stop_speaking(self.limits.cancel_seconds):
             self._give_back(worker)
 
     # --- keeping
 
     async def _keep(self) -> None:
-        """Have one worker at all times: start it, wait for its end, and again."""
+        """Keep one worker running: start it, wait for its end, start the next."""
         failures = 0
         while not self._closing:
             try:
-                worker = await Worker.start(self.command, self._start, self.limits.start_seconds, self._told)
+                worker = await WorkerProcess.start(self.command, self._start, self.limits.start_seconds, self._on_line)
             except PocketTTSError as error:
                 self._report(error)
                 await asyncio.sleep(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
@@ -494,15 +277,15 @@ class Pool:
             self._ever_ready = True
             self._workers.add(worker)
             self._offer(worker)
-            log.debug("a worker is ready", worker=worker.process.pid)
+            log.debug("a worker is ready", worker=worker.pid)
             await worker.process.wait()
             self._workers.discard(worker)
             with contextlib.suppress(ValueError):
                 self._idle.remove(worker)
             if not self._closing:
-                # How one ended that we killed ourselves says nothing.
-                told = {"it": worker.ending()} if worker.loss == "crashed" else {}
-                log.warning("a worker is replaced", worker=worker.process.pid, reason=worker.loss, **told)
+                # The end of one that the server killed itself explains nothing.
+                details = {"end": worker.describe_end()} if worker.loss == "crashed" else {}
+                log.warning("a worker is replaced", worker=worker.pid, reason=worker.loss, **details)
                 self._on_restart(worker.loss)
 
     def _report(self, error: PocketTTSError) -> None:

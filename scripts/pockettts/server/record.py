@@ -1,6 +1,6 @@
-"""The outermost layer of the application: gives each request its id, its line in the log and its place in the metrics.
+"""The outermost layer of the application: each request gets its id, a line in the log and its place in the metrics.
 
-Whatever happens below, the client gets JSON, and the log gets one line.
+Whatever fails below, the client gets JSON, and the log gets one line.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pockettts.server.metrics import Metrics
-from pockettts.server.pool import Job
+from pockettts.server.job import Job
+from pockettts.server.metrics import ServerMetrics
 from pockettts.server.replies import GONE, Problem, problem_of, send_problem
 
 log = structlog.get_logger("pockettts.server")
@@ -27,10 +27,10 @@ _QUIET = {"/health", "/ready", "/metrics"}
 
 
 @dataclass
-class Record:
-    """What is known of a request in the end. `text` is only set where texts are to be logged.
+class RequestRecord:
+    """The facts of one request, for log and metrics. `text` is only set where texts are logged.
 
-    `exit_code` is that of the process that failed, if one ended, else the one that a command would end with.
+    `exit_code` is that of the process that failed, if one did, else the one that a command would end with.
     """
 
     id: str
@@ -44,29 +44,29 @@ class Record:
     exit_code: int | None = None
 
 
-def record_of(scope: Scope) -> Record:
+def record_of(scope: Scope) -> RequestRecord:
     """Return the record of a request."""
-    record: Record = scope[_KEY]
+    record: RequestRecord = scope[_KEY]
     return record
 
 
 def fail(scope: Scope, error: Exception) -> Problem:
-    """Note in the record that a request failed, and return how it is to be answered.
+    """Note in the record that a request failed, and return the problem to answer with.
 
-    What was noted first is the cause: frameworks raise other errors after it.
+    The first error is the cause; frameworks raise further ones after it.
     """
     record = record_of(scope)
     if record.problem is None:
         record.problem = problem_of(error)
-        ended = getattr(error, "code", None)
-        record.exit_code = getattr(error, "exit_code", None) if ended is None else ended
+        code = getattr(error, "code", None)
+        record.exit_code = getattr(error, "exit_code", None) if code is None else code
     return record.problem
 
 
 class Recorder:
-    """ASGI middleware, above all others."""
+    """ASGI middleware around all others."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServerMetrics) -> None:
         self.app = app
         self.metrics = metrics
 
@@ -75,7 +75,7 @@ class Recorder:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        record = scope[_KEY] = Record(_request_id(scope))
+        record = scope[_KEY] = RequestRecord(_request_id(scope))
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -88,18 +88,18 @@ class Recorder:
         try:
             await self.app(scope, receive, send_with_id)
         except asyncio.CancelledError:
-            # The time to shut down is up. Nothing waits for this task, and the client should hear of it.
+            # The time to shut down is up. Nothing waits for this task, but the client should get an answer.
             fail(scope, Problem(503, "closing", "The server is shutting down.", headers={"Retry-After": "5"}))
         except Exception as error:
             if fail(scope, error).kind == "internal":
-                log.exception("a request met a defect", request_id=record.id)
+                log.exception("a request failed by a defect", request_id=record.id)
         if record.problem is not None and status == 0 and record.problem.status != GONE:
             await send_problem(scope, send_with_id, record.problem, record.id)
         self._finish(scope, record, status)
 
-    def _finish(self, scope: Scope, record: Record, sent: int) -> None:
+    def _finish(self, scope: Scope, record: RequestRecord, sent_status: int) -> None:
         problem = record.problem
-        status = GONE if problem is not None and problem.status == GONE else sent
+        status = GONE if problem is not None and problem.status == GONE else sent_status
         route = getattr(scope.get("route"), "path", "unmatched")
         kind = problem.kind if problem else None
         self.metrics.request(route, status, kind, record.job)
@@ -115,7 +115,7 @@ class Recorder:
             "text": record.text,
             "error": kind,
             "exit_code": 0 if record.job is not None and problem is None else record.exit_code,
-            **_spoken(record.job),
+            **_measurements(record.job),
         }
         level = log.debug if scope["path"] in _QUIET and status == 200 else log.info
         if problem is not None and problem.status >= 500 and problem.kind != "not_ready":
@@ -123,15 +123,15 @@ class Recorder:
         level("request", **{name: value for name, value in facts.items() if value is not None})
 
 
-def turn_away(problem: Problem, metrics: Metrics) -> str:
-    """Note what never became a request and is answered with a problem; returns the id to answer with."""
+def reject(problem: Problem, metrics: ServerMetrics) -> str:
+    """Record a connection that is answered with a problem before a request was read; return the id to answer with."""
     request_id = _new_id()
     metrics.request("unmatched", problem.status, problem.kind, None)
     log.info("request", id=request_id, status=problem.status, error=problem.kind)
     return request_id
 
 
-def _spoken(job: Job | None) -> dict[str, Any]:
+def _measurements(job: Job | None) -> dict[str, Any]:
     if job is None:
         return {}
     return {
@@ -145,9 +145,9 @@ def _spoken(job: Job | None) -> dict[str, Any]:
 
 
 def _request_id(scope: Scope) -> str:
-    """Return the id that the client gave, if it is a plain one, else a new one."""
-    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
-    return given if _ID.fullmatch(given) else _new_id()
+    """Return the id that the client sent, if it is a plain one, else a new one."""
+    sent = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
+    return sent if _ID.fullmatch(sent) else _new_id()
 
 
 def _new_id() -> str:

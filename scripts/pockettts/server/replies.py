@@ -1,4 +1,4 @@
-"""What went wrong, as an HTTP answer: status, kind and sentence, in our shape or, below /v1, in OpenAI's.
+"""Errors as HTTP answers: status, kind and sentence, in our shape or, below /v1, in OpenAI's.
 
 {"error": "sentence", "kind": "busy", "request_id": "..."}
 {"error": {"message": "sentence", "type": "...", "param": "voice", "code": "unknown_voice"}, "request_id": "..."}
@@ -16,12 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope, Send
 
 from pockettts.errors import EnvironmentNotReady
-from pockettts.server.pool import Closing, QueueFull, Refused, TooLate, WorkerLost
+from pockettts.server.errors import DeadlineExceeded, QueueFull, ShuttingDown, WorkerDied, WorkerError
 
 GONE = 499
-"""The status in log and metrics of a request whose client left; nobody sees it."""
+"""The status, in log and metrics, of a request whose client left; it is never sent."""
 
-_REFUSALS = {
+_WORKER_ERRORS = {
     "NoEndOfSpeech": (422, "unspeakable"),
     "TakeRejected": (422, "unspeakable"),
     "EngineTimeout": (504, "late"),
@@ -30,7 +30,7 @@ _PLAIN = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
 
 
 class Problem(Exception):
-    """An error with its HTTP status; `kind` is one of a few words, `param` the field of the request that is wrong."""
+    """An error with its HTTP status; `kind` is one of a few words, `param` the field of the request at fault."""
 
     def __init__(
         self, status: int, kind: str, message: str, param: str | None = None, headers: Mapping[str, str] | None = None
@@ -51,7 +51,7 @@ class ErrorReply(BaseModel):
 
 
 class OpenAIError(BaseModel):
-    """What an error of OpenAI's shape says."""
+    """The inner part of an error in OpenAI's shape."""
 
     message: str
     type: str
@@ -67,20 +67,20 @@ class OpenAIErrorReply(BaseModel):
 
 
 def problem_of(error: Exception) -> Problem:
-    """Return any exception as a problem. What we do not know is a defect of ours: 500 and no details."""
+    """Return any exception as a problem. An unexpected one is a defect of ours: 500 and no details."""
     match error:
         case Problem():
             return error
         case QueueFull():
             return Problem(429, "busy", str(error), headers={"Retry-After": str(error.retry_after)})
-        case TooLate():
+        case DeadlineExceeded():
             return Problem(504, "late", str(error))
-        case Closing():
+        case ShuttingDown():
             return Problem(503, "closing", str(error), headers={"Retry-After": "5"})
-        case WorkerLost():
-            return Problem(500, "worker_lost", f"{error} It is being replaced; try again.")
-        case Refused():
-            status, kind = (400, "bad_request") if error.misuse else _REFUSALS.get(error.kind, (500, "engine"))
+        case WorkerDied():
+            return Problem(500, "worker_lost", f"{error} A new one is being started; try again.")
+        case WorkerError():
+            status, kind = (400, "bad_request") if error.misuse else _WORKER_ERRORS.get(error.kind, (500, "engine"))
             return Problem(status, kind, str(error))
         case EnvironmentNotReady():
             return Problem(500, "environment", str(error))
@@ -89,7 +89,7 @@ def problem_of(error: Exception) -> Problem:
         case HTTPException():
             kind = _PLAIN.get(error.status_code, "http")
             return Problem(error.status_code, kind, f"{error.detail}.", headers=error.headers)
-    return Problem(500, "internal", "The server has a defect: its log has this request's id.")
+    return Problem(500, "internal", "The server has a defect; its log has details under the id of this request.")
 
 
 def _invalid(error: RequestValidationError) -> Problem:
@@ -102,24 +102,25 @@ def _invalid(error: RequestValidationError) -> Problem:
         return Problem(400, "bad_request", sentence)
     if detail["type"] == "extra_forbidden":
         return Problem(400, "bad_request", f"There is no field {place[-1]!r}.", place[-1])
-    # Further parts are names of types, where a field may be of several.
+    # The rest of the place names types, where a field has several.
     field = place[0]
     message = detail["msg"].removeprefix("Value error, ")
     return Problem(400, "bad_request", f"{field}: {message[0].lower()}{message[1:].rstrip('.')}.", field)
 
 
 def error_body(path: str, problem: Problem, request_id: str) -> dict[str, Any]:
-    """Return the JSON of an error as a client of this path expects it."""
+    """Return the JSON of an error in the shape that clients of this path expect."""
     if not path.startswith("/v1/"):
         return {"error": str(problem), "kind": problem.kind, "request_id": request_id}
     kind = {429: "rate_limit_error"}.get(problem.status)
     kind = kind or ("invalid_request_error" if problem.status < 500 else "server_error")
-    error = {"message": str(problem), "type": kind, "param": problem.param, "code": problem.kind}
+    param = "input" if problem.param == "text" else problem.param
+    error = {"message": str(problem), "type": kind, "param": param, "code": problem.kind}
     return {"error": error, "request_id": request_id}
 
 
 async def send_problem(scope: Scope, send: Send, problem: Problem, request_id: str) -> None:
-    """Answer with an error."""
+    """Send a problem as the answer to a request."""
     body = json.dumps(error_body(scope["path"], problem, request_id)).encode()
     headers = {"content-type": "application/json", "content-length": str(len(body)), **problem.headers}
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]

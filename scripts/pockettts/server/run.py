@@ -1,7 +1,7 @@
-"""A server from its start to its end: socket, workers, application, signals. Above all else in this package.
+"""A server from start to end: sockets, workers, application, signals. Above all else in this package.
 
 SIGTERM or SIGINT: no new connections, running requests get `shutdown_timeout`, then the workers are stopped. A second
-signal ends it at once.
+signal ends the server at once.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from pockettts.errors import ConfigError, EnvironmentNotReady
 from pockettts.models import read_lock
 from pockettts.server.app import build_app, metrics_app
 from pockettts.server.connections import limited_protocol
-from pockettts.server.metrics import Metrics
-from pockettts.server.pool import Limits, Pool
+from pockettts.server.metrics import ServerMetrics
+from pockettts.server.pool import Pool, PoolLimits
 from pockettts.server.service import Service, offered_voices
 from pockettts.voices import Voice, load_voices
 
 log = structlog.get_logger("pockettts.server")
 
 WORKER = (sys.executable, "-m", "pockettts.server.worker")
-LAST_WORDS_SECONDS = 2.0
-"""How long requests that are stopped at shutdown may take to say so to their clients."""
+LAST_ANSWERS_SECONDS = 2.0
+"""How long requests that are stopped at shutdown may take to send their error."""
 
 
 def bind(address: Address, option: str = "--listen") -> socket.socket:
-    """Return a socket that listens. Raises `EnvironmentNotReady` for an address that is in use or not ours."""
+    """Return a listening socket. Raises `EnvironmentNotReady` for an address that is in use or not of this machine."""
     try:
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         return socket.create_server((address.host, address.port), family=family, backlog=512)
     except OSError as error:
         reasons = {
-            errno.EADDRINUSE: "another program listens there: end it, or choose another port",
-            errno.EACCES: "this needs more rights: choose a port above 1023",
-            errno.EADDRNOTAVAIL: "it is no address of this machine",
+            errno.EADDRINUSE: "another program listens there: end it, or choose a different port",
+            errno.EACCES: "permission denied: choose a port above 1023",
+            errno.EADDRNOTAVAIL: "this machine does not have that address",
         }
         reason = reasons.get(error.errno or 0, error.strerror or str(error))
         raise EnvironmentNotReady(f"The server cannot listen at {address}: {reason} ({option}).") from None
@@ -72,7 +72,7 @@ def with_token(settings: ServerConfig) -> ServerConfig:
 
 
 def serve(settings: ServerConfig, config: BookConfig) -> int:
-    """Make ready what is needed, serve until a signal comes, and return the exit code.
+    """Prepare model and voice, serve until a signal comes, and return the exit code.
 
     0 when all requests were done, 1 when some were stopped. Raises `EnvironmentNotReady` for a port in use, and the
     errors of `make_ready` and of a worker that cannot start.
@@ -80,7 +80,7 @@ def serve(settings: ServerConfig, config: BookConfig) -> int:
     settings = with_token(settings)
     listener = bind(parse_address(settings.listen))
     for_metrics = bind(parse_address(settings.metrics_addr), "--metrics-addr") if settings.metrics_addr else None
-    # They bring scipy along, which nothing else here needs, and what is wrong with the settings is told before.
+    # These import scipy, and errors in the settings should come first.
     from pockettts import book
     from pockettts.speaking import make_ready
 
@@ -88,13 +88,13 @@ def serve(settings: ServerConfig, config: BookConfig) -> int:
     setup = book.open_setup(config)
     lock = read_lock(ready.runtime.with_name("lock.json"))
     voices = offered_voices(load_voices(book.VOICE_MANIFEST), setup.model, lock, config.commercial)
-    child = Child(WORKER, {"config": differences(config), "results": str(book.RESULTS)})
-    return asyncio.run(run(settings, config, voices, child, listener, for_metrics))
+    worker = WorkerCommand(WORKER, {"config": differences(config), "results": str(book.RESULTS)})
+    return asyncio.run(run(settings, config, voices, worker, listener, for_metrics))
 
 
 @dataclass(frozen=True)
-class Child:
-    """How a worker is started: its command, and what it is told first."""
+class WorkerCommand:
+    """How a worker is started: its command, and the values of its first message."""
 
     command: Sequence[str]
     start: Mapping[str, Any]
@@ -104,13 +104,13 @@ async def run(
     settings: ServerConfig,
     config: BookConfig,
     voices: Mapping[str, Voice],
-    child: Child,
+    worker: WorkerCommand,
     listener: socket.socket,
     for_metrics: socket.socket | None = None,
 ) -> int:
-    """Serve with workers of this kind until a signal comes, and return the exit code as `serve` does."""
-    metrics = Metrics()
-    pool = open_pool(settings, config, child, metrics)
+    """Serve with workers of this command until a signal comes, and return the exit code as `serve` does."""
+    metrics = ServerMetrics()
+    pool = open_pool(settings, config, worker, metrics)
     service = Service(settings, config, voices, pool, metrics)
     servers = [(_uvicorn(build_app(service), settings, metrics), listener)]
     if for_metrics is not None:
@@ -126,40 +126,40 @@ async def run(
             await asyncio.gather(*running)
         unfinished = frozenset().union(*(server.unfinished for server, _ in servers))
         if unfinished:
-            await asyncio.wait(unfinished, timeout=LAST_WORDS_SECONDS)
+            await asyncio.wait(unfinished, timeout=LAST_ANSWERS_SECONDS)
     finally:
         await pool.close()
     if pool.failed.done():
         raise pool.failed.result()
     if unfinished:
-        log.error("stopped before all was done", requests=len(unfinished), seconds=settings.shutdown_timeout)
+        log.error("stopped before all requests were done", requests=len(unfinished), seconds=settings.shutdown_timeout)
     return 1 if unfinished else 0
 
 
-def open_pool(settings: ServerConfig, config: BookConfig, child: Child, metrics: Metrics) -> Pool:
+def open_pool(settings: ServerConfig, config: BookConfig, worker: WorkerCommand, metrics: ServerMetrics) -> Pool:
     """Begin to start the workers."""
-    limits = Limits(
+    limits = PoolLimits(
         workers=settings.workers,
         queue=settings.queue,
         memory_bytes=settings.worker_memory_mb << 20,
         start_seconds=settings.start_timeout,
-        # Engine cli keeps nothing warm, so that a new worker is cheap.
+        # Engine cli keeps nothing warm, so a new worker is cheap.
         cancel_seconds=0.5 if config.engine == "cli" else 5.0,
     )
 
-    def told(worker: int, line: str) -> None:
-        # It may quote what is spoken.
+    def log_line(pid: int, line: str) -> None:
+        # It may quote the text.
         if settings.log_text:
-            log.info("a worker says", worker=worker, line=line)
+            log.info("output of a worker", worker=pid, line=line)
 
-    pool = Pool(child.command, child.start, limits, metrics.restart, told)
+    pool = Pool(worker.command, worker.start, limits, metrics.restart, log_line)
     metrics.watch(pool)
     pool.open()
     return pool
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own handling of signals, which would end the process by the signal it got."""
+    """uvicorn without its own signal handling, which would end the process by the signal that it received."""
 
     unfinished: frozenset[asyncio.Task[None]] = frozenset()
     """Requests that were stopped because the time to shut down was up."""
@@ -171,12 +171,12 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
         self.unfinished = frozenset(self.server_state.tasks)
-        # Those whose time is up are cancelled already; after a second signal nobody has done it.
+        # After a timeout uvicorn has cancelled them; after a second signal it has not.
         for task in self.unfinished:
             task.cancel()
 
 
-def _uvicorn(app: ASGIApp, settings: ServerConfig, metrics: Metrics) -> _Server:
+def _uvicorn(app: ASGIApp, settings: ServerConfig, metrics: ServerMetrics) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
@@ -198,11 +198,11 @@ def _signals(servers: Sequence[uvicorn.Server]) -> Iterator[None]:
     numbers = (signal.SIGTERM, signal.SIGINT)
 
     def stop() -> None:
-        again = any(server.should_exit for server in servers)
-        log.info("shutting down", at_once=again)
+        second = any(server.should_exit for server in servers)
+        log.info("shutting down", at_once=second)
         for server in servers:
             server.should_exit = True
-            server.force_exit = again
+            server.force_exit = second
 
     for number in numbers:
         loop.add_signal_handler(number, stop)
@@ -228,4 +228,4 @@ def _announce(settings: ServerConfig, config: BookConfig, listener: socket.socke
     if config.engine == "cli":
         log.warning("engine cli starts pocket-tts for every chunk; --engine torch or onnx answers much sooner")
     if not address.loopback and settings.token is None:
-        log.warning("other machines can reach this server, and it asks for no token")
+        log.warning("other machines can reach this server, and it needs no token")

@@ -10,7 +10,7 @@ from pockettts.config import BookConfig
 from pockettts.config.server import ServerConfig, parse_address
 from pockettts.errors import run_main
 from pockettts.server import logs
-from pockettts.server.run import Child, bind, run, with_token
+from pockettts.server.run import WorkerCommand, bind, run, with_token
 from pockettts.voices import load_voices
 
 WORKER = (sys.executable, str(Path(__file__).with_name("server_worker.py")))
@@ -26,7 +26,7 @@ def main() -> int:
     listener = bind(parse_address(settings.listen))
     for_metrics = bind(parse_address(settings.metrics_addr)) if settings.metrics_addr else None
     config = BookConfig(engine="torch")
-    return asyncio.run(run(settings, config, VOICES, Child(WORKER, start), listener, for_metrics))
+    return asyncio.run(run(settings, config, VOICES, WorkerCommand(WORKER, start), listener, for_metrics))
 
 
 if __name__ == "__main__":

@@ -1,32 +1,41 @@
 """A worker without a model: noise that text, voice and seed decide, and every fault that a worker can have.
 
-The first word of a text says what happens: crash, crash-late, crash-once FILE, hang, slow, refuse, runaway, eat, print;
-any other is spoken, 1/40 s of sound a character up to 5 s, in three parts.
+The first word of a text selects the behavior: crash, crash-late, crash-once FILE, hang, slow N, refuse, runaway, eat,
+print; any other is spoken, 1/40 s of sound a character up to 5 s, in three parts.
 """
 
 import os
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pockettts.errors import NoEndOfSpeech, UsageError, VoiceError
-from pockettts.server.child import work
+from pockettts.server.job import SynthesisRequest
+from pockettts.server.worker.loop import Speak, run_worker
 
-HELD = []
+EATEN = []
 
 
 def noise(text: str, voice: str, seed: int) -> bytes:
-    """Return what is heard of a text."""
+    """Return the samples of a text."""
     return random.Random(f"{text}/{voice}/{seed}").randbytes(1_200 * min(len(text), 200))
 
 
-def speak(message: dict) -> Iterator[bytes]:
-    text = message["text"]
+def slow_noise(parts: int, text: str, voice: str, seed: int) -> bytes:
+    """Return the samples of a text that begins with `slow PARTS`: a hundredth of a second each."""
+    return noise(text, voice, seed)[:480] * parts
+
+
+def speak(request: SynthesisRequest) -> Iterator[bytes]:
+    text, voice, seed = request.text, request.voice, request.seed
+    assert voice is not None
+    assert seed is not None
     word, _, rest = text.partition(" ")
-    sound = noise(text, message["voice"], message["seed"])
+    sound = noise(text, voice, seed)
     if word == "crash" or (word == "crash-once" and not Path(rest).exists()):
         if word == "crash-once":
             Path(rest).touch()
@@ -38,7 +47,7 @@ def speak(message: dict) -> Iterator[bytes]:
         yield sound
         time.sleep(1_000)
     elif word == "slow":
-        for _ in range(int(rest)):
+        for _ in range(int(rest.split()[0])):
             time.sleep(0.05)
             yield sound[:480]
         return
@@ -47,7 +56,7 @@ def speak(message: dict) -> Iterator[bytes]:
     elif word == "runaway":
         raise NoEndOfSpeech("pocket-tts did not find the end.")
     elif word == "eat":
-        HELD.append(b"x" * 100_000_000)
+        EATEN.append(b"x" * 100_000_000)
     elif word == "print":
         print("a library that prints")
         print(rest, file=sys.stderr)
@@ -58,7 +67,7 @@ def speak(message: dict) -> Iterator[bytes]:
 
 
 @contextmanager
-def open_fake(start: dict):
+def open_fake(start: Mapping[str, Any]) -> Iterator[Speak]:
     if "refuse" in start:
         raise VoiceError(start["refuse"])
     if "die" in start:
@@ -69,4 +78,4 @@ def open_fake(start: dict):
 
 
 if __name__ == "__main__":
-    work(open_fake)
+    run_worker(open_fake)
