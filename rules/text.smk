@@ -1,8 +1,9 @@
-"""Read a text, normalise it and cut it into chunks.
+"""Read a text, normalize it and cut it into chunks.
 
 Inputs: inputs/{book}.txt or .md, the pronunciation dictionary, if there is one.
 Outputs: results/{book}/manuscript.json (chapters and paragraphs as read), chunks.json (what is spoken, in order, each
-with its content key, the pause after it and its place in the source) and plan.json, a digest of that.
+with its content key, the pause after it and its place in the source), plan.json, a digest of that, and reading.json (what
+of the text is left out, with its kind and place).
 """
 
 
@@ -14,6 +15,7 @@ rule plan_book:
         manuscript="results/{book}/manuscript.json",
         chunks="results/{book}/chunks.json",
         plan="results/{book}/plan.json",
+        reading="results/{book}/reading.json",
     log:
         "results/{book}/logs/plan_book.log",
     conda:
@@ -26,4 +28,5 @@ rule plan_book:
         recipe=lambda wildcards: short_digest(setup().recipe.as_dict()),
     shell:
         "python scripts/plan_book.py {wildcards.book:q} --settings {params.settings:q}"
-        " --manuscript {output.manuscript:q} --chunks {output.chunks:q} --plan {output.plan:q} 2>&1 | tee {log:q}"
+        " --manuscript {output.manuscript:q} --chunks {output.chunks:q} --plan {output.plan:q} --reading {output.reading:q}"
+        " 2>&1 | tee {log:q}"

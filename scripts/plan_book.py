@@ -1,4 +1,4 @@
-"""Read, normalise and chunk one text: rule plan_book."""
+"""Read, normalize and chunk one text: rule plan_book."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 from pockettts import book, config, files
 from pockettts.errors import run_main
 from pockettts.text.manuscript import read_manuscript
+from pockettts.text.plan import reading_of
 
 
 def main() -> None:
@@ -17,6 +18,7 @@ def main() -> None:
     parser.add_argument("--manuscript", type=Path, required=True)
     parser.add_argument("--chunks", type=Path, required=True)
     parser.add_argument("--plan", type=Path, required=True, help="a digest of the chunks")
+    parser.add_argument("--reading", type=Path, required=True, help="what of the text is spoken, and what is left out")
     args = parser.parse_args()
     setup = book.open_setup(config.parse(json.loads(args.settings), "--settings"))
     opened = book.open_book(args.book, setup)
@@ -24,10 +26,14 @@ def main() -> None:
     files.write_json(args.manuscript, manuscript.as_json())
     files.write_json(args.chunks, book.chunks_document(opened, setup))
     files.write_json(args.plan, book.plan_document(opened, setup))
+    reading = reading_of(manuscript, opened.plan.chunks)
+    files.write_json(args.reading, reading.as_json())
     characters = sum(len(chunk.text) for chunk in opened.plan.chunks)
     print(
         f"{args.book}: {len(opened.plan.chapters)} chapters, {len(opened.keys):,} chunks, {characters:,} characters, "
-        f"{len(opened.batches):,} jobs"
+        f"{len(opened.batches):,} jobs",
+        *reading.summary(),
+        sep="\n",
     )
 
 

@@ -22,7 +22,7 @@ SOUND = {"GenuineIntel 6 85": "be7bc172c51944a270f6cf9d21d0b4c6510dd29d6133c54eb
 
 def plan(folder: Path, engine: str) -> dict:
     command = [sys.executable, "scripts/plan_book.py", "book", "--settings", json.dumps({"engine": engine})]
-    for name in ("manuscript", "chunks", "plan"):
+    for name in ("manuscript", "chunks", "plan", "reading"):
         command += [f"--{name}", folder / f"{name}.json"]
     subprocess.run(command, cwd=ROOT, check=True)
     return json.loads((folder / "chunks.json").read_text())

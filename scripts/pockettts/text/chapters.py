@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pockettts.text.cleaning import speaks
 from pockettts.text.mapped import Mapped
+from pockettts.text.reading import Kind, LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ class Chapter:
 class Manuscript:
     """A book as read: its title, the encoding it was decoded with, and its chapters in order.
 
-    `name` (the file) and `line_starts` (offset of each line) are for messages.
+    `name` (the file) and `line_starts` (offset of each line) are for messages. `source` is the text that offsets count
+    in, and `left_out` what the reader does not speak of it. A source of several parts, such as the files of an EPUB,
+    has in `parts` the offset at which each begins, and its name.
     """
 
     title: str
@@ -45,10 +48,19 @@ class Manuscript:
     chapters: tuple[Chapter, ...]
     name: str = ""
     line_starts: tuple[int, ...] = field(default=(0,), repr=False, compare=False)
+    source: str = field(default="", repr=False, compare=False)
+    left_out: tuple[LeftOut, ...] = field(default=(), repr=False, compare=False)
+    parts: tuple[tuple[int, str], ...] = field(default=(), repr=False, compare=False)
 
     def line(self, offset: int) -> int:
         """Number, from 1, of the source line that holds `offset`."""
         return bisect_right(self.line_starts, offset)
+
+    def place(self, offset: int) -> str:
+        """Where `offset` is, for a person: the part of the source, or else the line."""
+        if not self.parts:
+            return f"line {self.line(offset)}"
+        return self.parts[max(0, bisect_right(self.parts, offset, key=lambda part: part[0]) - 1)][1]
 
     def as_json(self) -> dict[str, Any]:
         """The content of results/{book}/manuscript.json: chapters and paragraphs with their source spans."""
@@ -80,11 +92,19 @@ def _paragraph(kind: Literal["heading", "paragraph"], mapped: Mapped) -> Paragra
 
 @dataclass(slots=True)
 class ChapterBuilder:
-    """Collects paragraphs into chapters; headings with nothing under them join the chapter that follows."""
+    """Collects paragraphs into chapters; headings with nothing under them join the chapter that follows.
+
+    What a reader leaves out it notes here too.
+    """
 
     chapters: list[Chapter] = field(default_factory=list)
     title: str = ""
     paragraphs: list[Paragraph] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def leave_out(self, kind: Kind, start: int, end: int) -> None:
+        """Note a passage of the source that is not spoken."""
+        self.left_out.append(LeftOut(kind, start, end))
 
     def chapter(self, heading: Mapped) -> None:
         """Begin a chapter with this heading."""

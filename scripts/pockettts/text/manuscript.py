@@ -34,13 +34,13 @@ def parse_manuscript(source: str, name: str, encoding: str = "utf-8") -> Manuscr
     if not source.strip("\ufeff \t\r\n\f\v\u00a0\u200b"):
         raise ManuscriptError(f"{name} holds nothing but white space; there is nothing to speak.")
     markdown = name.lower().endswith((".md", ".markdown"))
-    title, chapters = (read_markdown if markdown else read_plain)(source)
+    title, chapters, left_out = (read_markdown if markdown else read_plain)(source)
     if not any(speaks(paragraph.text) for chapter in chapters for paragraph in chapter.paragraphs):
         raise ManuscriptError(f"{name} holds nothing to speak: not one letter or digit is left after cleaning.")
     title = title or Path(name).stem
     chapters = tuple(Chapter(chapter.title or title, chapter.paragraphs) for chapter in chapters)
     line_starts = (0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", source)))
-    return Manuscript(title, encoding, chapters, name, line_starts)
+    return Manuscript(title, encoding, chapters, name, line_starts, source, left_out)
 
 
 def read_manuscript(path: Path, encoding: str = "auto") -> Manuscript:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pockettts.text.chapters import Chapter, ChapterBuilder
 from pockettts.text.cleaning import BRACKETED, clean, speaks
 from pockettts.text.mapped import Mapped
+from pockettts.text.reading import LeftOut
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -86,8 +87,8 @@ def _skip_tail(finder: _SourceCursor) -> None:
         finder.at = tail.end()
 
 
-def read_markdown(source: str) -> tuple[str, tuple[Chapter, ...]]:
-    """Title (may be empty) and chapters of a Markdown text.
+def read_markdown(source: str) -> tuple[str, tuple[Chapter, ...], tuple[LeftOut, ...]]:
+    """Title (may be empty) and chapters of a Markdown text, and what is left out.
 
     Chapters begin at the highest level of heading that occurs more than once, and at those above it; deeper headings
     stay headings within the chapter. Code blocks, pictures, HTML and footnotes are dropped.
@@ -146,7 +147,7 @@ def read_markdown(source: str) -> tuple[str, tuple[Chapter, ...]]:
                 else:
                     builder.add("heading", text)
     builder.close()
-    return title, tuple(builder.chapters)
+    return title, tuple(builder.chapters), tuple(builder.left_out)
 
 
 def _separated(cells: list[Mapped]) -> Mapped:

@@ -24,6 +24,7 @@ from pockettts.text.headings import (
 )
 from pockettts.text.layout import Line, drop_page_numbers, group_lines, split_lines
 from pockettts.text.mapped import Mapped
+from pockettts.text.reading import LeftOut
 
 _NOTE_MARK = re.compile(r"\s?(?:\[(?:\d{1,3}|[a-z]|[ivx]{1,5}|[*†‡]+)\]|\{\d{1,3}\}|[¹²³⁴-⁹⁰]+(?=\W|$)|[†‡])", re.I)
 _NOTE_STAR = re.compile(r"(?<=[\w.,;:!?'\"’”)])\*{1,3}(?![\w*])|(?<!\S)\*{1,3}(?=[\w\"'“‘])")
@@ -100,8 +101,9 @@ def _unmark(mapped: Mapped) -> Mapped:
     return mapped.sub(_NOTE_MARK, "") if re.search(r"[\[{†‡⁰-⁹¹²³]", mapped.text) else mapped
 
 
-def read_plain(source: str) -> tuple[str, tuple[Chapter, ...]]:
-    """Title (may be empty) and chapters of a plain text."""
+def read_plain(source: str) -> tuple[str, tuple[Chapter, ...], tuple[LeftOut, ...]]:
+    """Title (may be empty) and chapters of a plain text, and what is left out."""
+    builder = ChapterBuilder()
     begin, end = 0, len(source)
     title = ""
     header = GUTENBERG_START.search(source, 0, 40_000)
@@ -109,9 +111,11 @@ def read_plain(source: str) -> tuple[str, tuple[Chapter, ...]]:
         found = GUTENBERG_TITLE.search(source, 0, header.start())
         title = found[1].strip() if found else ""
         begin = header.end()
+        builder.leave_out("header", 0, begin)
     footer = GUTENBERG_END.search(source, begin)
     if footer and (header or footer.start() > len(source) // 2):
         end = footer.start()
+        builder.leave_out("license", end, len(source))
     # Same length as the source, so that offsets stay true; NULs, which `decode` refuses, stand for what is dropped.
     work = BRACKETED.sub(lambda match: "\x00" * len(match[0]), source)
     lines = drop_page_numbers(split_lines(work, begin, end))
@@ -125,7 +129,6 @@ def read_plain(source: str) -> tuple[str, tuple[Chapter, ...]]:
     demote_lists(items)
     promote_capitals(items)
     joiner = _LineJoiner(source)
-    builder = ChapterBuilder()
     index = 0
     while index < len(items):
         item = items[index]
@@ -148,4 +151,4 @@ def read_plain(source: str) -> tuple[str, tuple[Chapter, ...]]:
         else:
             builder.add("heading" if item.kind == "heading" else "paragraph", text)
     builder.close()
-    return title, tuple(builder.chapters)
+    return title, tuple(builder.chapters), tuple(builder.left_out)

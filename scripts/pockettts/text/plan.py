@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache as once
 from importlib.metadata import version
@@ -20,7 +21,8 @@ from pockettts.config import TextConfig
 from pockettts.files import write_bytes
 from pockettts.text.chunks import Chunk, chunk_manuscript
 from pockettts.text.dictionary import read_dictionary
-from pockettts.text.manuscript import manuscript_from_bytes, read_source
+from pockettts.text.manuscript import Manuscript, manuscript_from_bytes, read_source
+from pockettts.text.reading import Reading, account
 from pockettts.values import canonical_json, sha256_text
 
 
@@ -94,6 +96,13 @@ def _load(file: Path) -> BookPlan | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def reading_of(manuscript: Manuscript, chunks: Iterable[Chunk]) -> Reading:
+    """The account of a manuscript that is spoken as `chunks`: what is left out of its source, and where."""
+    paragraphs = [paragraph.mapped for chapter in manuscript.chapters for paragraph in chapter.paragraphs]
+    spans = [(chunk.start, chunk.end) for chunk in chunks]
+    return account(manuscript.source, paragraphs, manuscript.left_out, manuscript.place, spans)
 
 
 def plan_book(path: Path, config: TextConfig, language: str, cache: Path | None = None) -> BookPlan:
