@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from audio_signals import noise, speech, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
 from pockettts.audio import dsp
 from pockettts.values import RATE, round_to_int16
+from support.audio import noise, speech, tone
 
 INT16 = st.integers(-32_768, 32_767)
 

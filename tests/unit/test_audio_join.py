@@ -5,7 +5,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from audio_signals import RATE, speech
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from pockettts.audio.join import JoinEntry, Timeline, join_takes, prepare_take
 from pockettts.audio.wav import read_wav, write_wav
 from pockettts.config import AudioConfig
 from pockettts.errors import AudioError
+from support.audio import RATE, speech
 
 PLAIN = AudioConfig(take_chain=(), head_seconds=0, tail_seconds=0)
 

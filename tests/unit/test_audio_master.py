@@ -5,7 +5,6 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile
-from audio_signals import RATE, noise, speech
 
 from pockettts.audio import master
 from pockettts.audio.master import master_book
@@ -14,6 +13,7 @@ from pockettts.audio.wav import WavWriter, read_wav, write_wav
 from pockettts.config import AudioConfig, FadeConfig, LoudnessConfig
 from pockettts.errors import AudioError
 from pockettts.values import round_to_int16
+from support.audio import RATE, noise, speech
 
 
 def book(seed=0, peak=0.3):

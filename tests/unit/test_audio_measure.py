@@ -4,7 +4,6 @@ import tracemalloc
 import numpy as np
 import pyloudnorm
 import pytest
-from audio_signals import RATE, noise, speech, tone
 from scipy import signal
 
 from pockettts.audio.dsp import to_float
@@ -12,6 +11,7 @@ from pockettts.audio.measure import COLUMNS, LoudnessMeter, k_weighting, measure
 from pockettts.audio.wav import WavWriter, write_wav
 from pockettts.errors import AudioError
 from pockettts.values import round_to_int16
+from support.audio import RATE, noise, speech, tone
 
 
 def lufs(values, block=65_536):

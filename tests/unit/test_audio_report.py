@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from audio_signals import RATE, noise, speech
 
 from pockettts.audio.join import Span, Timeline
 from pockettts.audio.measure import measure
 from pockettts.audio.report import clock, level, write_report
 from pockettts.audio.wav import write_wav
 from pockettts.errors import AudioError
+from support.audio import RATE, noise, speech
 
 VOICE = {"id": "anna", "licence": "CC BY 4.0", "commercial": True, "attribution": "Anna Reader", "right": None}
 PROVENANCE = {

@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bundled_model import BUNDLED, write_runtime, write_voice
 
 from pockettts.config import BookConfig
 from pockettts.engines import open_engine
 from pockettts.takes import judge, measure_take
 from pockettts.text.plan import plan_book
-
-ROOT = Path(__file__).parents[2]
+from support import ROOT
+from support.babble import BABBLE, write_runtime, write_voice
 
 
 def test_it_is_small() -> None:
-    assert sum(path.stat().st_size for path in BUNDLED.iterdir()) < 3_000_000
+    assert sum(path.stat().st_size for path in BABBLE.iterdir()) < 3_000_000
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,8 @@ from pockettts.config import BenchConfig, NormalizeConfig, parse
 from pockettts.errors import ConfigError, EngineFailed, UsageError
 from pockettts.text.mapped import Mapped
 from pockettts.text.normalize import normalize
+from support import ROOT
 
-ROOT = Path(__file__).parents[2]
 RANDOM = "random-english_2026-10"
 
 

@@ -1,19 +1,18 @@
-"""The contenders as processes, with the bundled model: what they answer, and where a start spends its time."""
+"""The contenders as processes, with the babble model: what they answer, and where a start spends its time."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bundled_model import write_runtime, write_voice
-from onnx_models import bundled_export
 
 from pockettts.bench.cold import PHASES, measure_starts
 from pockettts.bench.contenders import BASE, CONTENDERS, Subject
 from pockettts.bench.measure import Worker, measure
 from pockettts.bench.subjects import make_random_model
 from pockettts.models import package_configs
-
-ROOT = Path(__file__).parents[2]
+from support import ROOT
+from support.babble import write_runtime, write_voice
+from support.exports import babble_export
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 
 @pytest.fixture(scope="module")
 def exported(subject: Subject) -> Subject:
-    return replace(subject, bundles={"int8": bundled_export().int8.folder})
+    return replace(subject, bundles={"int8": babble_export().int8.folder})
 
 
 def test_engine_onnx_warm_and_from_nothing(exported: Subject) -> None:

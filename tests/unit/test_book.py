@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,8 +14,7 @@ from pockettts import ear
 from pockettts.book import Setup, job_threads, make_batches, memory_mb, open_setup, synth_memory_mb
 from pockettts.config import BookConfig, parse
 from pockettts.errors import ConfigError, EnvironmentNotReady
-
-ROOT = Path(__file__).parents[2]
+from support import ROOT
 
 
 def keys_of(*numbers: int) -> list[str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sentencepiece
-from bundled_model import write_runtime
 
 from pockettts.audio.wav import read_wav
 from pockettts.config import BookConfig, QaConfig, SynthConfig
@@ -21,8 +20,9 @@ from pockettts.export.tokens import tokenizer_files
 from pockettts.takes import judge, measure_take
 from pockettts.text.plan import plan_book
 from pockettts.text.speakable import speakable
+from support import ROOT
+from support.babble import write_runtime
 
-ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models/bundled"
 VOICE = ROOT / "voices/bundled.wav"
 

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_calls import Call, caller
-from projects import stand_beside
+
+from support.cli import Call, caller
+from support.projects import stand_beside
 
 TEXT = ("--text", "The road was white and dry.")
 

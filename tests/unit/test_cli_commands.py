@@ -11,15 +11,14 @@ from typing import Any
 
 import pytest
 import typer
-from cli_calls import Call, caller, on_terminal
-from projects import copy_of_ready, make_project
 
 from pockettts import __version__
 from pockettts.cli import app
 from pockettts.cli.context import find_project
 from pockettts.errors import UsageError
-
-ROOT = Path(__file__).parents[2]
+from support import ROOT
+from support.cli import Call, caller, on_terminal
+from support.projects import copy_of_ready, make_project
 
 
 def commands(command: Any = None, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

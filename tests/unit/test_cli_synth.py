@@ -12,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_calls import Call, caller
-from projects import Singer, stand_beside
 
 from pockettts import takes
 from pockettts.audio.dsp import to_float
@@ -23,8 +21,11 @@ from pockettts.cli.synth import mastering, pairs
 from pockettts.config import AudioConfig
 from pockettts.engines import Engine
 from pockettts.errors import EngineFailed, UsageError
+from support import FAKES
+from support.cli import Call, caller
+from support.projects import Singer, stand_beside
 
-FAKE = Path(__file__).parent / "fakes" / "pocket-tts"
+FAKE = FAKES / "pocket-tts"
 PROGRAM = [sys.executable, "-m", "pockettts.cli"]
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from cli_calls import Call, caller
-from projects import copy_of_ready
 
 from pockettts import doctor, files
 from pockettts.server import audio
+from support import FAKES
+from support.cli import Call, caller
+from support.projects import copy_of_ready
 
-FAKE = Path(__file__).parent / "fakes" / "pocket-tts"
+FAKE = FAKES / "pocket-tts"
 
 
 @pytest.fixture

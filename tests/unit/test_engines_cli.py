@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundled_model import write_runtime
 
 from pockettts.config import SynthConfig
 from pockettts.engines import open_engine
@@ -21,8 +20,10 @@ from pockettts.errors import (
     UsageError,
 )
 from pockettts.upstream import console_script_interpreter, describe_exit, find_command, last_error_line
+from support import FAKES
+from support.babble import write_runtime
 
-FAKE = Path(__file__).parent / "fakes" / "pocket-tts"
+FAKE = FAKES / "pocket-tts"
 AUDIO = [1000 + index % 7 for index in range(6000)]
 
 

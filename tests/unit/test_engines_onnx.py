@@ -1,4 +1,4 @@
-"""Engine onnx with the bundled model, against PyTorch where there is something to compare."""
+"""Engine onnx with the babble model, against PyTorch where there is something to compare."""
 
 import math
 import subprocess
@@ -11,10 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import yaml
-from bundled_model import runtime_config, write_voice
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx_models import bundled_export
 from safetensors.numpy import load_file, save_file
 
 from pockettts import upstream
@@ -40,6 +38,8 @@ from pockettts.errors import (
     VoiceError,
 )
 from pockettts.values import truncate_to_int16
+from support.babble import runtime_config, write_voice
+from support.exports import babble_export
 
 FRAME = 1920
 SHORT = "The road was white and dry, and he was not tired."
@@ -52,7 +52,7 @@ TOLERANCE = 64
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    exported = bundled_export()
+    exported = babble_export()
     voice = write_voice(tmp_path_factory.mktemp("voice"), exported.runtime)
     return exported.runtime, voice, exported.fp32.folder
 
@@ -69,7 +69,7 @@ def engine(paths: tuple[Path, Path, Path]) -> OnnxEngine:
 
 @pytest.fixture(scope="module")
 def int8(paths: tuple[Path, Path, Path]) -> OnnxEngine:
-    return OnnxEngine(*paths[:2], SynthConfig(precision="int8"), bundled_export().int8.folder)
+    return OnnxEngine(*paths[:2], SynthConfig(precision="int8"), babble_export().int8.folder)
 
 
 # --- pure parts

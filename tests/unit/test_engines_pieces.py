@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from bundled_model import runtime_config, upstream_tokenizer, write_runtime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pockettts.engines import pieces
 from pockettts.engines.pieces import Splitter, piece_seed, split_tokens
 from pockettts.errors import ModelError, UsageError
+from support import ROOT
+from support.babble import runtime_config, upstream_tokenizer, write_runtime
 
 
 def by_words(text: str) -> int:
@@ -79,7 +80,7 @@ def json_tokenizer() -> Path:
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    book = (Path(__file__).parents[2] / "inputs" / "book.txt").read_text(encoding="utf-8")
+    book = (ROOT / "inputs" / "book.txt").read_text(encoding="utf-8")
     trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=["<unk>"], show_progress=False)
     tokenizer.train_from_iterator([book, ".!...?,;:"], trainer)
     path = Path(tempfile.mkdtemp()) / "tokenizer.json"

@@ -1,17 +1,17 @@
-"""The real pocket-tts with the bundled model. Every process of it costs seconds of importing: there are three here."""
+"""The real pocket-tts with the babble model. Every process of it costs seconds of importing: there are three here."""
 
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bundled_model import write_runtime, write_voice
 
 from pockettts.config import SynthConfig
 from pockettts.engines import open_engine
 from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
 from pockettts.engines.torch import TorchEngine
 from pockettts.errors import ConfigError, EngineFailed, EngineTimeout, NoEndOfSpeech
+from support.babble import write_runtime, write_voice
 
 SHORT = "“Oh, Mr. Holmes!” said Alice"
 LONG = "Alice was beginning to get very tired of sitting by her sister on the bank. " * 2

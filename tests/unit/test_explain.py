@@ -7,15 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
-from cli_calls import Call, caller
 from hypothesis import given
 from hypothesis import strategies as st
-from projects import Singer, make_project
 
 from pockettts import book, files, takes
 from pockettts.audio.join import JoinEntry, join_takes
 from pockettts.config import BookConfig
 from pockettts.explain import clock, parse_time
+from support.cli import Call, caller
+from support.projects import Singer, make_project
 
 CONFIG = BookConfig(engine="torch")
 

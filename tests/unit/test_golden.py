@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-ROOT = Path(__file__).parents[2]
+from support import ROOT
+
 KEYS = {
     "cli": "56d8c40cb573cdc93981dbeaa1ed73b0ec5009c37375596417db12f8b471192e",
     "torch": "56d8c40cb573cdc93981dbeaa1ed73b0ec5009c37375596417db12f8b471192e",

@@ -15,12 +15,12 @@ import huggingface_hub
 import pytest
 import yaml
 
-from hub import Hub, running_hub
 from pockettts import models
 from pockettts.errors import ChecksumError, GatedModelError, HubUnreachable, ModelError
 from pockettts.models import HubFile, LocalFile, ModelEntry
+from support import ROOT
+from support.hub import Hub
 
-ROOT = Path(__file__).parents[2]
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "fedcba9876543210fedcba9876543210fedcba98"
 CONFIG = {
@@ -50,20 +50,11 @@ def entry() -> ModelEntry:
 
 
 @pytest.fixture
-def hub(entry, monkeypatch, tmp_path):
-    for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "HUGGING_FACE_HUB_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    # As models.py sets them, had nobody imported huggingface_hub before.
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "no-cache"))
-    with running_hub() as running:
-        monkeypatch.setenv("HF_ENDPOINT", running.url)
-        running.put(entry.weights, WEIGHTS)
-        running.put(entry.ungated, OPEN_WEIGHTS)
-        running.put(entry.tokenizer, TOKENIZER, large=False)
-        yield running
+def hub(entry, empty_hub):
+    empty_hub.put(entry.weights, WEIGHTS)
+    empty_hub.put(entry.ungated, OPEN_WEIGHTS)
+    empty_hub.put(entry.tokenizer, TOKENIZER, large=False)
+    return empty_hub
 
 
 @pytest.fixture
@@ -524,7 +515,7 @@ def test_something_that_is_not_a_hub_is_told_from_one(entry, hub, token, tmp_pat
     def portal(self, body):
         self._send(200, {"ETag": f'"{"a" * 40}"'}, b"<html>Please log in</html>", body)
 
-    monkeypatch.setattr("hub._Handler._answer", portal)
+    monkeypatch.setattr("support.hub._Handler._answer", portal)
     with pytest.raises(HubUnreachable, match="does not seem to be served by a Hugging Face Hub"):
         models.download_model(entry, tmp_path / "tiny")
 

@@ -13,11 +13,11 @@ import onnxruntime
 import pytest
 import soundfile
 import torch
-from onnx_models import Exported, bundled_export, recording
 
 from pockettts.bundle import Bundle
 from pockettts.export.verify import Comparison
 from pockettts.upstream import MIN_FRAMES_BEFORE_EOS
+from support.exports import Exported, babble_export, recording
 
 TEXT = "Hello there, world."
 FRAMES_AFTER_EOS = 3
@@ -27,7 +27,7 @@ VOICE = recording()[:48_000]
 
 @pytest.fixture(scope="module")
 def exported() -> Exported:
-    return bundled_export()
+    return babble_export()
 
 
 @pytest.fixture(scope="module")

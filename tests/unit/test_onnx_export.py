@@ -1,4 +1,4 @@
-"""The bundled model as a bundle: exported once, then looked at, compared, damaged and mutated."""
+"""The babble model as a bundle: exported once, then looked at, compared, damaged and mutated."""
 
 import json
 import os
@@ -18,21 +18,21 @@ import pytest
 import sentencepiece
 import torch
 import yaml
-from bundled_model import BUNDLED, RECORDING, write_runtime
 from onnx import numpy_helper
-from onnx_models import SHAPES, Exported, bundled_export, make_random, recording, write_config
 
-from bundles import flip, reseal
 from pockettts.bundle import GRAPHS, QUANTIZED, Bundle, read_bundle
 from pockettts.errors import BundleError, EnvironmentNotReady, ModelError
 from pockettts.export import export, listen, verify
 from pockettts.export.tokens import model_from_json, tokenizer_files
 from pockettts.files import sha256_file
+from support.babble import BABBLE, RECORDING, write_runtime
+from support.damage import flip, reseal
+from support.exports import SHAPES, Exported, babble_export, make_random, recording, write_config
 
 
 @pytest.fixture(scope="module")
 def exported() -> Exported:
-    return bundled_export()
+    return babble_export()
 
 
 @pytest.fixture
@@ -344,7 +344,7 @@ def test_the_report_is_written(exported: Exported, tmp_path: Path) -> None:
 
 def test_int8_is_judged_by_what_is_heard(exported: Exported, tmp_path: Path) -> None:
     out = tmp_path / "int8.verify.json"
-    recorded = BUNDLED.parents[1] / "voices" / "bundled.wav"
+    recorded = BABBLE.parents[1] / "voices" / "bundled.wav"
     report = verify.verify_onnx(exported.int8.folder, exported.runtime, recorded, out)
     assert report.passed, report.table()
     told = {check.name: check.note for check in report.checks if check.name.startswith("speech")}
@@ -505,7 +505,7 @@ def test_a_graph_too_large_for_a_file_is_refused(tmp_path: Path, monkeypatch: py
 def test_a_json_tokenizer_becomes_the_same_one(tmp_path: Path) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    known = sentencepiece.SentencePieceProcessor(str(BUNDLED / "tokenizer.model"))
+    known = sentencepiece.SentencePieceProcessor(str(BABBLE / "tokenizer.model"))
     pieces = [(known.id_to_piece(i), known.get_score(i)) for i in range(known.vocab_size())]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from onnx_models import SHAPES, make_random, recording, write_config
 
 from pockettts.bundle import Bundle, State
 from pockettts.export import graphs
 from pockettts.export.export import describe_states, load_model, plans
 from pockettts.export.verify import Comparison, Session
 from pockettts.models import package_configs
+from support.exports import SHAPES, make_random, recording, write_config
 
 
 class TorchSession(Session):

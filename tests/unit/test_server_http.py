@@ -21,8 +21,9 @@ import numpy as np
 import openai
 import psutil
 import pytest
-from fakes.server_worker import noise
-from server_kit import OPENER, Running, fake_server
+
+from support.fakes.server_worker import noise
+from support.servers import OPENER, Running, fake_server
 
 TOKEN = "a-token-of-some-length"
 

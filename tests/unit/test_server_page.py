@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes.server_worker import noise
 from playwright.sync_api import Browser, Page, sync_playwright
-from server_kit import Running, fake_server
+
+from support.fakes.server_worker import noise
+from support.servers import Running, fake_server
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on PATH")

@@ -8,46 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import psutil
 import pytest
-from fakes.server_worker import noise, slow_noise
 
 from pockettts.errors import EnvironmentNotReady
 from pockettts.server.errors import DeadlineExceeded, QueueFull, WorkerDied, WorkerError
-from pockettts.server.job import Job, SynthesisRequest
 from pockettts.server.pool import Pool, PoolLimits
-
-FAKE = (sys.executable, str(Path(__file__).parent / "fakes" / "server_worker.py"))
-
-
-def job(text: str, seconds: float = 30, seed: int = 1, voice: str = "a") -> Job:
-    return Job(SynthesisRequest(text=text, voice=voice, seed=seed), time.monotonic() + seconds)
-
-
-@asynccontextmanager
-async def open_pool(
-    workers: int = 1, queue: int = 8, start: dict | None = None, **limits: float
-) -> AsyncIterator[Pool]:
-    reasons: list[str] = []
-    bounds = PoolLimits(workers=workers, queue=queue, **{"cancel_seconds": 0.5, **limits})
-    pool = Pool(FAKE, start or {}, bounds, reasons.append)
-    pool.reasons = reasons
-    pool.open()
-    try:
-        await until(lambda: pool.ready == workers or pool.failed.done())
-        yield pool
-    finally:
-        await pool.close()
-
-
-async def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.02)
+from support import ROOT
+from support.fakes.server_worker import noise, slow_noise
+from support.pools import job, open_pool, until
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -304,9 +276,9 @@ def test_closing_leaves_no_process_and_no_job_waiting() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_workers_end_with_a_server_that_is_killed() -> None:
     program = (
-        "import asyncio, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import asyncio\n"
         "from pockettts.server import logs; logs.configure('error')\n"
-        "from test_server_pool import open_pool, until, job\n"
+        "from support.pools import job, open_pool, until\n"
         "async def main():\n"
         "    async with open_pool(workers=2) as pool:\n"
         "        asyncio.create_task(pool.whole(job('hang')))\n"
@@ -315,8 +287,8 @@ def test_workers_end_with_a_server_that_is_killed() -> None:
         "        await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
-    here = str(Path(__file__).parent)
-    server = subprocess.Popen([sys.executable, "-c", program, here], stdout=subprocess.PIPE, text=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    server = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
     assert server.stdout is not None
     pids = [int(word) for word in server.stdout.readline().split()]
     server.kill()

@@ -16,8 +16,9 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
-from projects import make_project
-from server_kit import Running, running
+
+from support.projects import make_project
+from support.servers import Running, running
 
 PROGRAM = [sys.executable, "-m", "pockettts.cli"]
 SERVE = [*PROGRAM, "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]

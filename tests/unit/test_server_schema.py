@@ -9,7 +9,8 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from server_kit import Running, fake_server
+
+from support.servers import Running, fake_server
 
 
 @pytest.fixture(scope="module")

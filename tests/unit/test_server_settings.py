@@ -10,8 +10,9 @@ import pytest
 from pockettts.config.server import Address, ServerConfig, parse_address, settings_table
 from pockettts.config.sources import SHORT, load_settings
 from pockettts.errors import ConfigError
+from support import ROOT
 
-DOCS = Path(__file__).parents[2] / "docs" / "SERVER.md"
+DOCS = ROOT / "docs" / "SERVER.md"
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from pockettts.config import BookConfig
 from pockettts.config.sources import SHORT, Settings, effective, load_settings, variable
 from pockettts.errors import ConfigError
-
-ROOT = Path(__file__).parents[2]
+from support import ROOT
 
 
 def write(path: Path, values: Any) -> Path:

@@ -17,12 +17,12 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from projects import Singer, copy_of_ready, ready_project
 
 from pockettts import book, takes
 from pockettts.config import BookConfig, SynthConfig, TextConfig
 from pockettts.errors import ChecksumError, ManuscriptError, TakeRejected, UsageError, VoiceError
 from pockettts.speaking import chunks_of, chunks_of_file, make_ready, ready_model, speak, with_seed
+from support.projects import Singer, copy_of_ready, ready_project
 
 CONFIG = BookConfig(engine="torch")
 

@@ -35,6 +35,8 @@ from pockettts.takes import (
     receipt,
     seed_for,
 )
+from support import FAKES
+from support.damage import flip
 
 RATE = 24_000
 TEXT = "The quick brown fox jumps over the lazy dog, and then it rests a while."
@@ -119,7 +121,7 @@ DECIDING: dict[str, Any] = {
     "quantize": True,
     "seed": 1,
     "tts_args": {"max-tokens": 25},
-    "executable": Path(__file__).parent / "fakes" / "pocket-tts",
+    "executable": FAKES / "pocket-tts",
 }
 INDIFFERENT: dict[str, Any] = {
     "attempts": 5,
@@ -268,12 +270,6 @@ def test_a_take_comes_back_as_it_was_stored(store: TakeStore) -> None:
     sidecar = json.loads(store.path(KEY).with_suffix(".json").read_text())
     assert sidecar["text"] == TEXT
     assert (sidecar["engine"], sidecar["seeded"]) == ("script", True)
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
 
 
 DAMAGE: dict[str, Callable[[Path, Path], Any]] = {

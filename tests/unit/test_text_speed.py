@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_text import measure, synthetic_novel
+from support.novels import measure, synthetic_novel
 
 
 @pytest.mark.slow

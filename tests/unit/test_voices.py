@@ -3,21 +3,19 @@
 import dataclasses
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from safetensors.numpy import save, save_file
 
-from hub import running_hub
 from pockettts import models, voices
 from pockettts.errors import ChecksumError, ExecutableNotFound, HubUnreachable, VoiceError
 from pockettts.files import sha256_file
 from pockettts.models import HubFile, Lock, ModelEntry
 from pockettts.voices import Predefined, Recording, Voice
+from support import ROOT
 
-ROOT = Path(__file__).parents[2]
 OTHER = "fedcba9876543210fedcba9876543210fedcba98"
 # 2 layers, 4 heads sharing 2 key/value heads, 6 wide
 CONFIG = {
@@ -346,17 +344,9 @@ def test_a_voice_whose_length_is_not_what_it_says_is_refused(tmp_path):
 
 
 @pytest.fixture
-def hub(monkeypatch, tmp_path, entry, predefined):
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    # As models.py sets them, had nobody imported huggingface_hub before.
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "no-cache"))
-    with running_hub() as running:
-        monkeypatch.setenv("HF_ENDPOINT", running.url)
-        running.put(voices.embedding(predefined, entry), save(tensors()))
-        yield running
+def hub(empty_hub, entry, predefined):
+    empty_hub.put(voices.embedding(predefined, entry), save(tensors()))
+    return empty_hub
 
 
 @pytest.fixture

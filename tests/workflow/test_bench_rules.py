@@ -6,7 +6,8 @@ import csv
 import json
 
 import pytest
-from conftest import Project
+
+from support.workflow import Project
 
 READY = {"download_model": 1, "lock_model": 1, "write_runtime": 1, "export_voice": 1}
 REPORT = {"bench_sample": 1, "bench_report": 1, "bench": 1}

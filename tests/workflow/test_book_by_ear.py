@@ -6,7 +6,8 @@ import json
 import re
 
 import pytest
-from conftest import Project
+
+from support.workflow import Project
 
 SENTENCE = "The old man sat down by the river and was silent."
 

@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import Project
+
+from support.workflow import Project
 
 
 def pockettts(project: Project, *arguments: str) -> str:

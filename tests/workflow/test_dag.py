@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import ROOT, Project, make_project
+
+from support import ROOT
+from support.workflow import Project, make_project
 
 ONCE = {
     "download_model": 1,

@@ -9,7 +9,8 @@ import os
 import numpy as np
 import pytest
 import soundfile
-from conftest import PARAGRAPHS, Project
+
+from support.workflow import PARAGRAPHS, Project
 
 AFTER_TEXT = {"plan_book", "join_takes", "master_book", "write_report", "write_provenance", "publish"}
 

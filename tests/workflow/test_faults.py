@@ -11,7 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import BIN, PARAGRAPHS, Project
+
+from support import BIN
+from support.workflow import PARAGRAPHS, Project
 
 
 def _start(project: Project) -> subprocess.Popen[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 import yaml
-from conftest import ROOT, Project
 
-from hub import Hub, running_hub
+from support import ROOT
+from support.hub import Hub
+from support.workflow import Project
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 VOICE = "voices/{name}.safetensors"
@@ -23,13 +23,7 @@ def _pin(path: str, *, gated: bool = False, repo: str = "someone/open") -> dict[
 
 
 @pytest.fixture
-def hub() -> Iterator[Hub]:
-    with running_hub() as running:
-        yield running
-
-
-@pytest.fixture
-def from_hub(project: Project, built_once: Project, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Project:
+def from_hub(project: Project, built_once: Project, empty_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The bundled model and its voice under the names of a hub."""
     config = yaml.safe_load((ROOT / "tests/babble/config.yaml").read_text())
     del config["weights_path"], config["flow_lm"]["lookup_table"]["tokenizer_path"]
@@ -47,15 +41,13 @@ def from_hub(project: Project, built_once: Project, hub: Hub, monkeypatch: pytes
     path.write_text(json.dumps({**manifest, "models": {**manifest["models"], "remote": entry}}))
     weights = (ROOT / "tests/babble/model.safetensors").read_bytes()
     for role in ("weights", "ungated"):
-        hub.put(SimpleNamespace(**entry[role]), weights)  # type: ignore[arg-type]
-    hub.put(SimpleNamespace(**_pin("tokenizer.model")), (ROOT / "tests/babble/tokenizer.model").read_bytes())
+        empty_hub.put(SimpleNamespace(**entry[role]), weights)  # type: ignore[arg-type]
+    empty_hub.put(SimpleNamespace(**_pin("tokenizer.model")), (ROOT / "tests/babble/tokenizer.model").read_bytes())
     voice = (built_once.root / "results/voices/bundled/bundled.safetensors").read_bytes()
-    hub.put(SimpleNamespace(**_pin(VOICE.format(name="alba"))), voice)
+    empty_hub.put(SimpleNamespace(**_pin(VOICE.format(name="alba"))), voice)
     project.write_text("Hello there, my friend.")
     project.configure(model="remote", voice="alba")
-    monkeypatch.setenv("HF_ENDPOINT", hub.url)
     monkeypatch.setenv("HF_HOME", str(project.root / "hf"))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
     return project
 
 

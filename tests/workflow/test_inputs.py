@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Project
+
+from support.workflow import Project
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import json
 import shutil
 
 import onnx
-from conftest import BABBLED, Project
 from onnx import numpy_helper
 
-from bundles import reseal
+from support.damage import reseal
+from support.workflow import BABBLED, Project
 
 
 def test_a_book_is_built_and_built_again_alike(project: Project) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import sentencepiece
-from conftest import BABBLED, ROOT, Project, make_project
 from safetensors.numpy import load_file, save_file
 
-from bundles import flip, reseal
+from support import ROOT
+from support.damage import flip, reseal
+from support.workflow import BABBLED, Project, make_project
 
 BEFORE = {"download_model": 1, "lock_model": 1, "write_runtime": 1}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 
 import yaml
-from conftest import BIN, ROOT
 
 from pockettts.config import BookConfig, parse
 from pockettts.config.document import default_yaml
+from support import BIN, ROOT
 
 
 def test_config_yaml_holds_every_key_with_its_default() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import yaml
-from bundled_model import BUNDLED, RECORDING, write_runtime
 
 from pockettts.audio.wav import read_wav
 from pockettts.bundle import Bundle
 from pockettts.models import package_configs
+from support.babble import BABBLE, RECORDING, write_runtime
 
 SHAPES = (
     "english_2026-01",
@@ -30,7 +30,7 @@ def write_config(folder: Path, name: str, *, small: bool = True) -> Path:
         config.pop(key, None)
     config["flow_lm"].pop("weights_path", None)
     table = config["flow_lm"]["lookup_table"]
-    table.update(n_bins=900, tokenizer="sentencepiece", tokenizer_path=str(BUNDLED / "tokenizer.model"))
+    table.update(n_bins=900, tokenizer="sentencepiece", tokenizer_path=str(BABBLE / "tokenizer.model"))
     if small:
         config["flow_lm"]["transformer"]["num_layers"] = 2
         config["flow_lm"]["flow"]["depth"] = 2
@@ -69,7 +69,7 @@ def recording() -> np.ndarray:
 
 
 class Exported:
-    """The bundled model, its fp32 graphs, and a bundle of each precision."""
+    """The babble model, its fp32 graphs, and a bundle of each precision."""
 
     def __init__(self) -> None:
         from pockettts.export import export
@@ -92,6 +92,6 @@ class Exported:
 
 
 @cache
-def bundled_export() -> Exported:
+def babble_export() -> Exported:
     """Half a minute, once for all tests of a run."""
     return Exported()

@@ -15,13 +15,13 @@ from pockettts import book
 from pockettts.config import BookConfig
 from pockettts.engines import Engine
 from pockettts.speaking import make_ready
+from support import ROOT
 
-ROOT = Path(__file__).parents[2]
 TEXT = "CHAPTER I. The Road\n\nMr. Holmes had walked twelve miles before noon.\n\nThe road was white and dry.\n"
 
 
 def make_project(root: Path, **settings: object) -> Path:
-    """Lay out a project; nothing is built in it."""
+    """Lay out a project with a short book; nothing is built in it."""
     root.mkdir(parents=True)
     shutil.copytree(ROOT / "models", root / "models")
     shutil.copytree(ROOT / "voices", root / "voices")

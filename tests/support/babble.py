@@ -1,4 +1,4 @@
-"""What the tests speak with: tests/babble, in the bundled model's place, as pocket-tts takes it; a voice of noise."""
+"""The model that most tests speak with: tests/babble, as pocket-tts takes it; and a voice of noise."""
 
 from functools import cache
 from pathlib import Path
@@ -6,18 +6,20 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-BUNDLED = Path(__file__).parents[1] / "babble"
-RECORDING = BUNDLED / "voice.wav"
+from support import ROOT
+
+BABBLE = ROOT / "tests/babble"
+RECORDING = BABBLE / "voice.wav"
 
 
-def runtime_config(model: Path = BUNDLED) -> dict:
+def runtime_config(model: Path = BABBLE) -> dict:
     config = yaml.safe_load((model / "config.yaml").read_text())
     config["weights_path"] = str(model / "model.safetensors")
     config["flow_lm"]["lookup_table"]["tokenizer_path"] = str(model / "tokenizer.model")
     return config
 
 
-def write_runtime(folder: Path, model: Path = BUNDLED) -> Path:
+def write_runtime(folder: Path, model: Path = BABBLE) -> Path:
     path = folder / "runtime.yaml"
     path.write_text(yaml.safe_dump(runtime_config(model), allow_unicode=True))
     return path
