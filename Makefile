@@ -76,7 +76,7 @@ lock: test-env ## compile both lock files and the conda environment from pyproje
 	$(BIN)/python scripts/pin_env.py
 
 manifest: env ## write models/manifest.json from the installed pocket-tts
-	$(BIN)/python -m pockettts.models manifest
+	$(BIN)/python scripts/write_manifest.py
 
 PROFILE ?= full
 bench: env ## measure warm engines, cold starts and books into results/bench/report.html (PROFILE=quick for development)

@@ -106,7 +106,7 @@ def _trusted_lock(entry: models.ModelEntry, downloaded: models.Downloaded, folde
     written = path.stat().st_mtime_ns
     committed = book.committed_lock(entry.id)
     for role, item in downloaded.files.items():
-        key = "ungated" if role == "weights" and downloaded.ungated else role
+        key = downloaded.lock_role(role)
         known = lock.files.get(key, {})
         stale = not item.file.is_file() or item.file.stat().st_size != known.get("bytes")
         if stale or item.file.stat().st_mtime_ns > written or committed.get(key, known) != known:

@@ -10,7 +10,7 @@ import yaml
 
 from pockettts.audio.wav import read_wav
 from pockettts.bundle import Bundle
-from pockettts.models import package_configs
+from pockettts.models.generate import package_configs
 from support.babble import BABBLE, RECORDING, write_runtime
 
 SHAPES = (

@@ -9,7 +9,7 @@ from pockettts.bench.cold import PHASES, measure_starts
 from pockettts.bench.contenders import BASE, CONTENDERS, Subject
 from pockettts.bench.measure import Worker, measure
 from pockettts.bench.subjects import make_random_model
-from pockettts.models import package_configs
+from pockettts.models.generate import package_configs
 from support import ROOT
 from support.babble import write_runtime, write_voice
 from support.exports import babble_export

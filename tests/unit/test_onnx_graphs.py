@@ -10,7 +10,7 @@ from pockettts.bundle import Bundle, State
 from pockettts.export import graphs
 from pockettts.export.export import describe_states, load_model, plans
 from pockettts.export.verify import Comparison, Session
-from pockettts.models import package_configs
+from pockettts.models.generate import package_configs
 from support.exports import SHAPES, make_random, recording, write_config
 
 

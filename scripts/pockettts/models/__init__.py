@@ -1,0 +1,55 @@
+"""Models: from a manifest of pinned files to verified bytes on disk and a configuration that needs no network.
+
+models/manifest.json -> download_model -> lock_model -> write_runtime
+download.json     lock.json     runtime.yaml      in results/models/{id}/
+"""
+
+from pockettts.models.download import Downloaded, download_model, expectation, read_download, read_lock_file
+from pockettts.models.hub import HUB, Fetched, blob_sha1, checksum, fetch, gated_sentence, hub_path, matches, verify
+from pockettts.models.lock import Lock, fetch_locked, lock_model, read_lock, verify_files
+from pockettts.models.manifest import (
+    HubFile,
+    LocalFile,
+    Manifest,
+    ModelEntry,
+    load_manifest,
+    model_config,
+    model_pins,
+    resolve,
+    strip_paths,
+)
+from pockettts.models.runtime import mark_runtime, read_runtime, write_runtime
+
+__all__ = [
+    "HUB",
+    "Downloaded",
+    "Fetched",
+    "HubFile",
+    "LocalFile",
+    "Lock",
+    "Manifest",
+    "ModelEntry",
+    "blob_sha1",
+    "checksum",
+    "download_model",
+    "expectation",
+    "fetch",
+    "fetch_locked",
+    "gated_sentence",
+    "hub_path",
+    "load_manifest",
+    "lock_model",
+    "mark_runtime",
+    "matches",
+    "model_config",
+    "model_pins",
+    "read_download",
+    "read_lock",
+    "read_lock_file",
+    "read_runtime",
+    "resolve",
+    "strip_paths",
+    "verify",
+    "verify_files",
+    "write_runtime",
+]
