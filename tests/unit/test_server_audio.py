@@ -66,6 +66,14 @@ def test_wav_pcm_and_flac_lose_nothing(audio: bytes, size: int) -> None:
         assert (samples * 32_768).astype("<i2").tobytes() == audio
 
 
+@pytest.mark.parametrize("form", ["wav", "flac"])
+def test_a_whole_file_states_its_length(form: str) -> None:
+    with av.open(io.BytesIO(encode(form, tone()))) as container:
+        stream = container.streams.audio[0]
+        assert stream.duration is not None
+        assert float(stream.duration * stream.time_base) == SECONDS
+
+
 def test_a_wav_that_grows_says_so_in_both_sizes() -> None:
     head = in_parts("wav", tone(), 4_800)[:44]
     assert struct.unpack_from("<I", head, 4)[0] == struct.unpack_from("<I", head, 40)[0] == 0xFFFFFFFF

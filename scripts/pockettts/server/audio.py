@@ -9,8 +9,6 @@ import io
 import struct
 from typing import Any, Literal, Protocol, cast
 
-import numpy as np
-
 from pockettts.errors import EnvironmentNotReady
 from pockettts.values import RATE
 
@@ -95,17 +93,20 @@ _BIT_RATE = {"mp3": 96_000, "opus": 48_000, "aac": 96_000}
 
 
 class CodecEncoder:
-    """A format that PyAV encodes. Raises `EnvironmentNotReady` if PyAV is not installed."""
+    """A format that PyAV encodes. Raises `EnvironmentNotReady` if PyAV is not installed.
 
-    def __init__(self, name: Format) -> None:
+    With `file`, which can seek, the length goes into the header of formats that have one.
+    """
+
+    def __init__(self, name: Format, file: io.BytesIO | None = None) -> None:
         try:
             import av
         except ImportError:
             raise EnvironmentNotReady(f"For {name} the server needs PyAV: run `pip install '.[server]'`.") from None
-        self._frame = av.AudioFrame.from_ndarray
+        self._new_frame = av.AudioFrame
         container, codec, options = _CODECS[name]
         self._bytes = _Growing()
-        self._container = av.open(self._bytes, "w", format=container, options=options)
+        self._container = av.open(file or self._bytes, "w", format=container, options=options)
         self._stream = cast(Any, self._container.add_stream(codec, rate=RATE, layout="mono"))
         if name in _BIT_RATE:
             self._stream.bit_rate = _BIT_RATE[name]
@@ -113,12 +114,12 @@ class CodecEncoder:
 
     def feed(self, audio: bytes) -> bytes:
         """As `Encoder.feed`."""
-        samples = np.frombuffer(audio, np.int16)
-        if len(samples):
-            frame = self._frame(samples[None], format="s16", layout="mono")
+        if audio:
+            frame = self._new_frame(format="s16", layout="mono", samples=len(audio) // 2)
+            frame.planes[0].update(audio)
             frame.sample_rate = RATE
             frame.pts = self._samples
-            self._samples += len(samples)
+            self._samples += len(audio) // 2
             self._container.mux(self._stream.encode(frame))
         return self._bytes.take()
 
@@ -138,5 +139,11 @@ def open_encoder(name: Format, *, data_bytes: int = UNKNOWN_LENGTH) -> Encoder:
 
 def encode(name: Format, audio: bytes) -> bytes:
     """Return a whole file of known length."""
+    if name in _CODECS:
+        file = io.BytesIO()
+        codec = CodecEncoder(name, file)
+        codec.feed(audio)
+        codec.end()
+        return file.getvalue()
     encoder = open_encoder(name, data_bytes=len(audio))
     return encoder.feed(audio) + encoder.end()
