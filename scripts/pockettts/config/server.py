@@ -71,6 +71,9 @@ class ServerConfig(Section):
     token: SecretStr | None = Field(None, min_length=MIN_TOKEN, description="clients must send it as a bearer token")
     token_file: Path | None = Field(None, description="a file that holds the token")
     cors_origins: tuple[str, ...] = Field((), description="origins of web pages that may call the server; * allows all")
+    voice_aliases: dict[str, str] = Field(
+        {}, description="voices for names that clients of OpenAI's service send, such as {alloy: bundled}"
+    )
     log_format: LogFormat = Field("auto", description="json, console, or auto: console on a terminal")
     log_text: bool = Field(False, description="write texts, and the output of workers, to the log")
 

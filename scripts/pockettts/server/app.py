@@ -1,6 +1,6 @@
 """The application: the routes, the pages, and the layers around them.
 
-connection -> Recorder -> CORS -> TokenCheck -> BodyLimit -> routes -> service -> pool
+connection -> Recorder -> PlainRequests -> CORS -> TokenCheck -> BodyLimit -> routes -> service -> pool
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pockettts.errors import PocketTTSError
 from pockettts.server import openai
 from pockettts.server.audio import CONTENT, MEDIA_TYPES
 from pockettts.server.job import SynthesisRequest
-from pockettts.server.limits import BodyLimit, TokenCheck
+from pockettts.server.limits import BodyLimit, PlainRequests, TokenCheck
 from pockettts.server.metrics import CONTENT_TYPE, ServerMetrics
 from pockettts.server.record import Recorder, fail, record_of
 from pockettts.server.replies import ErrorReply, Problem, error_body
@@ -79,6 +79,8 @@ def build_app(service: Service) -> ASGIApp:
         version=__version__,
         description="Speech from text, on this machine. Errors are JSON with the id of their request.",
         docs_url=None,
+        # A redirect would name the scheme and the host as this server sees them, not as the client behind a proxy does.
+        redirect_slashes=False,
         redoc_url=None,
     )
     _add_routes(app, service)
@@ -97,11 +99,12 @@ def _in_layers(app: ASGIApp, service: Service) -> ASGIApp:
         app = CORSMiddleware(
             app,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
+            allow_methods=["GET", "HEAD", "POST"],
+            # Clients add headers of their own, such as X-Stainless-*, which mean nothing here.
+            allow_headers=["*"],
             expose_headers=["X-Request-Id", "X-Audio-Seconds", "Retry-After"],
         )
-    return Recorder(app, service.metrics)
+    return Recorder(PlainRequests(app), service.metrics)
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:

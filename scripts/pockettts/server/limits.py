@@ -17,6 +17,26 @@ from pockettts.server.record import fail, record_of
 from pockettts.server.replies import GONE, Problem, send_problem
 
 
+class PlainRequests:
+    """ASGI middleware: HEAD is answered as GET without the body, and a slash at the end of a path means nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        # uvicorn leaves the body out, by the method in its own scope.
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        plain = {**scope, "method": method, "path": scope["path"].rstrip("/") or "/"}
+        try:
+            await self.app(plain, receive, send)
+        finally:
+            scope["route"] = plain.get("route")
+
+
 class TokenCheck:
     """ASGI middleware: only the `public` paths are served without the bearer token."""
 
@@ -102,6 +122,7 @@ class BodyLimit:
             headers={"Connection": "close"},
         )
         headers = dict(scope["headers"])
+        encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
         if int(headers.get(b"content-length", b"0")) > self.max_bytes:
             # A client that sent `Expect: 100-continue` gets the reply at once.
             if headers.get(b"expect", b"").lower() != b"100-continue":
@@ -118,7 +139,12 @@ class BodyLimit:
                     if len(body) > self.max_bytes:
                         break
                     if not message.get("more_body", False):
-                        return bytes(body)
+                        break
+                if len(body) <= self.max_bytes:
+                    if encoding not in ("", "identity"):
+                        sentence = f"The body is compressed ({encoding}): send it as it is, without Content-Encoding."
+                        raise Problem(415, "unsupported", sentence)
+                    return bytes(body)
         except TimeoutError:
             sentence = f"The body did not arrive within {self.seconds:g} s."
             raise Problem(408, "slow_client", sentence, headers={"Connection": "close"}) from None

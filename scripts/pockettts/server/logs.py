@@ -32,3 +32,5 @@ def configure(level: str = "info", form: LogFormat = "auto") -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[clean, last]))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("pockettts").setLevel(level.upper())
+    # Its warnings are about requests, which have a line of their own, and give advice that does not apply here.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

@@ -86,10 +86,24 @@ def problem_of(error: Exception) -> Problem:
             return Problem(500, "environment", str(error))
         case RequestValidationError():
             return _invalid(error)
+        case HTTPException(status_code=400, __cause__=Exception() as cause):
+            return _unreadable(cause)
         case HTTPException():
             kind = _PLAIN.get(error.status_code, "http")
             return Problem(error.status_code, kind, f"{error.detail}.", headers=error.headers)
     return Problem(500, "internal", "The server has a defect; its log has details under the id of this request.")
+
+
+def _unreadable(cause: BaseException) -> Problem:
+    """Return the problem of a body of which JSON could not even be read."""
+    match cause:
+        case UnicodeError():
+            sentence = "The body is not UTF-8: send JSON in UTF-8."
+        case RecursionError():
+            sentence = "The body is not valid JSON: it is nested too deeply."
+        case _:
+            sentence = "The body is not valid JSON: it has a number that is too long."
+    return Problem(400, "bad_request", sentence)
 
 
 def _invalid(error: RequestValidationError) -> Problem:

@@ -30,7 +30,7 @@ from pockettts.server.app import build_app, metrics_app
 from pockettts.server.connections import limited_protocol
 from pockettts.server.metrics import ServerMetrics
 from pockettts.server.pool import Pool, PoolLimits
-from pockettts.server.service import Service, offered_voices
+from pockettts.server.service import Service, check_aliases, offered_voices
 from pockettts.voices import Voice, load_voices
 
 log = structlog.get_logger("pockettts.server")
@@ -89,7 +89,7 @@ def serve(settings: ServerConfig, config: BookConfig) -> int:
     lock = read_lock(ready.runtime.with_name("lock.json"))
     voices = offered_voices(load_voices(book.VOICE_MANIFEST), setup.model, lock, config.commercial)
     worker = WorkerCommand(WORKER, {"config": differences(config), "results": str(book.RESULTS)})
-    return asyncio.run(run(settings, config, voices, worker, listener, for_metrics))
+    return asyncio.run(run(settings, config, setup.model.language, voices, worker, listener, for_metrics))
 
 
 @dataclass(frozen=True)
@@ -103,15 +103,17 @@ class WorkerCommand:
 async def run(
     settings: ServerConfig,
     config: BookConfig,
+    language: str,
     voices: Mapping[str, Voice],
     worker: WorkerCommand,
     listener: socket.socket,
     for_metrics: socket.socket | None = None,
 ) -> int:
     """Serve with workers of this command until a signal comes, and return the exit code as `serve` does."""
+    check_aliases(settings, voices)
     metrics = ServerMetrics()
     pool = open_pool(settings, config, worker, metrics)
-    service = Service(settings, config, voices, pool, metrics)
+    service = Service(settings, config, language, voices, pool, metrics)
     servers = [(_uvicorn(build_app(service), settings, metrics), listener)]
     if for_metrics is not None:
         servers.append((_uvicorn(metrics_app(metrics), settings, metrics), for_metrics))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from pockettts.config import BookConfig
 from pockettts.config.server import ServerConfig
-from pockettts.errors import VoiceError
+from pockettts.errors import ConfigError, VoiceError
 from pockettts.models import Lock, ModelEntry
 from pockettts.server.audio import MEDIA_TYPES, Encoder, encode, open_encoder
 from pockettts.server.job import Job, SynthesisRequest
@@ -21,6 +21,17 @@ from pockettts.server.pool import Pool
 from pockettts.server.record import fail, record_of
 from pockettts.server.replies import Problem
 from pockettts.voices import Recording, Voice, check_licence, voice_pin
+
+
+def check_aliases(settings: ServerConfig, voices: Collection[str]) -> None:
+    """Raise `ConfigError` where `voice_aliases` names a voice that is not offered, or hides one that is."""
+    for alias, voice in settings.voice_aliases.items():
+        if voice not in voices:
+            raise ConfigError(
+                f"server.voice_aliases maps {alias!r} to {voice!r}, which is not offered. There are: {', '.join(voices)}."
+            )
+        if alias in voices:
+            raise ConfigError(f"server.voice_aliases maps {alias!r}, which is itself a voice: remove it.")
 
 
 def offered_voices(voices: Mapping[str, Voice], model: ModelEntry, lock: Lock, commercial: bool) -> dict[str, Voice]:
@@ -44,13 +55,22 @@ class Service:
 
     settings: ServerConfig
     config: BookConfig
+    language: str
     voices: Mapping[str, Voice]
     pool: Pool
     metrics: ServerMetrics
 
 
-async def speak(http: Request, service: Service, request: SynthesisRequest) -> Response:
+async def speak(
+    http: Request,
+    service: Service,
+    request: SynthesisRequest,
+    encoder: Encoder | None = None,
+    media_type: str | None = None,
+) -> Response:
     """Return the audio of a request: whole with its length, or part by part as it is made.
+
+    A stream is written by `encoder`; by default by that of the format of the request.
 
     Raises `Problem` for a request that cannot be fulfilled and the errors of `Pool.stream`, before anything is sent.
     """
@@ -65,14 +85,15 @@ async def speak(http: Request, service: Service, request: SynthesisRequest) -> R
     record.voice, record.characters, record.format = request.voice, len(request.text), request.format
     record.text = request.text if service.settings.log_text else None
     record.job = job = Job(request, record.arrived + service.settings.request_timeout, arrived=record.arrived)
-    media_type = MEDIA_TYPES[request.format]
+    media_type = media_type or MEDIA_TYPES[request.format]
     if not request.stream:
         audio = await service.pool.whole(job)
         data = await asyncio.to_thread(encode, request.format, audio)
         return Response(data, media_type=media_type, headers={"X-Audio-Seconds": f"{job.audio_seconds:.3f}"})
     parts = service.pool.stream(job)
     first = await anext(parts, b"")
-    return StreamingResponse(_encoded(http, open_encoder(request.format), first, parts), media_type=media_type)
+    encoder = encoder or open_encoder(request.format)
+    return StreamingResponse(_encoded(http, encoder, first, parts), media_type=media_type)
 
 
 def _check(service: Service, request: SynthesisRequest) -> None:

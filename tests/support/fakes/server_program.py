@@ -26,7 +26,7 @@ def main() -> int:
     listener = bind(parse_address(settings.listen))
     for_metrics = bind(parse_address(settings.metrics_addr)) if settings.metrics_addr else None
     config = BookConfig(engine="torch")
-    return asyncio.run(run(settings, config, VOICES, WorkerCommand(WORKER, start), listener, for_metrics))
+    return asyncio.run(run(settings, config, "english", VOICES, WorkerCommand(WORKER, start), listener, for_metrics))
 
 
 if __name__ == "__main__":
