@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
+import multiprocessing
 import os
 import signal
 import socket
@@ -16,9 +18,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from support import FAKES
+from pockettts.errors import run_main
 
 # Not through a proxy that the environment may name.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -35,11 +37,62 @@ class Answer:
         return json.loads(self.body)
 
 
+class Fork:
+    """A fork of this process that runs `server_program`; its imports, a second and a half of CPU, happen once.
+
+    Has what tests use of `subprocess.Popen`.
+    """
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        read, write = os.pipe()
+        self._process = multiprocessing.get_context("fork").Process(target=_serve, args=(values, write), daemon=True)
+        self._process.start()
+        os.close(write)
+        self.stderr: TextIO = os.fdopen(read, encoding="utf-8", errors="replace")
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float = 60) -> int:
+        until = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("a fake server", timeout)
+            time.sleep(0.01)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _serve(values: dict[str, Any], stderr: int) -> None:
+    from support.fakes import server_program
+
+    os.dup2(stderr, 2)
+    os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+    # Those of pytest have files that are closed below.
+    logging.getLogger().handlers.clear()
+    # Nothing of the tests' own: a connection of a client must end when the client closes it.
+    os.closerange(3, 4096)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", buffering=1, closefd=False)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    run_main(lambda: server_program.serve(values))
+
+
 @dataclass
 class Running:
     """A server process; `log` has its lines, as they came."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | Fork
     log: list[dict[str, Any]] = field(default_factory=list)
     noise: list[str] = field(default_factory=list)
 
@@ -119,8 +172,9 @@ def lower(headers: Any) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-@contextlib.contextmanager
-def running(command: list[str], cwd: Path | None = None, **environment: str) -> Iterator[Running]:
+def running(
+    command: list[str], cwd: Path | None = None, **environment: str
+) -> contextlib.AbstractContextManager[Running]:
     """Run a server program until the end of the block."""
     process = subprocess.Popen(
         command,
@@ -132,6 +186,11 @@ def running(command: list[str], cwd: Path | None = None, **environment: str) -> 
         # A run in the background has Ctrl-C ignored, which its children inherit.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
+    return _watched(process)
+
+
+@contextlib.contextmanager
+def _watched(process: subprocess.Popen[str] | Fork) -> Iterator[Running]:
     server = Running(process)
     listener = threading.Thread(target=server.listen, daemon=True)
     listener.start()
@@ -146,5 +205,7 @@ def running(command: list[str], cwd: Path | None = None, **environment: str) -> 
 
 def fake_server(**settings: Any) -> contextlib.AbstractContextManager[Running]:
     """Run a server with fake workers."""
-    values = {"listen": "127.0.0.1:0", "workers": 1, **settings}
-    return running([sys.executable, str(FAKES / "server_program.py"), json.dumps(values)])
+    # Imported before the fork, so that every fork has it.
+    import support.fakes.server_program  # noqa: F401
+
+    return _watched(Fork({"listen": "127.0.0.1:0", "workers": 1, **settings}))

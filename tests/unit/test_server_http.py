@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -30,7 +32,7 @@ TOKEN = "a-token-of-some-length"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
-    limits = {"max_text_bytes": 300, "header_timeout": 1, "body_timeout": 5}
+    limits = {"max_text_bytes": 300, "header_timeout": 1, "body_timeout": 3}
     with fake_server(workers=2, queue=8, log_text=True, **limits) as running:
         running.wait_ready(2)
         yield running
@@ -122,10 +124,11 @@ def test_formats(server: Running, form: str, stream: bool) -> None:
         ({"text": "runaway"}, 422, "unspeakable", "did not find the end"),
         (b"{", 400, "bad_request", "The body is not valid JSON: "),
         (b'"text"', 400, "bad_request", "The body must be a JSON object"),
-        (b"[" * 5_000, 400, "bad_request", "the body"),
-        (b'{"text": "x", "seed": ' + b"9" * 5_000 + b"}", 400, "bad_request", ""),
+        (b"[" * 5_000, 400, "bad_request", "nested too deeply"),
+        (b'{"text": "x", "seed": ' + b"9" * 5_000 + b"}", 400, "bad_request", "number that is too long"),
         (b'{"text": "x", "seed": NaN}', 400, "bad_request", "seed: "),
-        (b"\xff\xfe", 400, "bad_request", "The body"),
+        (b"\xff\xfe{", 400, "bad_request", "not UTF-8"),
+        ('{"text": "ä"}'.encode("latin-1"), 400, "bad_request", "not UTF-8"),
         (b'{"text": "\\ud800"}', 400, "bad_request", "text: "),
     ],
 )
@@ -134,6 +137,45 @@ def test_a_wrong_request_gets_a_sentence(server: Running, body: object, status: 
     assert (reply.status, reply.json["kind"]) == (status, kind)
     assert words in reply.json["error"]
     assert reply.json["request_id"] == reply.headers["x-request-id"]
+
+
+def test_a_compressed_body_is_refused_by_name(server: Running) -> None:
+    reply = server.ask("/tts", gzip.compress(b'{"text": "x"}'), Content_Encoding="gzip")
+    assert (reply.status, reply.json["kind"]) == (415, "unsupported")
+    assert "compressed (gzip)" in reply.json["error"]
+    assert server.ask("/tts", {"text": "x"}, Content_Encoding="identity").status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/openapi.json", "/health", "/ready", "/voices", "/metrics", "/v1/models"]
+)
+def test_head_is_get_without_the_body(server: Running, path: str) -> None:
+    with server.connect() as client:
+        client.sendall(f"HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        head, _, body = read_all(client).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert b"content-length: " in head.lower()
+    assert body == b""
+
+
+def test_a_slash_at_the_end_of_a_path_leads_nowhere_else(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(b"GET /voices/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        reply = read_all(client)
+    assert reply.startswith(b"HTTP/1.1 200")
+    assert b"evil.example" not in reply
+    assert server.ask("/tts/", {"text": "Hello.", "format": "pcm"}).body == noise("Hello.", "bundled", 0)
+
+
+def test_a_websocket_is_answered_as_plain_http_and_without_advice_in_the_log(server: Running) -> None:
+    with server.connect() as client:
+        upgrade = (
+            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"
+        )
+        client.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\nX-Request-Id: socket\r\n" + upgrade + b"\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 404")
+    server.wait_log(event="request", id="socket")
+    assert not [line for line in server.log if "pip install" in line["event"]]
 
 
 def test_other_errors_are_json_too(server: Running) -> None:
@@ -208,6 +250,11 @@ def test_openai_client_defaults_to_mp3_and_takes_a_voice_by_reference(client: op
 
 def test_openai_lists(client: openai.OpenAI, server: Running) -> None:
     assert [model.id for model in client.models.list()] == ["bundled"]
+    assert client.models.retrieve("tts-1").id == "tts-1"
+    with pytest.raises(openai.NotFoundError, match="There is: bundled"):
+        client.models.retrieve("whisper-1")
+    # Open WebUI asks for this one.
+    assert [model["id"] for model in server.ask("/v1/audio/models").json["models"]] == ["bundled"]
     assert server.ask("/v1/audio/voices").json == {
         "voices": [{"id": "bundled", "name": "bundled"}, {"id": "other", "name": "other"}]
     }
@@ -216,10 +263,14 @@ def test_openai_lists(client: openai.OpenAI, server: Running) -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "param", "words"),
     [
-        ({"speed": 1.5}, openai.BadRequestError, "speed", "one speed only"),
+        ({"speed": 1.5}, openai.BadRequestError, "speed", "one speed"),
         ({"instructions": "Cheerfully."}, openai.BadRequestError, "instructions", "follows no instructions"),
-        ({"stream_format": "sse"}, openai.BadRequestError, "stream_format", "not supported"),
+        ({"extra_body": {"lang_code": "fr"}}, openai.BadRequestError, "lang_code", "English only"),
+        ({"extra_body": {"backend": "piper"}}, openai.BadRequestError, "backend", "no field"),
         ({"voice": "alloy"}, openai.BadRequestError, "voice", "There are: bundled, other."),
+        ({"voice": "alloy"}, openai.BadRequestError, "voice", 'server.voice_aliases={"alloy": "bundled"}'),
+        ({"voice": "nobody"}, openai.BadRequestError, "voice", "There are: bundled, other."),
+        ({"model": "tts-1-turbo"}, openai.NotFoundError, "model", "There is: bundled"),
         ({"model": "whisper-1"}, openai.NotFoundError, "model", "There is: bundled"),
         ({"response_format": "mp4"}, openai.BadRequestError, "response_format", "input should be 'wav'"),
         ({"input": "x" * 301}, openai.APIStatusError, "input", "301 bytes"),
@@ -234,6 +285,46 @@ def test_openai_client_gets_the_reason(
     assert words in str(caught.value)
     assert caught.value.body["param"] == param
     assert caught.value.body["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("model", ["bundled", "pocket-tts", "tts-1-1106", "tts-1-hd", "gpt-4o-mini-tts-2025-12-15"])
+def test_names_that_stand_for_the_model(client: openai.OpenAI, model: str) -> None:
+    reply = client.audio.speech.create(input="Hello.", model=model, voice="other", response_format="pcm")
+    assert reply.content == noise("Hello.", "other", 0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"user": "someone", "stream": True, "lang_code": "en-us"},
+        {"lang_code": "a"},
+        {"lang_code": None, "instructions": " ", "speed": 1},
+        {"stream": False},
+    ],
+)
+def test_fields_that_change_nothing_are_taken(client: openai.OpenAI, fields: dict) -> None:
+    reply = client.audio.speech.create(
+        input="Hello.", model="tts-1", voice="other", response_format="pcm", extra_body=fields
+    )
+    assert reply.content == noise("Hello.", "other", 0)
+    assert ("content-length" in reply.response.headers) == (fields.get("stream") is False)
+
+
+@pytest.mark.parametrize("form", ["pcm", "mp3"])
+def test_events_carry_the_audio(client: openai.OpenAI, form: str) -> None:
+    with client.audio.speech.with_streaming_response.create(
+        input="Hello.", model="gpt-4o-mini-tts", voice="other", response_format=form, stream_format="sse"
+    ) as reply:
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        lines = list(reply.iter_lines())
+    events = [json.loads(line.removeprefix("data: ")) for line in lines if line]
+    assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"}
+    assert events[-1]["type"] == "speech.audio.done"
+    audio = b"".join(base64.b64decode(event["audio"]) for event in events[:-1])
+    plain = client.audio.speech.create(input="Hello.", model="tts-1", voice="other", response_format=form)
+    assert audio == plain.content
+    if form == "pcm":
+        assert audio == noise("Hello.", "other", 0)
 
 
 # --- bad clients
@@ -377,7 +468,7 @@ def test_a_full_queue_answers_429_and_loses_nothing() -> None:
 
 
 def test_a_late_request_gets_504_and_a_hung_worker_is_replaced() -> None:
-    with fake_server(request_timeout=1) as server:
+    with fake_server(engine="cli", request_timeout=1) as server:
         server.wait_ready()
         reply = server.ask("/tts", {"text": "hang"})
         assert (reply.status, reply.json["kind"]) == (504, "late")
@@ -471,11 +562,14 @@ def test_a_token_is_required(tmp_path) -> None:
         allowed = server.ask("/voices", Authorization=f"Bearer {TOKEN}", Origin=origin)
         assert allowed.headers["access-control-allow-origin"] == origin
         preflight = urllib.request.Request(server.address + "/tts", method="OPTIONS")
-        asked = "authorization,content-type"
+        # As OpenAI's client in JavaScript asks.
+        asked = "authorization,content-type,x-stainless-arch,x-stainless-lang,x-stainless-retry-count"
         names = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": asked}
         for name, value in names.items():
             preflight.add_header(name, value)
-        assert OPENER.open(preflight, timeout=30).headers["access-control-allow-origin"] == origin
+        allowed = OPENER.open(preflight, timeout=30)
+        assert allowed.headers["access-control-allow-origin"] == origin
+        assert set(asked.split(",")) <= set(allowed.headers["access-control-allow-headers"].split(","))
         other = server.ask("/voices", Authorization=f"Bearer {TOKEN}", Origin="https://other.example")
         assert "access-control-allow-origin" not in other.headers
     assert TOKEN not in str(server.log)
@@ -483,6 +577,29 @@ def test_a_token_is_required(tmp_path) -> None:
 
 def test_no_page_of_a_different_origin_may_read_by_default(server: Running) -> None:
     assert "access-control-allow-origin" not in server.ask("/voices", Origin="https://reader.example").headers
+
+
+# --- names of voices
+
+
+def test_names_of_voices_can_be_mapped() -> None:
+    with fake_server(voice_aliases={"alloy": "other"}) as server:
+        server.wait_ready()
+        body = {"input": "Hello.", "model": "tts-1", "response_format": "pcm"}
+        assert server.ask("/v1/audio/speech", {**body, "voice": "alloy"}).body == noise("Hello.", "other", 0)
+        assert server.ask("/v1/audio/speech", {**body, "voice": "echo"}).status == 400
+        assert server.ask("/tts", {"text": "Hello.", "voice": "alloy"}).status == 400
+
+
+@pytest.mark.parametrize(
+    ("aliases", "words"),
+    [({"alloy": "nobody"}, "'nobody', which is not offered"), ({"other": "bundled"}, "itself a voice")],
+)
+def test_a_map_of_voices_that_cannot_work_ends_the_server_with_a_sentence(aliases: dict, words: str) -> None:
+    with fake_server(voice_aliases=aliases) as server:
+        assert server.process.wait(60) == 2
+        server.until(lambda: bool(server.noise))
+        assert words in server.noise[-1]
 
 
 # --- starting and stopping

@@ -71,5 +71,7 @@ def test_the_document_tells_of_every_route(server: Running) -> None:
         "/tts",
         "/v1/audio/speech",
         "/v1/audio/voices",
+        "/v1/audio/models",
+        "/v1/models/{name}",
         "/v1/models",
     }

@@ -27,9 +27,8 @@ def check_aliases(settings: ServerConfig, voices: Collection[str]) -> None:
     """Raise `ConfigError` where `voice_aliases` names a voice that is not offered, or hides one that is."""
     for alias, voice in settings.voice_aliases.items():
         if voice not in voices:
-            raise ConfigError(
-                f"server.voice_aliases maps {alias!r} to {voice!r}, which is not offered. There are: {', '.join(voices)}."
-            )
+            there_are = f"There are: {', '.join(voices)}."
+            raise ConfigError(f"server.voice_aliases maps {alias!r} to {voice!r}, which is not offered. {there_are}")
         if alias in voices:
             raise ConfigError(f"server.voice_aliases maps {alias!r}, which is itself a voice: remove it.")
 

@@ -1,33 +1,32 @@
-"""The server as a program, with fake workers: `python server_program.py '{"listen": ...}'`, settings as JSON."""
+"""The server with fake workers, from settings to its exit code."""
+
+from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pockettts.config import BookConfig
 from pockettts.config.server import ServerConfig, parse_address
-from pockettts.errors import run_main
 from pockettts.server import logs
 from pockettts.server.run import WorkerCommand, bind, run, with_token
 from pockettts.voices import load_voices
+from support import ROOT
 
 WORKER = (sys.executable, str(Path(__file__).with_name("server_worker.py")))
-VOICE = load_voices(Path(__file__).parents[3] / "voices" / "manifest.json")["bundled"]
+VOICE = load_voices(ROOT / "voices" / "manifest.json")["bundled"]
 VOICES = {"bundled": VOICE, "other": replace(VOICE, id="other", commercial=False)}
 
 
-def main() -> int:
-    values = json.loads(sys.argv[1])
+def serve(values: dict[str, Any]) -> int:
+    """Serve with these settings of the section `server`; `start` is the first message to each worker, and `engine`
+    what they pretend to be."""
     start = values.pop("start", {})
+    config = BookConfig(engine=values.pop("engine", "torch"))
     settings = with_token(ServerConfig(**values))
     logs.configure("debug", "json")
     listener = bind(parse_address(settings.listen))
     for_metrics = bind(parse_address(settings.metrics_addr)) if settings.metrics_addr else None
-    config = BookConfig(engine="torch")
     return asyncio.run(run(settings, config, "english", VOICES, WorkerCommand(WORKER, start), listener, for_metrics))
-
-
-if __name__ == "__main__":
-    run_main(main)
