@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow lint format lock manifest bench bench-docs bench-engines load load-docs cli-docs dag clean
+.PHONY: help env test-env book unlock test test-slow lint format lock manifest bench bench-docs load load-docs cli-docs dag clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,13 +82,8 @@ PROFILE ?= full
 bench: env ## measure warm engines, cold starts and books into results/bench/report.html (PROFILE=quick for development)
 	$(BIN)/snakemake --cores all bench --config 'bench={"profile": "$(PROFILE)"}'
 
-bench-docs: env ## take the figures of README.md and docs/BENCHMARKS.md from results/bench/{report,engines}.json
-	$(BIN)/python scripts/bench_docs.py results/bench/report.json results/bench/engines.json
-
-FULL_SIZE := results/bench/models/random-english_2026-10
-bench-engines: env ## measure engine onnx against its goals into results/bench/engines.{md,json,png} (ten minutes)
-	$(BIN)/snakemake --cores all $(FULL_SIZE)/fp32/manifest.json $(FULL_SIZE)/int8/manifest.json
-	$(BIN)/python scripts/bench_engines.py $(FULL_SIZE)
+bench-docs: env ## take the figures of README.md and docs/BENCHMARKS.md from results/bench/report.json
+	$(BIN)/python scripts/bench_docs.py results/bench/report.json
 
 load: env ## load the server with 1 to 64 clients into results/load.md (two minutes)
 	$(BIN)/python tests/load.py

@@ -1,191 +1,240 @@
-"""Measure the engines: warm, from nothing, and whole books. The target is `bench`.
+"""Measure the engines: warm, cold, and whole books. The target is `bench`.
 
-Inputs: models, voices and exported models as a book has them, or models with random weights; the section bench of the
-settings. Outputs: results/bench/parts/, what was measured, one file a job, so that a run that was stopped goes on where
-it was; results/bench/report.html, .md, .csv, .json and plots/, made of them; results/bench/sample.wav. What is measured
-takes all cores, so nothing else runs meanwhile. A part is measured again when engines, versions or its settings change.
+Inputs: models and voices as a book has them, or models with random weights; the section bench of the settings.
+Outputs: results/bench/parts/, what was measured, one file a job, so that a run that was stopped goes on where it was;
+results/bench/report.html, .md, .json and plots/, made from them. A measuring job takes all cores, so that nothing runs
+beside it. A part is measured again when engines, versions or its settings change. A bundle that cannot be exported or
+verified, and a system that cannot run, is a row of the report with its reason.
 """
+
+from pockettts.bench import bench_models, environment, matrix, systems
+
+PARTS = "results/bench/parts"
+
+
+@cache
+@in_a_sentence
+def bench():
+    """What is measured. Models are named as the manifest resolves them."""
+    chosen = matrix.resolve(setup().config.bench, setup().model.id)
+    manifest = models.load_manifest(books.MODEL_MANIFEST)
+    return matrix.with_models(
+        chosen,
+        tuple(
+            name if bench_models.is_random(name) else models.resolve(manifest, name).id
+            for name in chosen.models
+        ),
+    )
+
+
+measured_code = cache(environment.measured_code)
+exporting_code = cache(environment.exporting_code)
+
+
+def bench_model(name):
+    """The files of a model of the benchmark."""
+    return bench_models.planned_model(name, setup().voice, books.RESULTS)
+
+
+def bench_files(name, names):
+    """What must exist before these systems can run with a model."""
+    model = bench_model(name)
+    if name == setup().model.id:
+        refresh_runtime()
+    chosen = systems.systems_named(names)
+    precisions = sorted({one.precision for one in chosen if one.precision})
+    bundles = [f"{model.bundles[precision]}.json" for precision in precisions]
+    return [ancient(str(model.runtime)), str(model.voice), *bundles]
+
+
+def bench_options(wildcards):
+    """The options of bench_models.add_arguments for a model."""
+    model = bench_model(wildcards.model)
+    options = ["--runtime", model.runtime, "--voice", model.voice]
+    options += ["--bundles", f"results/bench/bundles/{wildcards.model}"]
+    options += ["--recording", model.recording] if model.recording else []
+    return shlex.join(map(str, options))
+
+
+def bench_parts(wildcards):
+    """The parts of the report, in the order of its tables."""
+    return [
+        *(f"{PARTS}/warm.{name}.json" for name in bench().models),
+        *(f"{PARTS}/cold.{name}.json" for name in bench().models),
+        *(f"{PARTS}/book.{case.name}.json" for case in bench().books()),
+    ]
+
+
+def all_cores(wildcards):
+    """Nothing else may run during a measurement."""
+    return workflow.cores or 1
 
 
 rule bench:
+    """Make the report of the benchmark."""
     input:
         "results/bench/report.html",
-        "results/bench/sample.wav",
 
 
 rule bench_model:
+    """Make a model of random weights, and a voice of noise."""
     input:
-        # That of the bundled model writes phones, which programs of others cannot make of a text.
-        tokenizer="tests/babble/tokenizer.model",
+        # Its pieces are letters: the bundled model's are phones, which third-party programs cannot make from a text.
+        tokenizer="models/random/tokenizer.model",
     output:
-        runtime="results/bench/models/{subject}/runtime.yaml",
-        voice="results/bench/models/{subject}/voice.safetensors",
-        recording="results/bench/models/{subject}/voice.wav",
+        runtime="results/bench/models/{model}/runtime.yaml",
+        voice="results/bench/models/{model}/voice.safetensors",
+        recording="results/bench/models/{model}/voice.wav",
     log:
-        "results/bench/logs/{subject}.model.log",
-    conda:
-        "../envs/pockettts.yaml"
+        "results/bench/logs/{model}.model.log",
+    benchmark:
+        "results/bench/benchmarks/{model}.model.tsv"
+    wildcard_constraints:
+        model="random-[^/]+",
+    resources:
+        mem_mb=4000,
+        runtime=10,
+        disk_mb=2000,
     shell:
-        "python scripts/bench_model.py {wildcards.subject:q} --tokenizer {input.tokenizer:q} --out {output.runtime:q}"
+        "python scripts/bench_model.py {wildcards.model:q} --tokenizer {input.tokenizer:q} --out {output.runtime:q}"
         " 2>&1 | tee {log:q}"
 
 
 rule bench_bundle:
+    """Export a model for ONNX Runtime and, unless its weights are random, verify the bundle; the report has the error."""
     input:
-        runtime="results/bench/models/{subject}/runtime.yaml",
-        voice="results/bench/models/{subject}/voice.safetensors",
+        runtime=lambda wildcards: ancient(str(bench_model(wildcards.model).runtime)),
+        voice=lambda wildcards: str(bench_model(wildcards.model).voice),
     output:
-        "results/bench/models/{subject}/{precision}/manifest.json",
+        "results/bench/bundles/{model}/{precision}.json",
     log:
-        "results/bench/logs/{subject}.{precision}.log",
+        "results/bench/logs/{model}.{precision}.log",
+    benchmark:
+        "results/bench/benchmarks/{model}.{precision}.tsv"
     wildcard_constraints:
         precision="fp32|int8",
-    conda:
-        "../envs/pockettts.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=20,
+        disk_mb=2000,
     params:
-        code=lambda wildcards: bench_exporter(),
+        code=lambda wildcards: exporting_code(),
     shell:
-        "python scripts/bench_bundle.py --runtime {input.runtime:q} --precision {wildcards.precision}"
-        " --out {output:q} 2>&1 | tee {log:q}"
+        "python scripts/bench_bundle.py {wildcards.model:q} --runtime {input.runtime:q}"
+        " --precision {wildcards.precision} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule bench_warm:
+    """Measure warm systems in turns."""
     input:
-        bench_warm_files,
+        lambda wildcards: bench_files(
+            wildcards.model, [one.name for one in bench().systems()]
+        ),
     output:
-        "results/bench/parts/warm.{subject}.json",
+        f"{PARTS}/warm.{{model}}.json",
     log:
-        "results/bench/logs/warm.{subject}.log",
-    conda:
-        "../envs/pockettts.yaml"
+        "results/bench/logs/warm.{model}.log",
+    benchmark:
+        "results/bench/benchmarks/warm.{model}.tsv"
     threads: all_cores
+    resources:
+        mem_mb=6000,
+        runtime=60,
+        disk_mb=100,
     params:
         options=bench_options,
-        contenders=lambda wildcards: [one.name for one in bench().contenders()],
+        systems=lambda wildcards: [one.name for one in bench().systems()],
         cpus=lambda wildcards: bench().threads,
         chars=lambda wildcards: bench().text_chars,
         runs=lambda wildcards: bench().runs,
-        code=lambda wildcards: bench_code(),
+        code=lambda wildcards: measured_code(),
     shell:
-        "python scripts/bench_warm.py {wildcards.subject:q} --contenders {params.contenders} {params.options}"
+        "python scripts/bench_warm.py {wildcards.model:q} --systems {params.systems} {params.options}"
         " --threads {params.cpus} --chars {params.chars} --runs {params.runs} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule bench_cold:
+    """Measure starts of the engines, one process after another."""
     input:
-        bench_cold_files,
+        lambda wildcards: bench_files(wildcards.model, bench().cold_engines),
     output:
-        "results/bench/parts/cold.{subject}.json",
+        f"{PARTS}/cold.{{model}}.json",
     log:
-        "results/bench/logs/cold.{subject}.log",
-    conda:
-        "../envs/pockettts.yaml"
+        "results/bench/logs/cold.{model}.log",
+    benchmark:
+        "results/bench/benchmarks/cold.{model}.tsv"
     threads: all_cores
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        disk_mb=100,
     params:
         options=bench_options,
-        contenders=lambda wildcards: bench().cold_engines,
+        systems=lambda wildcards: bench().cold_engines,
         chars=lambda wildcards: bench().text_chars[0],
         runs=lambda wildcards: bench().cold_runs,
-        code=lambda wildcards: bench_code(),
+        code=lambda wildcards: measured_code(),
     shell:
-        "python scripts/bench_cold.py {wildcards.subject:q} --contenders {params.contenders} {params.options}"
+        "python scripts/bench_cold.py {wildcards.model:q} --systems {params.systems} {params.options}"
         " --chars {params.chars} --runs {params.runs} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule bench_book:
+    """Build a whole book and measure that."""
     input:
-        bench_book_files,
+        lambda wildcards: bench_files(setup().model.id, [wildcards.engine]),
     output:
-        "results/bench/parts/book.{engine}.{chunks}.j{jobs}.json",
+        f"{PARTS}/book.{{engine}}.{{chunks}}.j{{jobs}}.json",
     log:
         "results/bench/logs/book.{engine}.{chunks}.j{jobs}.log",
+    benchmark:
+        "results/bench/benchmarks/book.{engine}.{chunks}.j{jobs}.tsv"
     wildcard_constraints:
         engine="[a-z0-9-]+",
         chunks="[0-9]+",
         jobs="[0-9]+",
-    conda:
-        "../envs/pockettts.yaml"
     threads: all_cores
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        disk_mb=2000,
     params:
+        model=lambda wildcards: setup().model.id,
         settings=lambda wildcards: differing("model", "voice"),
         work=lambda wildcards: f"results/bench/work/{wildcards.engine}",
-        code=lambda wildcards: bench_code(),
+        code=lambda wildcards: measured_code(),
     shell:
-        "python scripts/bench_book.py {wildcards.engine} --chunks {wildcards.chunks} --jobs {wildcards.jobs}"
-        " --settings {params.settings:q} --work {params.work:q} --out {output:q} 2>&1 | tee {log:q}"
-
-
-rule bench_sample:
-    input:
-        bench_sample_files,
-    output:
-        report(
-            "results/bench/sample.wav",
-            caption="report/sample.rst",
-            category="Benchmark",
-            subcategory="Audio",
-            labels={"what": "a sentence of the benchmark"},
-        ),
-    log:
-        "results/bench/logs/sample.log",
-    conda:
-        "../envs/pockettts.yaml"
-    params:
-        options=bench_sample_options,
-    shell:
-        "python scripts/bench_sample.py {params.options} --out {output:q} 2>&1 | tee {log:q}"
+        "python scripts/bench_book.py {wildcards.engine} --model {params.model:q} --chunks {wildcards.chunks}"
+        " --jobs {wildcards.jobs} --settings {params.settings:q} --work {params.work:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule bench_report:
+    """Put the parts together: tables, plots and the comparison with a baseline."""
     input:
         parts=bench_parts,
-        baseline=bench_baseline,
+        baseline=lambda wildcards: [
+            str(path) for path in [setup().config.bench.baseline] if path
+        ],
     output:
         html="results/bench/report.html",
-        texts=multiext("results/bench/report", ".md", ".csv", ".json"),
-        png=expand("results/bench/plots/{plot}.png", plot=PLOTS),
-        rtf=report(
-            "results/bench/plots/rtf.svg",
-            caption="report/rtf.rst",
-            category="Benchmark",
-            subcategory="Warm engines",
-            labels={"what": "real-time factor"},
-        ),
-        latency=report(
-            "results/bench/plots/latency.svg",
-            caption="report/latency.rst",
-            category="Benchmark",
-            subcategory="Warm engines",
-            labels={"what": "time to the first audio"},
-        ),
-        cold=report(
-            "results/bench/plots/cold.svg",
-            caption="report/cold.rst",
-            category="Benchmark",
-            subcategory="Cold starts",
-            labels={"what": "where the time goes"},
-        ),
-        scaling=report(
-            "results/bench/plots/scaling.svg",
-            caption="report/scaling.rst",
-            category="Benchmark",
-            subcategory="Books",
-            labels={"what": "jobs, length and memory"},
-        ),
-        shares=report(
-            "results/bench/plots/shares.svg",
-            caption="report/shares.rst",
-            category="Benchmark",
-            subcategory="Books",
-            labels={"what": "where the time goes"},
-        ),
+        markdown="results/bench/report.md",
+        json="results/bench/report.json",
+        plots=expand("results/bench/plots/{plot}.svg", plot=("rtf", "books")),
     log:
         "results/bench/logs/report.log",
-    conda:
-        "../envs/pockettts.yaml"
+    benchmark:
+        "results/bench/benchmarks/report.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+        disk_mb=50,
     params:
         profile=lambda wildcards: setup().config.bench.profile,
-        baseline=bench_baseline_option,
+        baseline=lambda wildcards, input: shlex.join(
+            ["--baseline", *input.baseline] if input.baseline else []
+        ),
         tolerance=lambda wildcards: setup().config.bench.tolerance,
         folder=lambda wildcards, output: os.path.dirname(output.html),
     shell:

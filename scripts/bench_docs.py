@@ -1,33 +1,29 @@
-"""Take the figures of README.md and docs/BENCHMARKS.md from reports: `make bench-docs`."""
+"""Take the figures of README.md and docs/BENCHMARKS.md from a report: `make bench-docs`."""
 
 import argparse
 from pathlib import Path
 
 from pockettts import files
 from pockettts.bench import docs, plots, results
-from pockettts.bench.goals import goals_tables
+from pockettts.bench.report import PLOTS
 from pockettts.errors import run_main
 
 ROOT = Path(__file__).parents[1]
-REPORT = ROOT / "docs" / "bench" / "bench.json"
-ENGINES = ROOT / "docs" / "bench" / "engines.json"
+STORED = ROOT / "docs" / "bench" / "bench.json"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "BENCHMARKS.md")
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("report", type=Path, nargs="?", default=REPORT, help="report.json; default: what is stored")
-    parser.add_argument("engines", type=Path, nargs="?", default=ENGINES, help="engines.json; default: what is stored")
+    parser.add_argument("report", type=Path, nargs="?", default=STORED, help="report.json; default: the stored one")
     args = parser.parse_args()
     report = results.read_results(files.read_json(args.report, "the report"))
-    engines = files.read_json(args.engines, "the report on the engines")
-    files.write_json(REPORT, report.as_dict())
-    files.write_json(ENGINES, engines)
-    plots.draw("rtf", report, REPORT.with_name("rtf.svg"))
-    goals = goals_tables(results.read_results(engines), engines["book"])
+    files.write_json(STORED, report.as_dict())
+    for name in PLOTS:
+        plots.draw(name, report, STORED.with_name(f"{name}.svg"))
     for page in PAGES:
-        files.write_text(page, docs.fill(page.read_text(encoding="utf-8"), report, goals))
+        files.write_text(page, docs.fill(page.read_text(encoding="utf-8"), report))
 
 
 if __name__ == "__main__":

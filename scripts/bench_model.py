@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pockettts import book, models
-from pockettts.bench.subjects import RANDOM, make_random_model
+from pockettts.bench.bench_models import RANDOM, make_random_model
 from pockettts.errors import run_main
 
 

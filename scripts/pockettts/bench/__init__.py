@@ -1,14 +1,14 @@
-"""Measuring: how fast the engines speak, what starting them costs, how a whole book scales, and what others need.
+"""Benchmarks: how fast the engines synthesize, what a start costs, and how whole books scale.
 
-    contenders, subjects     who speaks; with which model, voice and exported model
+    systems, bench_models    what is measured, and with which model, voice and exported model
     matrix                   what the profiles measure
-    speakers                 one contender in a process of its own: the child of `measure`
-    measure, cold            warm contenders in turns; one fresh process after another
+    adapters                 one system in a process of its own: the child of `measure`
+    measure                  warm systems in turns, and one fresh process after another
     books                    whole books by Snakemake: jobs, length, memory, and where the time goes
     environment              the machine, and whether it was busy
-    results, baseline        what parts say together, as figures; compared with figures of before
+    results                  all measurements of a report as tables, and figures computed from them
     report, plots, docs      the pages, the pictures, and the tables of README and docs
-    gate, goals              one text against a limit; what engine onnx is to reach
+    gate                     one text against a limit, for CI
 
-What is measured is kept as it was measured, in seconds and samples; medians and ratios are made of it on reading.
+Raw measurements are kept, in seconds; every median and ratio is computed from them when a report is made.
 """

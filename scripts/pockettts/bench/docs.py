@@ -1,4 +1,4 @@
-"""The tables of README.md and docs/BENCHMARKS.md: made of what is stored in docs/bench/, between marks in the text."""
+"""The tables of README.md and docs/BENCHMARKS.md, made from docs/bench/bench.json between marks in the text."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 
-from pockettts.bench.contenders import BASE, CONTENDERS
+import pandas as pd
+
+from pockettts.bench.bench_models import is_random
 from pockettts.bench.matrix import PROFILES, Matrix
 from pockettts.bench.report import (
+    about_model,
     axes_table,
     books_table,
+    cell_of,
     cold_table,
     first_audio,
-    lead_in,
+    goals_table,
     machine,
+    markdown_table,
     shares_table,
-    table,
     warm_table,
 )
-from pockettts.bench.results import Results
-from pockettts.bench.subjects import is_random
+from pockettts.bench.results import Results, cold_figures, usual_figures
+from pockettts.bench.systems import SYSTEMS
 from pockettts.errors import UsageError
 
 _MARK = re.compile(r"(<!-- bench:(?P<name>[\w-]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
@@ -33,78 +37,74 @@ def _about(results: Results) -> str:
     )
 
 
-def _short(results: Results) -> str:
-    """The engines of this project: warm speed with each model, first audio, memory, and a start from nothing."""
-    head = ["engine", "model", "RTF", "x real time", "first audio, ms", "peak memory, MB", "cold start to the end, s"]
-    starts = {(one.model, one.name): one for one in results.cold if one.runs}
-    rows = []
+def _engines(results: Results) -> str:
+    """The engines of this project: warm speed with each model, first audio, memory, and a cold start."""
+    starts = cold_figures(results.cold)[["model", "system", "total"]]
+    parts = []
     for model in reversed(results.models):
-        for one in results.usual(model):
-            if not one.rounds or not (one.name == BASE or CONTENDERS[one.name].ours):
-                continue
-            start = starts.get((model, one.name))
-            rows.append(
-                [
-                    one.name,
-                    "full size" if is_random(model) else model,
-                    f"{one.median(lambda u: u.rtf):.3f}",
-                    f"{one.speed:.1f}",
-                    first_audio(one),
-                    f"{one.peak_mb:.0f}",
-                    f"{start.median('total'):.1f}" if start else "",
-                ]
-            )
-    return table(head, rows)
+        f = usual_figures(results, model)
+        f = f[f["system"].map(lambda name: SYSTEMS[name].comparable)].merge(starts, on=["model", "system"], how="left")
+        columns = {
+            "engine": f["system"],
+            "model": "full size" if is_random(model) else model,
+            "RTF": f["rtf"].map("{:.3f}".format),
+            "x real time": f["speed"].map("{:.1f}".format),
+            "first audio, ms": first_audio(f),
+            "peak memory, MB": f["peak_mb"].map("{:.0f}".format),
+            "cold start to the end, s": f["total"].map("{:.1f}".format).replace("nan", ""),
+        }
+        parts.append(pd.DataFrame(columns))
+    return markdown_table(pd.concat(parts))
+
+
+def _lead_in(results: Results, model: str, cell: str = "") -> str:
+    about = about_model(model)
+    return f"{about[0].upper()}{about[1:]}{cell}:\n\n"
 
 
 def _warm(results: Results) -> str:
     parts = []
     for model in results.models:
-        if usual := results.usual(model):
-            parts.append(
-                f"{lead_in(model)}, {usual[0].chars} characters, {usual[0].threads} CPUs:\n\n"
-                + warm_table(results, usual)
-            )
+        parts.append(_lead_in(results, model, cell_of(results, model)) + warm_table(results, model))
         if axes := axes_table(results, model):
             parts.append("RTF by processors and length of text:\n\n" + axes)
     return "\n".join(parts)
 
 
 def _cold(results: Results) -> str:
-    return "\n".join(
-        f"{lead_in(model)}:\n\n{found}" for model in results.models if (found := cold_table(results, model))
-    )
+    tables = {model: cold_table(results, model) for model in results.models}
+    return "\n".join(_lead_in(results, model) + table for model, table in tables.items() if table)
 
 
 def _profiles(results: Results) -> str:
-    def told(value: object) -> str:
+    def cell(value: object) -> str:
         return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
     names = [field.name for field in fields(Matrix)]
-    rows = ([f"`{name}`", *(told(getattr(profile, name)) for profile in PROFILES.values())] for name in names)
-    return table(["setting of `bench`", *PROFILES], rows)
+    columns = {profile: [cell(getattr(matrix, name)) for name in names] for profile, matrix in PROFILES.items()}
+    return markdown_table(pd.DataFrame({"setting of `bench`": [f"`{name}`" for name in names], **columns}))
 
 
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "about": _about,
-    "engines": _short,
+    "engines": _engines,
     "warm": _warm,
     "cold": _cold,
     "books": books_table,
     "shares": shares_table,
+    "goals": goals_table,
     "profiles": _profiles,
 }
-"""What may stand between `<!-- bench:NAME -->` and `<!-- /bench -->`, made of the report; and `goals`."""
+"""What may stand between `<!-- bench:NAME -->` and `<!-- /bench -->`."""
 
 
-def fill(text: str, results: Results, goals: str = "") -> str:
-    """Return a text with everything between its marks made anew, `goals` as it is. Raises `UsageError` for a mark."""
-    made = {name: functools.partial(of, results) for name, of in TABLES.items()}
-    return fill_marks(text, {**made, "goals": lambda: goals})
+def fill(text: str, results: Results) -> str:
+    """Return a text with the tables between its marks made from `results`. Raises `UsageError` for an unknown mark."""
+    return fill_marks(text, {name: functools.partial(of, results) for name, of in TABLES.items()})
 
 
 def fill_marks(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
-    """Return a text with what stands between its marks made anew. Raises `UsageError` for a mark without a table."""
+    """Return a text with what stands between its marks replaced. Raises `UsageError` for a mark without a table."""
 
     def filled(match: re.Match[str]) -> str:
         name = match["name"]

@@ -17,20 +17,25 @@ from pockettts.provenance import cpu_name, installed_versions, package_versions
 from pockettts.values import short_digest
 
 BUSY_PERCENT = 15.0
-"""With more than this share of its processors at work before anything is measured, a machine is busy."""
+"""A machine with more than this share of its processors at work before a measurement is busy."""
 
-_PEERS = ("sherpa-onnx", "pocketsynth", "onnx-ir", "matplotlib")
+_THIRD_PARTY = ("sherpa-onnx", "pocketsynth", "onnx-ir", "matplotlib")
+_EXPORTING = ("export", "bundle", "bench/bench_models")
+_MEASURING = ("engines", "bench/adapters", "bench/books", "bench/measure", "bench/systems")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_CPUINFO = Path("/proc/cpuinfo")
+_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "amx_bf16")
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
 def record_environment(seconds: float = 1.0) -> dict[str, Any]:
-    """Return the machine as it is now. Looks for `seconds` at how busy it is."""
+    """Return the machine and its state; its load is observed for `seconds`."""
     memory = psutil.virtual_memory()
     busy = psutil.cpu_percent(interval=seconds)
     return {
         "time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "cpu": cpu_name(),
+        **_family_and_flags(),
         "cpus": os.cpu_count(),
         "cores": psutil.cpu_count(logical=False),
         "allowed_cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -39,11 +44,22 @@ def record_environment(seconds: float = 1.0) -> dict[str, Any]:
         "memory_free_gb": round(memory.available / 2**30, 1),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {**package_versions(), **installed_versions(_PEERS)},
+        "versions": {**package_versions(), **installed_versions(_THIRD_PARTY)},
         "threads": {name: os.environ[name] for name in _THREADS if name in os.environ},
         "load": [round(load, 2) for load in os.getloadavg()],
         "busy_percent": busy,
     }
+
+
+def _family_and_flags() -> dict[str, Any]:
+    """Return the processor's family, and those of its instruction sets that decide how fast, and which bits."""
+    try:
+        lines = (line.partition(":") for line in _CPUINFO.read_text(encoding="utf-8").splitlines())
+    except OSError:
+        return {"family": platform.machine(), "flags": []}
+    facts = {name.strip(): value.strip() for name, _, value in lines}
+    family = f"family {facts.get('cpu family', '?')}, model {facts.get('model', '?')}"
+    return {"family": family, "flags": [flag for flag in _FLAGS if flag in facts.get("flags", "").split()]}
 
 
 def _governor() -> str | None:
@@ -54,38 +70,44 @@ def _governor() -> str | None:
 
 
 def exporting_code() -> str:
-    """Return a digest of what decides an exported model: a build exports again what was exported with another one."""
-    return short_digest([*_sources("export/**/*.py", "bundle.py", "bench/subjects.py"), package_versions()])
+    """Return a digest of what decides a bundle: with a different one, the benchmark exports again."""
+    return short_digest([*_sources(*_EXPORTING), package_versions()])
 
 
 def measured_code() -> str:
     """Return a digest of what decides the figures on this machine: engines, how they are measured, versions, processor.
 
-    A build measures again what was measured with another one.
+    With a different one, the benchmark measures again.
     """
-    measuring = (f"bench/{name}.py" for name in ("books", "cold", "contenders", "measure", "speakers", "subjects"))
-    sources = _sources("engines/**/*.py", "export/**/*.py", "bundle.py", *measuring)
-    return short_digest([*sources, package_versions(), installed_versions(_PEERS), cpu_name()])
+    return short_digest(
+        [*_sources(*_EXPORTING, *_MEASURING), package_versions(), installed_versions(_THIRD_PARTY), cpu_name()]
+    )
 
 
-def _sources(*patterns: str) -> list[str]:
-    package = Path(pockettts.__file__).parent
-    return [files.sha256_file(path) for pattern in patterns for path in sorted(package.glob(pattern))]
+def _sources(*places: str) -> list[str]:
+    """Return the sha256 of every module at these places of the library, packages with all that is in them."""
+    library = Path(pockettts.__file__).parent
+    digests = []
+    for place in places:
+        modules = sorted((library / place).rglob("*.py")) or [library / f"{place}.py"]
+        digests += [files.sha256_file(module) for module in modules]
+    return digests
 
 
 def warnings(environments: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return sentences of what makes measurements doubtful; `environments` by the name of what was measured then."""
-    found = []
+    """Return sentences on what makes measurements doubtful; `environments` by the name of the part that followed."""
+    sentences = []
     busy = {name: one["busy_percent"] for name, one in environments.items() if one["busy_percent"] > BUSY_PERCENT}
     if busy:
-        found.append(
+        sentences.append(
             f"The machine was busy: up to {max(busy.values()):.0f} % of its processors were at work before"
-            f" {len(busy)} of {len(environments)} parts were measured ({', '.join(sorted(busy))}). Times are too long,"
-            " and ratios are safer."
+            f" {len(busy)} of {len(environments)} parts were measured ({', '.join(sorted(busy))}). Times are too long;"
+            " ratios are more reliable."
         )
     if len({environment["cpu"] for environment in environments.values()}) > 1:
-        found.append("The parts were measured on different machines.")
+        sentences.append("The parts were measured on different machines.")
     governors = {environment["governor"] for environment in environments.values()} - {None, "performance"}
     if governors:
-        found.append(f"The frequency governor is {', '.join(sorted(governors))}: the clock may change while measuring.")
-    return found
+        names = ", ".join(sorted(governors))
+        sentences.append(f"The frequency governor is {names}: the clock may change during a measurement.")
+    return sentences

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from pockettts.bench.contenders import BASE, CONTENDERS, PEERS, Contender, find
-from pockettts.bench.subjects import RANDOM
+from pockettts.bench.bench_models import RANDOM
+from pockettts.bench.systems import BASE, SYSTEMS, THIRD_PARTY, System, systems_named
 from pockettts.config import BenchConfig
 from pockettts.errors import ConfigError
 
 FULL_SIZE = f"{RANDOM}english_2026-10"
 """The architecture of the released English model, for figures without its weights."""
-
 
 REPORT = Path("results/bench/report.json")
 
@@ -21,11 +20,12 @@ REPORT = Path("results/bench/report.json")
 class Matrix:
     """All that one report measures.
 
-    The first of `threads` and of `text_chars` is the rule; the others are measured beside it, one axis at a time.
+    Of `threads` and `text_chars`, the first value is the default; each further value is measured with the first of the
+    other list.
     """
 
     engines: tuple[str, ...]
-    peers: bool
+    third_party: bool
     models: tuple[str, ...]
     threads: tuple[int, ...]
     text_chars: tuple[int, ...]
@@ -35,15 +35,15 @@ class Matrix:
     book_chunks: tuple[int, ...]
     jobs: tuple[int, ...]
 
-    def contenders(self) -> tuple[Contender, ...]:
-        """Return who speaks warm: the base of the ratios first."""
-        peers = PEERS if self.peers else find((BASE,))
-        return (peers[0], *find(self.engines), *peers[1:])
+    def systems(self) -> tuple[System, ...]:
+        """Return the systems that are measured warm, the base of the ratios first."""
+        others = THIRD_PARTY[1:] if self.third_party else ()
+        return (SYSTEMS[BASE], *systems_named(self.engines), *others)
 
     @property
     def cold_engines(self) -> tuple[str, ...]:
-        """Return the engines that are started from nothing: how many texts one speaks later is no matter then."""
-        return tuple(contender.name for contender in find(self.engines) if contender.texts == 1)
+        """Return the engines whose start is measured: not those that differ only in their number of texts."""
+        return tuple(system.name for system in systems_named(self.engines) if system.texts == 1)
 
     def books(self) -> tuple[BookCase, ...]:
         """Return the books to make: every -j for one length, and every length at the second -j (or the only one).
@@ -52,7 +52,7 @@ class Matrix:
         """
         cases = []
         for engine in self.book_engines:
-            slow = CONTENDERS[engine].engine == "cli"
+            slow = SYSTEMS[engine].engine == "cli"
             lengths = (min(self.book_chunks),) if slow else self.book_chunks
             usual = self.jobs[min(1, len(self.jobs) - 1)]
             cases += [BookCase(engine, lengths[0], jobs) for jobs in (self.jobs[:2] if slow else self.jobs)]
@@ -77,7 +77,7 @@ class BookCase:
 PROFILES = {
     "quick": Matrix(
         engines=("cli", "torch", "onnx-int8"),
-        peers=True,
+        third_party=True,
         models=(),
         threads=(2,),
         text_chars=(40,),
@@ -89,7 +89,7 @@ PROFILES = {
     ),
     "full": Matrix(
         engines=("cli", "torch", "torch-int8", "onnx-fp32", "onnx-fp32-x2", "onnx-int8"),
-        peers=True,
+        third_party=True,
         models=(FULL_SIZE,),
         threads=(2, 1),
         text_chars=(50, 25),
@@ -100,17 +100,17 @@ PROFILES = {
         jobs=(1, 2, 3, 4),
     ),
 }
-"""What the profiles measure; the model of the settings is always measured, too."""
+"""What the profiles measure; the model of the settings is added to their models."""
 
 
 def resolve(config: BenchConfig, model: str) -> Matrix:
     """Return what to measure with these settings, where `model` is the model of the book.
 
-    Raises `ConfigError` for an empty list, and for a baseline that the benchmark itself would write anew.
+    Raises `ConfigError` for an empty list, and for a baseline that the benchmark itself would overwrite.
     """
     if config.baseline is not None and config.baseline.absolute() == REPORT.absolute():
         raise ConfigError(
-            f"bench.baseline is {REPORT}, which is written anew: copy it to another place, and name that."
+            f"bench.baseline is {REPORT}, which the benchmark overwrites: copy it to a different place, and name that."
         )
     profile = PROFILES[config.profile]
     chosen = {field.name: value for field in fields(Matrix) if (value := getattr(config, field.name, None)) is not None}

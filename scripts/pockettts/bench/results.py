@@ -1,93 +1,236 @@
-"""What the parts of a benchmark say together: read, kept as one document, and reduced to a figure for each row."""
+"""All that a report rests on: the parts that the jobs measured, as tables of pandas, and figures computed from them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from pockettts import files
+from pockettts.bench.bench_models import is_random
 from pockettts.bench.books import BookRun
-from pockettts.bench.cold import Starts
-from pockettts.bench.contenders import BASE
 from pockettts.bench.environment import warnings
-from pockettts.bench.measure import Series, figures, ratios
+from pockettts.bench.measure import ColdStart, SkippedSystem, WarmRun
+from pockettts.bench.systems import BASE, SYSTEMS
 from pockettts.errors import UsageError
 
-FORMAT = 1
+FORMAT = 2
+TABLES: Mapping[str, type] = {"warm": WarmRun, "cold": ColdStart, "books": BookRun, "skipped": SkippedSystem}
+"""The tables of a report, and the class of a row."""
+
+CELL = ["model", "threads", "chars"]
+"""What two warm runs must share to be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A limit that engine onnx shall keep; `upper` if the value must not be greater, else it must not be less."""
+
+    system: str
+    what: str
+    column: str
+    limit: float
+    upper: bool
+
+
+SPEED = f"speed, x {BASE}"
+GOALS = (
+    Goal("onnx-fp32", "first audio, ms", "first_ms", 100, upper=True),
+    Goal("onnx-fp32-x2", SPEED, "ratio", 1.7, upper=False),
+    Goal("onnx-int8", SPEED, "ratio", 3.0, upper=False),
+    Goal("onnx-int8", "first audio, ms", "first_ms", 100, upper=True),
+)
+"""On the architecture in full size. Beside these, no engine onnx may take more memory than the base."""
+
+BOOK_SHARE = 0.25
+"""The share of engine cli's wall time that engine onnx may take for the same book."""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All that was measured; `environments` by the name of the part that was measured then."""
+    """All measurements of a report, a table a kind (`TABLES`); `environments` by the name of the part that followed."""
 
     profile: str
     environments: Mapping[str, Mapping[str, Any]]
-    warm: tuple[Series, ...] = ()
-    cold: tuple[Starts, ...] = ()
-    books: tuple[BookRun, ...] = ()
+    warm: pd.DataFrame
+    cold: pd.DataFrame
+    books: pd.DataFrame
+    skipped: pd.DataFrame
 
     @property
-    def models(self) -> tuple[str, ...]:
-        """The models that were spoken with, those of the books left aside."""
-        return tuple(dict.fromkeys([*(one.model for one in self.warm), *(one.model for one in self.cold)]))
+    def models(self) -> list[str]:
+        """The models that were measured, in the order of the parts."""
+        skipped = self.skipped[self.skipped["part"] != "books"]
+        return list(dict.fromkeys([*self.warm["model"], *self.cold["model"], *skipped["model"]]))
 
     @property
     def warnings(self) -> list[str]:
         """What makes the measurements doubtful."""
-        return warnings(self.environments)
-
-    def usual(self, model: str) -> list[Series]:
-        """Return the warm series of a model that have all contenders: those of its first cell."""
-        series = [one for one in self.warm if one.model == model]
-        return [one for one in series if (one.threads, one.chars) == (series[0].threads, series[0].chars)]
-
-    def base(self, series: Series) -> Series | None:
-        """Return the series that the ratios of another one compare with."""
-        same = (series.model, series.threads, series.chars)
-        found = (one for one in self.warm if one.name == BASE and (one.model, one.threads, one.chars) == same)
-        return next((one for one in found if one.rounds), None)
-
-    def warm_rtf(self, engine: str) -> float | None:
-        """Return the median real-time factor with the model of the books, which is the first one, of a warm engine.
-
-        Engine cli computes what engine torch does, and starts a process each time: it has torch's.
-        """
-        name = "torch" if engine == "cli" else engine
-        found = [one for one in self.usual(self.models[0]) if one.name == name] if self.models else []
-        return found[0].median(lambda u: u.rtf) if found and found[0].rounds else None
+        return [*warnings(self.environments), *_length_warnings(self.warm)]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the document of report.json: what was measured, and figures made of it."""
+        """Return the document of report.json: what was measured, and the figures that a baseline is compared by."""
         return {
             "format": FORMAT,
             "profile": self.profile,
             "environments": self.environments,
             "warnings": self.warnings,
-            "warm": [{**one.as_dict(), "figures": warm_figures(one, self.base(one))} for one in self.warm],
-            "cold": [one.as_dict() for one in self.cold],
-            "books": [one.as_dict() for one in self.books],
+            **{name: getattr(self, name).to_dict("records") for name in TABLES},
             "rows": rows(self),
+            "goals": goals(self).to_dict("records"),
         }
 
 
-def warm_figures(series: Series, base: Series | None) -> dict[str, Any]:
-    """Return the figures of a warm series, None where it was not measured."""
-    if not series.rounds:
-        return {}
-    pairs = figures(ratios(series, base)) if base else None
-    told = {
-        "rtf": figures(u.rtf for u in series.rounds),
-        "times_real_time": series.speed,
-        "times_base": pairs,
-        "first_ms": figures(1000 * u.first for u in series.rounds),
-        "cpu_per_audio_second": series.cpu,
-    }
-    return {
-        name: {key: round(v, 6) for key, v in value.items()} if isinstance(value, dict) else value
-        for name, value in told.items()
-    }
+def part(name: str, environment: Mapping[str, Any], **tables: Iterable[Any]) -> dict[str, Any]:
+    """Return the document of one part: what one job measured, by `TABLES`, and the machine before it began."""
+    records = {kind: [_rounded(asdict(row)) for row in tables.get(kind, ())] for kind in TABLES}
+    return {"name": name, "environment": dict(environment), **records}
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in values.items()}
+
+
+def collect(parts: Iterable[Path], profile: str) -> Results:
+    """Read parts, in the order of the tables. Raises `UsageError` for a file that is not one."""
+    documents = [files.read_json(path, "the part", UsageError) for path in parts]
+    tables = {kind: [row for document in documents for row in document[kind]] for kind in TABLES}
+    environments = {document["name"]: document["environment"] for document in documents}
+    return read_results({"profile": profile, "environments": environments, **tables})
+
+
+def read_results(document: Mapping[str, Any]) -> Results:
+    """Return the results in a report.json."""
+    tables = {name: frame_of(row, document[name]) for name, row in TABLES.items()}
+    return Results(document["profile"], document["environments"], **tables)
+
+
+def frame_of(row: type, records: Sequence[Any]) -> pd.DataFrame:
+    """Return a table of records, or of instances of `row`, with the columns of that class."""
+    return pd.DataFrame(records, columns=[field.name for field in fields(row)])
+
+
+def warm_figures(warm: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures of warm systems, a row for each model, threads, chars and system.
+
+    Columns: rtf (median), rtf_min, rtf_mean, rtf_max, spread ((max - min) / median), speed (x real time), ratio,
+    ratio_min and ratio_max (how many times faster than the base in the same round), first_ms, streams (whether the
+    first audio comes before the last), cpu (seconds for a second of audio), start, peak_mb, rounds.
+    """
+    runs = warm.assign(rtf=warm["wall"] / warm["audio"], cpu=warm["cpu"] / warm["audio"])
+    runs = runs.assign(
+        speed=1 / runs["rtf"], first_ms=1000 * runs["first"], streams=runs["first"] < 0.99 * runs["wall"]
+    )
+    base = runs.loc[runs["system"] == BASE, [*CELL, "round", "rtf"]]
+    runs = runs.merge(base, on=[*CELL, "round"], how="left", suffixes=("", "_base"))
+    runs = runs.assign(ratio=runs["rtf_base"] / runs["rtf"])
+    figures = runs.groupby([*CELL, "system"], sort=False, as_index=False).agg(
+        rtf=("rtf", "median"),
+        rtf_min=("rtf", "min"),
+        rtf_mean=("rtf", "mean"),
+        rtf_max=("rtf", "max"),
+        speed=("speed", "median"),
+        ratio=("ratio", "median"),
+        ratio_min=("ratio", "min"),
+        ratio_max=("ratio", "max"),
+        first_ms=("first_ms", "median"),
+        streams=("streams", "all"),
+        cpu=("cpu", "median"),
+        start=("start", "first"),
+        peak_mb=("peak_mb", "max"),
+        rounds=("round", "size"),
+    )
+    return figures.assign(spread=(figures["rtf_max"] - figures["rtf_min"]) / figures["rtf"])
+
+
+def usual_figures(results: Results, model: str) -> pd.DataFrame:
+    """Return the warm figures of a model in its first cell, in which all systems are measured."""
+    figures = warm_figures(results.warm[results.warm["model"] == model])
+    first = figures.iloc[:1]
+    return figures.merge(first[CELL], on=CELL)
+
+
+def cold_figures(cold: pd.DataFrame) -> pd.DataFrame:
+    """Return the medians of cold starts by model and system, with total_min and total_max."""
+    groups = cold.groupby(["model", "system"], sort=False)
+    medians = groups.median().drop(columns="round")
+    return medians.assign(total_min=groups["total"].min(), total_max=groups["total"].max()).reset_index()
+
+
+def book_shares(results: Results) -> pd.DataFrame:
+    """Return where the wall time goes of each book that was built with one job at a time, as shares of it.
+
+    Synthesis is the length of the takes times the real-time factor of the warm engine with the first model, which is
+    that of the books; engine cli computes what engine torch does. Start-up is the rest of the jobs that synthesize.
+    """
+    books = results.books[results.books["jobs"] == 1]
+    if not results.models or books.empty:
+        return pd.DataFrame()
+    warm = usual_figures(results, results.models[0]).set_index("system")["rtf"].to_dict()
+    rtf = books["engine"].map({**warm, "cli": warm.get("torch")})
+    jobs = books["rules"].map(lambda rules: sum(rules.values()))
+    synth = books["rules"].map(lambda rules: rules.get("synth", 0.0))
+    speaking = (books["audio"] * rtf).clip(upper=synth)
+    seconds = pd.DataFrame(
+        {
+            "synthesis": speaking,
+            "start-up": synth - speaking,
+            "other steps": jobs - synth,
+            "Snakemake": (books["wall"] - jobs).clip(lower=0),
+        }
+    )
+    shares = seconds.div(books["wall"], axis=0)
+    shares.insert(0, "book", books["engine"] + ", " + books["chunks"].astype(str) + " chunks")
+    return shares.dropna()
+
+
+def goals(results: Results) -> pd.DataFrame:
+    """Return the goals of engine onnx that were measured: goal, limit, upper, value, reached.
+
+    Those of warm engines are measured with random weights in full size; memory is compared with the base. That of a
+    book compares it with the same book by engine cli.
+    """
+    table = []
+    for model in filter(is_random, results.models):
+        figures = usual_figures(results, model).set_index("system")
+        if BASE not in figures.index:
+            continue
+        memory = [
+            Goal(name, "peak memory, MB", "peak_mb", round(figures.loc[BASE, "peak_mb"]), upper=True)
+            for name in SYSTEMS
+            if SYSTEMS[name].engine == "onnx"
+        ]
+        for goal in (*GOALS, *memory):
+            if goal.system in figures.index:
+                value = float(figures.loc[goal.system, goal.column])
+                table.append((f"{goal.system}: {goal.what}", float(goal.limit), goal.upper, value))
+    books = results.books.merge(
+        results.books[results.books["engine"] == "cli"], on=["chunks", "jobs"], suffixes=("", "_cli")
+    )
+    for book in books[books["engine"].str.startswith("onnx")].itertuples():
+        name = f"book of {book.chunks} chunks, -j{book.jobs}, {book.engine}: wall time, share of cli's"
+        table.append((name, BOOK_SHARE, True, book.wall / book.wall_cli))
+    frame = pd.DataFrame(table, columns=["goal", "limit", "upper", "value"])
+    reached = frame["value"].le(frame["limit"]).where(frame["upper"].astype(bool), frame["value"].ge(frame["limit"]))
+    return frame.assign(value=frame["value"].round(6), reached=reached.astype(bool))
+
+
+def _length_warnings(warm: pd.DataFrame) -> list[str]:
+    """Return a sentence for each model of fixed lengths that comparable systems gave different lengths of audio."""
+    comparable = [name for name, system in SYSTEMS.items() if system.comparable]
+    runs = warm[warm["model"].map(is_random).astype(bool) & warm["system"].isin(comparable)]
+    lengths = (runs["audio"] / runs["system"].map(lambda name: SYSTEMS[name].texts)).round(6)
+    counts = lengths.groupby([runs["model"], runs["chars"]]).nunique()
+    models = sorted(set(counts[counts > 1].index.get_level_values("model")))
+    return [
+        f"The engines gave different lengths of audio with {name}: their times cannot be compared." for name in models
+    ]
+
+
+# --- baselines ----------------------------------------------------------------------------------------------------
 
 
 def rows(results: Results) -> dict[str, float]:
@@ -95,61 +238,48 @@ def rows(results: Results) -> dict[str, float]:
 
     Real-time factors (median) of warm engines; seconds of cold starts (median) and of books. Less is better.
     """
-    found = {
-        f"warm {one.model} {one.name} threads={one.threads} chars={one.chars}": one.median(lambda u: u.rtf)
-        for one in results.warm
-        if one.rounds
-    }
-    found |= {f"cold {one.model} {one.name}": one.median("total") for one in results.cold if one.runs}
-    found |= {f"book {one.engine} chunks={one.chunks} jobs={one.jobs}": one.wall for one in results.books}
-    return {name: round(value, 6) for name, value in found.items()}
+    warm, cold, books = warm_figures(results.warm), cold_figures(results.cold), results.books
+    figures = {f"warm {r.model} {r.system} threads={r.threads} chars={r.chars}": r.rtf for r in warm.itertuples()}
+    figures |= {f"cold {r.model} {r.system}": r.total for r in cold.itertuples()}
+    figures |= {f"book {r.engine} chunks={r.chunks} jobs={r.jobs}": r.wall for r in books.itertuples()}
+    return {name: round(float(value), 6) for name, value in figures.items()}
 
 
 def read_rows(path: Path) -> dict[str, float]:
     """Read the figures of a report.json, or of what `pockettts bench --format json` printed. Raises `UsageError`."""
     document = files.read_json(path, "the baseline", UsageError)
-    found = document.get("rows") if isinstance(document, dict) else None
-    if not isinstance(found, dict) or not all(isinstance(value, int | float) for value in found.values()):
+    figures = document.get("rows") if isinstance(document, dict) else None
+    if not isinstance(figures, dict) or not all(isinstance(value, int | float) for value in figures.values()):
         raise UsageError(f"The baseline {path} has no figures: name a report.json of `make bench`.")
-    return {str(name): float(value) for name, value in found.items()}
+    return {str(name): float(value) for name, value in figures.items()}
 
 
-def read_results(document: Mapping[str, Any]) -> Results:
-    """Return what `Results.as_dict` wrote; figures are made anew."""
-    return Results(
-        profile=document["profile"],
-        environments=document["environments"],
-        warm=tuple(
-            Series.from_dict({key: value for key, value in one.items() if key != "figures"}) for one in document["warm"]
-        ),
-        cold=tuple(Starts.from_dict(one) for one in document["cold"]),
-        books=tuple(BookRun(**one) for one in document["books"]),
-    )
+@dataclass(frozen=True, slots=True)
+class BaselineComparison:
+    """The figures that two reports share: columns name, old, new, ratio (new / old; less is better) and slower."""
+
+    table: pd.DataFrame
+    tolerance: float
+
+    @property
+    def slower(self) -> list[str]:
+        """The names of the rows that are slower by more than the tolerance."""
+        return list(self.table.loc[self.table["slower"], "name"])
+
+    def sentence(self) -> str:
+        """Return what got slower."""
+        count = len(self.table)
+        if not count:
+            return "The baseline and this run have no row in common."
+        if not self.slower:
+            return f"None of {count} rows is slower than the baseline by more than {self.tolerance:.0%}."
+        names = ", ".join(self.slower)
+        return f"{len(self.slower)} of {count} rows got slower by more than {self.tolerance:.0%}: {names}."
 
 
-def part(
-    name: str,
-    environment: Mapping[str, Any],
-    *,
-    warm: Iterable[Series] = (),
-    cold: Iterable[Starts] = (),
-    books: Iterable[BookRun] = (),
-) -> dict[str, Any]:
-    """Return the document of one part: what one job measured, and the machine before it began."""
-    return {
-        "name": name,
-        "environment": dict(environment),
-        "warm": [one.as_dict() for one in warm],
-        "cold": [one.as_dict() for one in cold],
-        "books": [one.as_dict() for one in books],
-    }
-
-
-def collect(parts: Iterable[Path], profile: str) -> Results:
-    """Read parts, in the order of the tables. Raises `UsageError` for a file that is none."""
-    documents = [files.read_json(path, "the part", UsageError) for path in parts]
-    together: dict[str, Any] = {"profile": profile}
-    together["environments"] = {document["name"]: document["environment"] for document in documents}
-    for kind in ("warm", "cold", "books"):
-        together[kind] = [one for document in documents for one in document[kind]]
-    return read_results(together)
+def compare_baseline(new: Mapping[str, float], old: Mapping[str, float], tolerance: float) -> BaselineComparison:
+    """Compare the figures that both have, in the order of `new`; `tolerance` is a share of the old figure."""
+    shared = [(name, old[name], value) for name, value in new.items() if old.get(name, 0) > 0]
+    table = pd.DataFrame(shared, columns=["name", "old", "new"])
+    slower = table["new"] > table["old"] * (1 + tolerance)
+    return BaselineComparison(table.assign(ratio=table["new"] / table["old"], slower=slower), tolerance)

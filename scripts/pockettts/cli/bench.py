@@ -40,39 +40,37 @@ def bench(
     """Measure how fast an engine speaks a text, warm; fail if that is too slow.
 
     The real-time factor is the time of synthesis divided by the length of the audio: less is faster. The start of the
-    engine is told and does not count.
+    engine is reported and does not count.
     """
     with in_project(context, voice=voice, model=model, engine=engine, precision=precision) as settings:
         chunks = read_chunks(text, file, settings, chunk=False)
         import json
         import os
 
-        from pockettts.bench.contenders import Subject
+        from pockettts.bench.bench_models import BenchModel
         from pockettts.bench.environment import record_environment
-        from pockettts.bench.gate import contender_of, run_gate
+        from pockettts.bench.gate import run_gate, system_of
         from pockettts.bench.results import read_rows
         from pockettts.errors import PocketTTSError
         from pockettts.speaking import make_ready
 
-        known = None if baseline is None else read_rows(baseline)
-        contender = contender_of(settings)
+        old_rows = None if baseline is None else read_rows(baseline)
+        system = system_of(settings)
         ready = make_ready(settings)
         environment = record_environment()
-        bundles: dict[str, Path] = {}
-        if contender.precision and ready.bundle:
-            bundles[contender.precision] = ready.bundle
-        verdict = run_gate(
-            contender,
-            Subject(settings.model, ready.runtime, ready.voice, bundles=bundles),
+        bundles = {system.precision: ready.bundle} if system.precision and ready.bundle else {}
+        result = run_gate(
+            system,
+            BenchModel(settings.model, ready.runtime, ready.voice, bundles=bundles),
             " ".join(chunk.text for chunk in chunks),
             voice=settings.voice,
             environment=environment,
             runs=runs,
             threads=threads or os.cpu_count() or 1,
             threshold=rtf_threshold,
-            baseline=known,
+            baseline=old_rows,
             tolerance=tolerance,
         )
-        print(json.dumps(verdict.as_dict(), indent=1) if form == "json" else verdict.as_table(), flush=True)
-        if verdict.problems:
-            raise PocketTTSError(" ".join(verdict.problems))
+        print(json.dumps(result.as_dict(), indent=1) if form == "json" else result.as_table(), flush=True)
+        if result.problems:
+            raise PocketTTSError(" ".join(result.problems))

@@ -195,7 +195,7 @@ class BenchConfig(Section):
     engines: tuple[BenchEngine, ...] | None = Field(
         None, description="cli, torch, torch-int8, onnx-fp32(-x2), onnx-int8"
     )
-    peers: bool | None = Field(None, description="third-party engines, where they are installed")
+    third_party: bool | None = Field(None, description="third-party engines, where they are installed")
     models: tuple[str, ...] | None = Field(
         None, description="ids of models/manifest.json; random-ID: of its size, with random weights"
     )

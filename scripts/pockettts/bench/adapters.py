@@ -1,7 +1,7 @@
-"""One contender in a process of its own: `python -m pockettts.bench.speakers SPECIFICATION`, the child of `measure`.
+"""One system in a process of its own: `python -m pockettts.bench.adapters SPECIFICATION`, the child of `measure`.
 
-It speaks a first text, and tells how long each phase of its start took; then it answers requests on standard input, a
-line of JSON each, until that ends. Little is imported here, since importing is one of the phases.
+It synthesizes a first text and reports how long each phase of its start took; then it answers requests on standard
+input, a line of JSON each, until that ends. Few modules are imported here, since importing is one of the phases.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ RATE = 24_000
 
 _SERVER_SECONDS = 120.0
 _HEADER_BYTES = 44
-_TAIL_SAMPLES = 4_800  # pocket-tts ends every WAV with as much silence, which is no speech
+_TAIL_SAMPLES = 4_800  # of silence, which pocket-tts appends to every WAV and which is not speech
 
-Speak = Callable[[str, int], Iterator[int]]
-"""Speaks a text with a seed, and yields how many samples came, part after part."""
+Synthesize = Callable[[str, int], Iterator[int]]
+"""Synthesizes a text with a seed, and yields how many samples came, part after part."""
 
 
 class Clock:
@@ -32,7 +32,7 @@ class Clock:
 
     def __init__(self, began: float) -> None:
         self.began = began
-        self.phases = {"import": 0.0, "model": 0.0, "voice": 0.0}
+        self.phases = {"imports": 0.0, "weights": 0.0, "voice": 0.0}
         self.samples = 0
         self.first: float | None = None
         self._inner = 0.0
@@ -58,14 +58,14 @@ class Clock:
 
         setattr(owner, name, timed)
 
-    def hear(self, samples: int) -> None:
-        """Note that so many samples came."""
+    def count(self, samples: int) -> None:
+        """Count samples, and note when the first ones came."""
         if self.first is None and samples:
             self.first = time.monotonic()
         self.samples += samples
 
-    def told(self) -> dict[str, float]:
-        """Return the phases, which add up to the total: import, model, voice, first (audio), rest."""
+    def summary(self) -> dict[str, float]:
+        """Return the phases, which add up to the total: imports, weights, voice, first (audio), rest."""
         now = time.monotonic()
         first = (self.first or now) - self.began
         return {
@@ -116,23 +116,23 @@ def cpu_seconds() -> float:
     return time.process_time() + now.children_user + now.children_system + live
 
 
-# --- the ways to speak --------------------------------------------------------------------------------------------
+# --- the systems --------------------------------------------------------------------------------------------------
 
 
 def _hook_pocket_tts(clock: Clock) -> Any:
-    with clock.phase("import"):
+    with clock.phase("imports"):
         import torch  # noqa: F401 the import is what is timed
         from pocket_tts import TTSModel
-    clock.hook(TTSModel, "load_model", "model")
+    clock.hook(TTSModel, "load_model", "weights")
     clock.hook(TTSModel, "get_state_for_audio_prompt", "voice")
     return TTSModel
 
 
-def _engine(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+def _engine(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
     engine_id = spec["engine"]
     if engine_id == "torch":
         _hook_pocket_tts(clock)
-    with clock.phase("import"):
+    with clock.phase("imports"):
         from pockettts.config import SynthConfig
         from pockettts.engines import open_engine
 
@@ -141,14 +141,14 @@ def _engine(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> 
 
             onnx = importlib.import_module("pockettts.engines.onnx")
             clock.hook(onnx.TakeSpeaker, "voice", "voice")
-            clock.hook(onnx.OnnxEngine, "load", "model")
+            clock.hook(onnx.OnnxEngine, "load", "weights")
     synth = SynthConfig(quantize=spec["quantize"], precision=spec["precision"] or "fp32")
     bundle = Path(spec["bundle"]) if spec["bundle"] else None
     engine = stack.enter_context(
         open_engine(engine_id, Path(spec["runtime"]), Path(spec["voice"]), synth, bundle),
     )
 
-    def speak(text: str, seed: int) -> Iterator[int]:
+    def synthesize(text: str, seed: int) -> Iterator[int]:
         with ThreadPoolExecutor(spec["texts"]) as pool:
             others = [
                 pool.submit(engine.synthesize, text, seed + number, accept_runaway=True)
@@ -158,49 +158,49 @@ def _engine(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> 
             for other in others:
                 yield len(other.result())
 
-    return speak
+    return synthesize
 
 
-def _api(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+def _api(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
     model_class = _hook_pocket_tts(clock)
     model = model_class.load_model(config=spec["runtime"])
     state = model.get_state_for_audio_prompt(Path(spec["voice"]))
 
-    def speak(text: str, seed: int) -> Iterator[int]:
+    def synthesize(text: str, seed: int) -> Iterator[int]:
         import torch
 
         torch.manual_seed(seed)
         for part in model.generate_audio_stream(state, text):
             yield part.shape[-1]
 
-    return speak
+    return synthesize
 
 
-def _console(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+def _console(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
     """The unchanged command line of pocket-tts inside this process, so that its phases can be seen; for one text."""
     model_class = _hook_pocket_tts(clock)
-    with clock.phase("import"):
+    with clock.phase("imports"):
         from importlib.metadata import entry_points
 
         (script,) = set(entry_points(group="console_scripts", name="pocket-tts"))
         program = script.load()
     generate = model_class.generate_audio_stream
 
-    def heard(*args: Any, **kwargs: Any) -> Iterator[Any]:
+    def counted(*args: Any, **kwargs: Any) -> Iterator[Any]:
         for part in generate(*args, **kwargs):
-            clock.hear(part.shape[-1])
+            clock.count(part.shape[-1])
             yield part
 
-    model_class.generate_audio_stream = heard
-    out = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "said.wav"
+    model_class.generate_audio_stream = counted
+    out = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "out.wav"
 
-    def speak(text: str, seed: int) -> Iterator[int]:
+    def synthesize(text: str, seed: int) -> Iterator[int]:
         sys.argv = ["pocket-tts", *_generate(spec, str(out)), "--text", text, "--quiet"]
         with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
             program()
         yield 0
 
-    return speak
+    return synthesize
 
 
 def _generate(spec: dict[str, Any], out: str) -> list[str]:
@@ -211,10 +211,10 @@ def _upstream_program() -> str:
     return str(Path(sys.executable).with_name("pocket-tts"))
 
 
-def _plain_generate(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+def _plain_generate(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
     command = [_upstream_program(), *_generate(spec, "-"), "--text", "-", "--quiet"]
 
-    def speak(text: str, seed: int) -> Iterator[int]:
+    def synthesize(text: str, seed: int) -> Iterator[int]:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
         )
@@ -228,7 +228,7 @@ def _plain_generate(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitSt
             process.kill()
             process.wait()
 
-    return speak
+    return synthesize
 
 
 def _samples_of(blocks: Iterator[bytes]) -> Iterator[int]:
@@ -236,13 +236,13 @@ def _samples_of(blocks: Iterator[bytes]) -> Iterator[int]:
     skip, counted, odd = _HEADER_BYTES, 0, 0
     for block in blocks:
         skip, payload = max(0, skip - len(block)), max(0, len(block) - skip)
-        fresh, odd = divmod(payload + odd, 2)
-        counted += fresh
-        yield fresh
+        samples, odd = divmod(payload + odd, 2)
+        counted += samples
+        yield samples
     yield -min(counted, _TAIL_SAMPLES)
 
 
-def _plain_serve(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
+def _plain_serve(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
     import socket
 
     import httpx2 as httpx
@@ -253,7 +253,7 @@ def _plain_serve(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack
     command = [_upstream_program(), "serve", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--config", spec["runtime"], "--default-voice", spec["voice"]]
     client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600, trust_env=False))
-    with clock.phase("model"):
+    with clock.phase("weights"):
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr)
         stack.callback(server.wait)
         stack.callback(server.kill)
@@ -266,12 +266,12 @@ def _plain_serve(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack
                 raise RuntimeError("pocket-tts serve did not start")
             time.sleep(0.1)
 
-    def speak(text: str, seed: int) -> Iterator[int]:
+    def synthesize(text: str, seed: int) -> Iterator[int]:
         with client.stream("POST", "/tts", data={"text": text}) as answer:
             answer.raise_for_status()
             yield from _samples_of(answer.iter_bytes())
 
-    return speak
+    return synthesize
 
 
 def _recording(spec: dict[str, Any]) -> Any:
@@ -298,14 +298,14 @@ def _tokens(spec: dict[str, Any]) -> tuple[Callable[[str], list[int]], Callable[
     return tokens, lambda text: math.ceil((len(tokens(text)) / 3.0 + 2.0) * config["mimi"]["frame_rate"])
 
 
-def _sherpa(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
-    with clock.phase("import"):
+def _sherpa(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
+    with clock.phase("imports"):
         import sherpa_onnx as sherpa
 
         from pockettts.bundle import read_bundle
     bundle = Path(spec["bundle"])
     graphs = {name: str(path) for name, path in read_bundle(bundle, check=False).graphs.items()}
-    with clock.phase("model"):
+    with clock.phase("weights"):
         pocket = sherpa.OfflineTtsPocketModelConfig(
             lm_flow=graphs["flow_lm_flow"],
             lm_main=graphs["flow_lm_main"],
@@ -316,25 +316,25 @@ def _sherpa(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> 
             token_scores_json=str(bundle / "token_scores.json"),
         )
         model = sherpa.OfflineTtsModelConfig(pocket=pocket, num_threads=1)
-        speaker = sherpa.OfflineTts(sherpa.OfflineTtsConfig(model=model))
+        engine = sherpa.OfflineTts(sherpa.OfflineTtsConfig(model=model))
     with clock.phase("voice"):
         reference = _recording(spec).tolist()
     _, frames = _tokens(spec)
 
-    def speak(text: str, seed: int) -> Iterator[int]:
-        wanted = sherpa.GenerationConfig()
-        wanted.reference_audio, wanted.reference_sample_rate = reference, RATE
-        wanted.num_steps = 1
-        wanted.extra = {"seed": str(seed), "max_frames": str(frames(text))}
-        yield len(speaker.generate(text, wanted).samples)
+    def synthesize(text: str, seed: int) -> Iterator[int]:
+        options = sherpa.GenerationConfig()
+        options.reference_audio, options.reference_sample_rate = reference, RATE
+        options.num_steps = 1
+        options.extra = {"seed": str(seed), "max_frames": str(frames(text))}
+        yield len(engine.generate(text, options).samples)
 
-    return speak
+    return synthesize
 
 
-def _pocketsynth(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Speak:
-    with clock.phase("import"):
+def _pocketsynth(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
+    with clock.phase("imports"):
         import pocketsynth
-    with clock.phase("model"):
+    with clock.phase("weights"):
         runtime = stack.enter_context(pocketsynth.PocketRuntime.load(spec["bundle"], precision=spec["precision"]))
     with clock.phase("voice"):
         import soundfile
@@ -344,14 +344,14 @@ def _pocketsynth(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack
         voice = runtime.prepare_voice(str(copy))
     tokens, frames = _tokens(spec)
 
-    def speak(text: str, seed: int) -> Iterator[int]:
-        wanted = pocketsynth.GenerationConfig(max_frames=frames(text))
-        yield int(runtime.infer_tokens(tuple(tokens(text)), voice, wanted).size)
+    def synthesize(text: str, seed: int) -> Iterator[int]:
+        options = pocketsynth.GenerationConfig(max_frames=frames(text))
+        yield int(runtime.infer_tokens(tuple(tokens(text)), voice, options).size)
 
-    return speak
+    return synthesize
 
 
-OPENERS: dict[str, Callable[[dict[str, Any], Clock, contextlib.ExitStack], Speak]] = {
+OPENERS: dict[str, Callable[[dict[str, Any], Clock, contextlib.ExitStack], Synthesize]] = {
     "engine": _engine,
     "api": _api,
     "generate": _plain_generate,
@@ -366,11 +366,11 @@ OPENERS: dict[str, Callable[[dict[str, Any], Clock, contextlib.ExitStack], Speak
 
 
 def main() -> None:
-    """Speak what standard input asks for."""
+    """Answer the requests of standard input."""
     spec = json.loads(sys.argv[1])
     clock = Clock(spec["began"])
-    clock.phases["import"] = time.monotonic() - clock.began
-    # Whatever a library prints must not come between the answers.
+    clock.phases["imports"] = time.monotonic() - clock.began
+    # What a library prints must not come between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
@@ -378,15 +378,15 @@ def main() -> None:
         print(json.dumps(values), file=answers, flush=True)
 
     with contextlib.ExitStack() as stack:
-        speak = OPENERS[spec["kind"]](spec, clock, stack)
-        for samples in speak(spec["text"], 0):
-            clock.hear(samples)
-        answer({**clock.told(), "peak_mb": peak_mb()})
+        synthesize = OPENERS[spec["kind"]](spec, clock, stack)
+        for samples in synthesize(spec["text"], 0):
+            clock.count(samples)
+        answer({**clock.summary(), "peak_mb": peak_mb()})
         for line in sys.stdin:
             request = json.loads(line)
             began, cpu = time.perf_counter(), cpu_seconds()
             first, counted = 0.0, 0
-            for samples in speak(request["text"], request["seed"]):
+            for samples in synthesize(request["text"], request["seed"]):
                 first = first or (time.perf_counter() - began if samples else 0.0)
                 counted += samples
             wall = time.perf_counter() - began
