@@ -175,5 +175,3 @@ def runtime(wildcards):
 
 def voice_sidecar(wildcards):
     return f"results/voices/{setup().model.id}/{setup().voice.id}.json"
-
-

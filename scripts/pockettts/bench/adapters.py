@@ -287,6 +287,7 @@ def _tokens(spec: dict[str, Any]) -> tuple[Callable[[str], list[int]], Callable[
     import math
 
     from pockettts.engines.pieces import load_encoder, prepare_text, read_runtime_config
+    from pockettts.upstream import PADDING_SECONDS, TOKENS_PER_SECOND
 
     config = read_runtime_config(Path(spec["runtime"]))
     encode = load_encoder(config)
@@ -294,8 +295,11 @@ def _tokens(spec: dict[str, Any]) -> tuple[Callable[[str], list[int]], Callable[
     def tokens(text: str) -> list[int]:
         return list(encode(prepare_text(text, config)[0]))
 
-    # As `max_gen_len` of pocket-tts 4.0.1: 3 tokens a second, and 2 seconds.
-    return tokens, lambda text: math.ceil((len(tokens(text)) / 3.0 + 2.0) * config["mimi"]["frame_rate"])
+    def frames(text: str) -> int:
+        seconds = len(tokens(text)) / TOKENS_PER_SECOND + PADDING_SECONDS
+        return math.ceil(seconds * config["mimi"]["frame_rate"])
+
+    return tokens, frames
 
 
 def _sherpa(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
