@@ -297,7 +297,7 @@ def _tokens(spec: dict[str, Any]) -> tuple[Callable[[str], list[int]], Callable[
 
     def frames(text: str) -> int:
         seconds = len(tokens(text)) / TOKENS_PER_SECOND + PADDING_SECONDS
-        return math.ceil(seconds * config["mimi"]["frame_rate"])
+        return math.ceil(seconds * float(config["mimi"]["frame_rate"]))
 
     return tokens, frames
 
