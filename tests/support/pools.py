@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from pockettts.server.job import Job, SynthesisRequest
 from pockettts.server.pool import Pool, PoolLimits
@@ -19,14 +20,19 @@ def job(text: str, seconds: float = 30, seed: int = 1, voice: str = "a") -> Job:
     return Job(SynthesisRequest(text=text, voice=voice, seed=seed), time.monotonic() + seconds)
 
 
+class LoggedPool(Pool):
+    """A pool that keeps its reasons to replace a worker."""
+
+    def __init__(self, start: dict, limits: PoolLimits) -> None:
+        self.reasons: list[str] = []
+        super().__init__(WORKER, start, limits, self.reasons.append)
+
+
 @asynccontextmanager
 async def open_pool(
-    workers: int = 1, queue: int = 8, start: dict | None = None, **limits: float
-) -> AsyncIterator[Pool]:
-    reasons: list[str] = []
-    bounds = PoolLimits(workers=workers, queue=queue, **{"cancel_seconds": 0.5, **limits})
-    pool = Pool(WORKER, start or {}, bounds, reasons.append)
-    pool.reasons = reasons
+    workers: int = 1, queue: int = 8, start: dict | None = None, **limits: Any
+) -> AsyncIterator[LoggedPool]:
+    pool = LoggedPool(start or {}, PoolLimits(workers=workers, queue=queue, **{"cancel_seconds": 0.5, **limits}))
     pool.open()
     try:
         await until(lambda: pool.ready == workers or pool.failed.done())

@@ -176,7 +176,7 @@ def test_a_broken_timeline_is_refused(text):
 
 
 def test_progress_reaches_the_end(tmp_path):
-    seen = []
+    seen: list[float] = []
     join_takes([take(tmp_path, "a", speech(1))] * 4, tmp_path / "j.wav", PLAIN, seen.append)
     assert seen == [0.25, 0.5, 0.75, 1.0]
 

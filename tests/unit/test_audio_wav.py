@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pockettts.audio.wav import (
-    RATE,
     WavWriter,
     decode_wav,
     parse_piped_wav,
@@ -24,6 +23,7 @@ from pockettts.audio.wav import (
     write_wav,
 )
 from pockettts.errors import AudioError
+from pockettts.values import RATE
 
 SAMPLES = np.arange(-500, 500, dtype=np.int16) * 60
 

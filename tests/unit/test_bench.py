@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -308,7 +309,7 @@ def test_a_report_is_read_as_it_was_written() -> None:
 
 
 def test_parts_are_collected_in_order(tmp_path: Path) -> None:
-    parts = {
+    parts: dict[str, dict[str, Any]] = {
         "warm": {"warm": WARM[:2], "skipped": SKIPPED[:1]},
         "cold": {"cold": cold("cli")},
         "b": {"books": [book("cli")]},
@@ -413,7 +414,7 @@ def test_why_a_system_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sherpa_needs_letters_in_the_vocabulary(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, piece: str, skipped: bool
 ) -> None:
-    monkeypatch.setattr(systems.importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
     (tmp_path / "vocab.json").write_text(json.dumps({"<unk>": 0, "▁": 1, piece: 2}))
     model = BenchModel("bundled", tmp_path, tmp_path, tmp_path / "voice.wav", {"int8": tmp_path})
     assert ("phones" in (systems.skip_reason(SYSTEMS["sherpa-onnx"], model) or "")) == skipped

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count, islice
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,7 +185,8 @@ def test_who_is_slow_to_wake_has_the_answer_to_what_it_asked(monkeypatch: pytest
     """Two lanes step together; one steps again, alone, before the other's thread has run."""
     outputs = [SimpleNamespace(name=name, shape=(2, 1)) for name in ("conditioning", "eos_logit")]
     session = SimpleNamespace(get_outputs=lambda: outputs)
-    room = BatchedSession(SimpleNamespace(step_states=(), conditioning_dim=1, latent_dim=1), session, 2)
+    bundle: Any = SimpleNamespace(step_states=(), conditioning_dim=1, latent_dim=1)
+    room: Any = BatchedSession(bundle, session, 2)
     steps = count(1)
 
     def run(_: object) -> None:
@@ -206,7 +208,7 @@ def test_who_is_slow_to_wake_has_the_answer_to_what_it_asked(monkeypatch: pytest
 def test_a_stream_that_stands_still_stops_nobody(engine: OnnxEngine) -> None:
     """The room has a lane for two takes; the one that nobody reads on must not keep the other waiting."""
     expected = engine.synthesize(OTHER, 7)
-    idle = [engine.stream(LONG, seed) for seed in range(2)]
+    idle: list[Any] = [engine.stream(LONG, seed) for seed in range(2)]
     for stream in idle:
         next(stream)
     np.testing.assert_array_equal(engine.synthesize(OTHER, 7), expected)
@@ -267,7 +269,7 @@ def test_a_stream_is_the_take_in_parts(engine: OnnxEngine) -> None:
     parts = list(engine.stream(SHORT, 3))
     assert [len(part) // FRAME for part in parts[:3]] == [*GROUPS, GROUP]
     np.testing.assert_array_equal(np.concatenate(parts), engine.synthesize(SHORT, 3))
-    abandoned = engine.stream(LONG, 3)
+    abandoned: Any = engine.stream(LONG, 3)
     next(abandoned)
     abandoned.close()
     np.testing.assert_array_equal(np.concatenate(parts), engine.synthesize(SHORT, 3))
@@ -307,6 +309,7 @@ def test_a_runaway_is_told_or_accepted(paths: tuple[Path, Path, Path]) -> None:
     with engine_of(paths, SynthConfig(eos_threshold=1000.0)) as engine:
         with pytest.raises(NoEndOfSpeech, match="Yes"):
             engine.synthesize("Yes.", 1)
+        assert engine._speaker
         tokens = engine._speaker.prompt("Yes.").tokens.shape[1]
         assert len(engine.synthesize("Yes.", 1, accept_runaway=True)) == FRAME * max_frames(tokens, 12.5)
 
@@ -388,6 +391,7 @@ def test_a_bundle_that_does_not_fit_is_a_sentence(paths: tuple[Path, Path, Path]
 
 def test_a_failure_of_the_runtime_is_a_sentence(engine: OnnxEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.load()
+    assert engine._speaker
     monkeypatch.setattr(engine._speaker, "_flow", engine._speaker._conditioner)
     with pytest.raises(EngineFailed, match="ONNX Runtime failed for"):
         engine.synthesize("Hello.", 1)

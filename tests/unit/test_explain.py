@@ -30,7 +30,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> book.Book:
     store = takes.TakeStore(book.STORE)
     document = book.chunks_document(opened, setup)
     files.write_json(folder / "chunks.json", document)
-    made = {}
+    made: dict[str, takes.Take] = {}
     for batch, keys in opened.batches.items():
         texts = {chunk["key"]: chunk["text"] for chunk in document["chunks"]}
         done = takes.make_takes(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from support import ROOT
+from support import BIN, ROOT
 
 KEYS = {
     "cli": "56d8c40cb573cdc93981dbeaa1ed73b0ec5009c37375596417db12f8b471192e",
@@ -24,9 +24,10 @@ SOUND = {"GenuineIntel 6 85": "be7bc172c51944a270f6cf9d21d0b4c6510dd29d6133c54eb
 def plan(folder: Path, engine: str) -> dict:
     command = [sys.executable, "scripts/plan_book.py", "book", "--settings", json.dumps({"engine": engine})]
     for name in ("manuscript", "chunks", "plan", "reading"):
-        command += [f"--{name}", folder / f"{name}.json"]
+        command += [f"--{name}", str(folder / f"{name}.json")]
     subprocess.run(command, cwd=ROOT, check=True)
-    return json.loads((folder / "chunks.json").read_text())
+    document: dict = json.loads((folder / "chunks.json").read_text())
+    return document
 
 
 @pytest.mark.skipif("+cu" in torch.__version__, reason="a take's key holds the build of torch")
@@ -50,6 +51,6 @@ def processor() -> str:
 @pytest.mark.skipif(processor() not in SOUND, reason=f"no figure was taken on {processor()}")
 def test_a_take_keeps_its_samples(tmp_path: Path) -> None:
     out = tmp_path / "take.wav"
-    command = [Path(sys.executable).parent / "pockettts", "synth", "--engine", "torch", "--seed", "7", "--out", out]
+    command = [str(BIN / "pockettts"), "synth", "--engine", "torch", "--seed", "7", "--out", str(out)]
     subprocess.run([*command, "--text", "The road was white and dry."], cwd=ROOT, check=True)
     assert hashlib.sha256(out.read_bytes()).hexdigest() == SOUND[processor()]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import pytest
@@ -25,7 +26,7 @@ from support.hub import Hub
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "fedcba9876543210fedcba9876543210fedcba98"
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "flow_lm": {
         "lookup_table": {"dim": 8},
         "transformer": {"d_model": 8, "num_heads": 2, "num_layers": 2},
@@ -148,20 +149,22 @@ def test_hub_files_are_pinned_and_only_the_cloning_weights_are_gated(manifest):
 def test_the_manifest_says_what_the_package_says(manifest):
     config = generate.package_configs()["english_2m_2026-10"]
     entry = models.resolve(manifest, "english_2m_2026-10")
-    file = entry.weights
-    assert f"hf://{file.repo}/{file.path}@{file.revision}" == config["weights_path"]
-    file = entry.ungated
-    assert f"hf://{file.repo}/{file.path}@{file.revision}" == config["weights_path_without_voice_cloning"]
-    file = entry.tokenizer
-    assert f"hf://{file.repo}/{file.path}@{file.revision}" == config["flow_lm"]["lookup_table"]["tokenizer_path"]
+    for file, named in (
+        (entry.weights, config["weights_path"]),
+        (entry.ungated, config["weights_path_without_voice_cloning"]),
+        (entry.tokenizer, config["flow_lm"]["lookup_table"]["tokenizer_path"]),
+    ):
+        assert isinstance(file, HubFile)
+        assert f"hf://{file.repo}/{file.path}@{file.revision}" == named
     assert "hf://" not in json.dumps(entry.config)
     assert entry.config["mimi"] == config["mimi"]
+    assert entry.voices
     assert entry.voices.path == "languages/english_2m_2026-10/embeddings/{name}.safetensors"
 
 
 def test_the_bundled_model_says_that_it_is_a_toy(manifest):
     entry = models.resolve(manifest, "bundled")
-    assert "toy" in entry.notice
+    assert "toy" in str(entry.notice)
     assert entry.local
     assert entry.licence == "MIT"
     assert entry.weights.path == ROOT / "models/bundled/model.safetensors"
@@ -226,7 +229,7 @@ def local(tmp_path):
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(WEIGHTS)
     (folder / "tokenizer.model").write_bytes(TOKENIZER)
-    paths = {**CONFIG, "weights_path": "model.safetensors"}
+    paths: dict[str, Any] = {**CONFIG, "weights_path": "model.safetensors"}
     paths["flow_lm"] = {**CONFIG["flow_lm"], "lookup_table": {"dim": 8, "tokenizer_path": "tokenizer.model"}}
     (folder / "config.yaml").write_text(yaml.safe_dump(paths))
     return ModelEntry(
@@ -664,7 +667,7 @@ def test_the_committed_lock_knows_the_bundled_model():
     bundled = models.resolve(models.load_manifest(ROOT / "models/manifest.json"), "bundled")
     locked = json.loads((ROOT / "models/lock.json").read_text())["bundled"]
     for role, source in (("weights", bundled.weights), ("tokenizer", bundled.tokenizer)):
-        assert locked[role]["sha256"] == hashlib.sha256(source.path.read_bytes()).hexdigest()
+        assert locked[role]["sha256"] == hashlib.sha256(Path(source.path).read_bytes()).hexdigest()
 
 
 def test_the_committed_lock_holds_nothing_stale():

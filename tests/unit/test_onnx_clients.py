@@ -136,7 +136,8 @@ def say_by_position(bundle: Bundle, tokens: np.ndarray, room: int) -> np.ndarray
     no_frames, no_text = np.zeros((1, 0, 32), np.float32), np.zeros((1, 0, 1024), np.float32)
     main(no_frames, stateless("mimi_encoder", VOICE.reshape(1, 1, -1)))
     main(no_frames, stateless("text_conditioner", tokens))
-    latent, latents, end = np.full((1, 1, 32), np.nan, np.float32), [], FRAMES
+    latents: list[np.ndarray] = []
+    latent, end = np.full((1, 1, 32), np.nan, np.float32), FRAMES
     start, stop = np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)
     while len(latents) < end:
         condition, eos = main(latent, no_text)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pockettts.server.audio import MEDIA_TYPES, encode, open_encoder
+from pockettts.server.audio import MEDIA_TYPES, Format, encode, open_encoder
 
 SECONDS = 2
 
@@ -22,14 +22,14 @@ def tone() -> bytes:
     return (12_000 * np.sin(2 * np.pi * 440 * time)).astype("<i2").tobytes()
 
 
-def in_parts(form: str, audio: bytes, size: int) -> bytes:
+def in_parts(form: Format, audio: bytes, size: int) -> bytes:
     encoder = open_encoder(form)
     parts = [encoder.feed(audio[at : at + size]) for at in range(0, len(audio), size)]
     return b"".join([*parts, encoder.end()])
 
 
 def decoded(data: bytes) -> tuple[np.ndarray, int]:
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         rate = container.streams.audio[0].rate
         resampler = av.AudioResampler("flt", "mono", rate)
         frames = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in resampler.resample(frame)]
@@ -38,7 +38,7 @@ def decoded(data: bytes) -> tuple[np.ndarray, int]:
 
 @pytest.mark.parametrize("form", ["mp3", "opus", "aac", "flac"])
 @pytest.mark.parametrize("size", [None, 4_800, 1_000])
-def test_a_tone_survives(form: str, size: int | None) -> None:
+def test_a_tone_survives(form: Format, size: int | None) -> None:
     data = encode(form, tone()) if size is None else in_parts(form, tone(), size)
     samples, rate = decoded(data)
     assert len(samples) / rate == pytest.approx(SECONDS, abs=0.1)
@@ -48,7 +48,7 @@ def test_a_tone_survives(form: str, size: int | None) -> None:
 
 
 @pytest.mark.parametrize("form", ["mp3", "opus", "aac", "flac"])
-def test_bytes_come_before_the_end(form: str) -> None:
+def test_bytes_come_before_the_end(form: Format) -> None:
     encoder = open_encoder(form)
     early = sum(len(encoder.feed(tone()[at : at + 4_800])) for at in range(0, 48_000, 4_800))
     assert early > 1_000
@@ -67,10 +67,11 @@ def test_wav_pcm_and_flac_lose_nothing(audio: bytes, size: int) -> None:
 
 
 @pytest.mark.parametrize("form", ["wav", "flac"])
-def test_a_whole_file_states_its_length(form: str) -> None:
+def test_a_whole_file_states_its_length(form: Format) -> None:
     with av.open(io.BytesIO(encode(form, tone()))) as container:
         stream = container.streams.audio[0]
-        assert stream.duration is not None
+        assert stream.duration
+        assert stream.time_base
         assert float(stream.duration * stream.time_base) == SECONDS
 
 

@@ -17,6 +17,8 @@ import urllib.request
 import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import av
 import numpy as np
@@ -38,8 +40,12 @@ def server() -> Iterator[Running]:
         yield running
 
 
+def grown(server: Running, name: str, before: float) -> bool:
+    return server.metric(name) > before
+
+
 def samples_of(audio: bytes) -> np.ndarray:
-    with av.open(io.BytesIO(audio)) as container:
+    with av.open(io.BytesIO(audio), "r") as container:
         frames = [frame.to_ndarray() for frame in container.decode(audio=0)]
     return np.concatenate(frames, axis=1)[0]
 
@@ -230,7 +236,7 @@ def client(server: Running) -> openai.OpenAI:
 
 
 @pytest.mark.parametrize("form", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
-def test_openai_client_speaks(client: openai.OpenAI, form: str) -> None:
+def test_openai_client_speaks(client: openai.OpenAI, form: Any) -> None:
     with client.audio.speech.with_streaming_response.create(
         input="Hello.", model="tts-1", voice="other", response_format=form, extra_body={"seed": 3}
     ) as reply:
@@ -283,8 +289,8 @@ def test_openai_client_gets_the_reason(
     with pytest.raises(error) as caught:
         client.audio.speech.create(**{"input": "Hello.", "model": "tts-1", "voice": "bundled", **changes})
     assert words in str(caught.value)
-    assert caught.value.body["param"] == param
-    assert caught.value.body["type"] == "invalid_request_error"
+    body: Any = caught.value.body
+    assert (body["param"], body["type"]) == (param, "invalid_request_error")
 
 
 @pytest.mark.parametrize("model", ["bundled", "pocket-tts", "tts-1-1106", "tts-1-hd", "gpt-4o-mini-tts-2025-12-15"])
@@ -311,7 +317,7 @@ def test_fields_that_change_nothing_are_taken(client: openai.OpenAI, fields: dic
 
 
 @pytest.mark.parametrize("form", ["pcm", "mp3"])
-def test_events_carry_the_audio(client: openai.OpenAI, form: str) -> None:
+def test_events_carry_the_audio(client: openai.OpenAI, form: Any) -> None:
     with client.audio.speech.with_streaming_response.create(
         input="Hello.", model="gpt-4o-mini-tts", voice="other", response_format=form, stream_format="sse"
     ) as reply:
@@ -519,7 +525,7 @@ def test_metrics_count_what_happened(server: Running) -> None:
         before = server.metric(name)
         server.ask("/tts", request)
         # It is counted after the answer has gone.
-        server.until(lambda name=name, before=before: server.metric(name) > before)
+        server.until(partial(grown, server, name, before))
     server.ask("/etc/../unknown")
     server.until(lambda: server.metric('pockettts_requests_total{route="unmatched",status="404"}') >= 1)
     names = server.ask("/metrics").body.decode()
@@ -549,7 +555,9 @@ def test_a_token_is_required(tmp_path) -> None:
     with fake_server(token_file=str(file), cors_origins=[origin]) as server:
         server.until(lambda: server.ask("/ready").status == 200)
         request = {"text": "Hello."}
-        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
+        cases: tuple[dict[str, Any], ...]
+        cases = ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"})
+        for headers in cases:
             reply = server.ask("/tts", request, **headers)
             assert (reply.status, reply.json["kind"]) == (401, "unauthorized")
             assert reply.headers["www-authenticate"] == "Bearer"

@@ -7,6 +7,7 @@ import shutil
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -96,7 +97,9 @@ def test_the_keyboard_keeps_its_place_and_asks_once_at_a_time(page: Page, server
 
 def test_everything_has_a_name_and_what_happens_is_announced(page: Page, server: Running) -> None:
     open_page(page, server)
-    for role, name in (("textbox", "Text"), ("combobox", "Voice"), ("combobox", "Format"), ("spinbutton", "Seed")):
+    roles: list[tuple[Any, str]]
+    roles = [("textbox", "Text"), ("combobox", "Voice"), ("combobox", "Format"), ("spinbutton", "Seed")]
+    for role, name in roles:
         assert page.get_by_role(role, name=name, exact=True).is_visible()
     assert page.get_by_role("status").get_attribute("aria-live") == "polite"
     assert page.get_by_role("main").count() == page.get_by_role("heading", level=1).count() == 1

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -22,7 +23,7 @@ from support.fakes.server_worker import noise, slow_noise
 from support.pools import job, open_pool, until
 
 
-def run(test: Callable[[], Awaitable[None]]) -> None:
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(test())
 
 
@@ -39,7 +40,7 @@ def test_every_job_gets_the_audio_of_its_own_text() -> None:
             jobs = [job(f"text number {n}", seed=n % 3, voice="ab"[n % 2]) for n in range(20)]
             answers = await asyncio.gather(*(pool.whole(one) for one in jobs))
             for one, audio in zip(jobs, answers, strict=True):
-                assert audio == noise(one.request.text, one.request.voice, one.request.seed)
+                assert audio == noise(one.request.text, str(one.request.voice), one.request.seed or 0)
                 assert one.audio_seconds == len(audio) / 48_000
             assert pool.busy == pool.queued == 0
 

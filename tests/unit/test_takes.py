@@ -5,7 +5,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pockettts import files, takes
 from pockettts.config import CheckConfig, QaConfig, SynthConfig
 from pockettts.ear import Ear, compare
+from pockettts.engines import Engine
 from pockettts.errors import AudioError, ConfigError, EngineFailed, NoEndOfSpeech, TakeRejected
 from pockettts.takes import (
     Recipe,
@@ -55,16 +56,17 @@ def speech(seconds: float, seed: int = 0, level: float = 3000.0) -> np.ndarray:
 GOOD = speech(len(TEXT) / 14)
 
 
-class Script:
+class Script(Engine):
     """An engine that answers with what it is given, in turn."""
 
     name = "script"
-    seeded = True
-    lanes = 1
 
     def __init__(self, *answers: Any) -> None:
         self.answers = iter(answers)
         self.calls: list[tuple[str, int, bool]] = []
+
+    def use_voice(self, voice: Path) -> None:
+        """It has one voice."""
 
     def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> np.ndarray:
         self.calls.append((text, seed, accept_runaway))
@@ -72,15 +74,6 @@ class Script:
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-    def close(self) -> None:
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
@@ -602,7 +595,7 @@ def test_sidecars_from_before_the_check_are_read(store: TakeStore) -> None:
 
 
 @pytest.fixture
-def built(store: TakeStore, tmp_path: Path) -> Iterator[tuple[Path, dict[str, tuple[str, ...]]]]:
+def built(store: TakeStore, tmp_path: Path) -> tuple[Path, dict[str, tuple[str, ...]]]:
     folder = tmp_path / "receipts"
     batches = {"a": tuple(key for key, _ in batch(4)[:2]), "b": tuple(key for key, _ in batch(4)[2:])}
     for name, keys in batches.items():

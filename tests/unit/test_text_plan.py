@@ -1,5 +1,6 @@
 """The kept plan: found again for the same inputs, made anew for any other, never trusted when damaged."""
 
+import hashlib
 import json
 import os
 import stat
@@ -10,6 +11,7 @@ import pytest
 from pockettts.config import TextConfig
 from pockettts.errors import DictionaryError, ManuscriptError
 from pockettts.text import plan as plan_module
+from pockettts.text.chunks import chunk_manuscript
 from pockettts.text.manuscript import read_manuscript
 from pockettts.text.plan import BookPlan, plan_book
 
@@ -27,7 +29,7 @@ def book(tmp_path: Path) -> Path:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one each time that a plan is really made."""
     calls: list[int] = []
-    real = plan_module.chunk_manuscript
+    real = chunk_manuscript
 
     def counting(*arguments: object) -> object:
         calls.append(1)
@@ -114,7 +116,7 @@ def test_the_place_and_the_age_of_files_do_not_matter(book: Path, tmp_path: Path
 
 def _rechecksummed(data: bytes) -> bytes:
     body = json.dumps({"title": "x"}).encode()
-    return plan_module.hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,7 @@ def built(built_once: Project, tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def mounted(tmp_path: Path) -> Callable[..., Path]:
+def mounted() -> Iterator[Callable[..., Path]]:
     """Mount a small or read-only file system over a directory; skips where that is not allowed."""
     mounts: list[Path] = []
 
@@ -45,6 +45,6 @@ def mounted(tmp_path: Path) -> Callable[..., Path]:
         mounts.append(path)
         return path
 
-    yield mount  # type: ignore[misc]
+    yield mount
     for path in mounts:
         subprocess.run(["umount", "-l", str(path)], check=False)

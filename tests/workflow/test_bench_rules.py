@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from support.workflow import Project
 
 READY = {"download_model": 1, "lock_model": 1, "write_runtime": 1, "export_voice": 1}
 REPORT = {"bench_report": 1, "bench": 1}
-SMALL = {
+SMALL: dict[str, Any] = {
     "profile": "quick",
     "engines": ["cli", "torch", "onnx-int8"],
     "runs": 2,

@@ -41,7 +41,7 @@ def from_hub(project: Project, built_once: Project, empty_hub: Hub, monkeypatch:
     path.write_text(json.dumps({**manifest, "models": {**manifest["models"], "remote": entry}}))
     weights = (ROOT / "tests/babble/model.safetensors").read_bytes()
     for role in ("weights", "ungated"):
-        empty_hub.put(SimpleNamespace(**entry[role]), weights)  # type: ignore[arg-type]
+        empty_hub.put(SimpleNamespace(**entry[role]), weights)
     empty_hub.put(SimpleNamespace(**_pin("tokenizer.model")), (ROOT / "tests/babble/tokenizer.model").read_bytes())
     voice = (built_once.root / "results/voices/bundled/bundled.safetensors").read_bytes()
     empty_hub.put(SimpleNamespace(**_pin(VOICE.format(name="alba"))), voice)

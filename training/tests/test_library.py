@@ -173,10 +173,10 @@ def test_phones_fill_whole_parts_and_an_utterance_whole_frames() -> None:
 
 
 class Listener(Vocoder):
-    """Remembers what it was told of voicing, and finds the same pitch wherever there may be one."""
+    """Keeps the voicing that it got, and finds the same pitch wherever there may be one."""
 
     def analyse(self, audio, voiced):
-        self.__dict__["told"] = voiced
+        self.__dict__["voiced"] = voiced
         return np.zeros((len(voiced), self.bands)), np.where(voiced, 90.0, 0.0)
 
 
@@ -184,7 +184,7 @@ def test_phones_say_where_there_is_a_pitch() -> None:
     vocoder, samples = Listener(), np.array([2400, 960, 2880, 960, 2400])
     row = {"phones": "ᵗᴱᵗ.", "ends": np.cumsum(samples).tolist()}
     described, classes, lengths = describe(np.zeros(samples.sum()), row, vocoder, Rhythm({}))
-    assert vocoder.told.tolist() == np.repeat([False, False, True, False, False], samples // 120).tolist()
+    assert vars(vocoder)["voiced"].tolist() == np.repeat([False, False, True, False, False], samples // 120).tolist()
     steps = vocoder.steps // PARTS
     assert lengths.tolist() == [2, 1, 3, 1, 5]
     edges = np.cumsum(lengths) * steps

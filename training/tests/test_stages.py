@@ -29,8 +29,14 @@ class Folder:
     root: Path
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [Path(sys.executable).parent / "snakemake", "-s", TRAINING / "Snakefile", "-d", self.root, "-j2"]
-        return subprocess.run([*command, *arguments], cwd=self.root, capture_output=True, text=True, check=False)
+        command = [
+            str(Path(sys.executable).parent / "snakemake"),
+            "-s",
+            str(TRAINING / "Snakefile"),
+            "-d",
+            str(self.root),
+        ]
+        return subprocess.run([*command, "-j2", *arguments], cwd=self.root, capture_output=True, text=True, check=False)
 
     def build(self, *arguments: str) -> str:
         result = self.snakemake(*arguments)

@@ -17,7 +17,7 @@ from pockettts.errors import NoEndOfSpeech, UsageError, VoiceError
 from pockettts.server.job import SynthesisRequest
 from pockettts.server.worker.loop import Speak, run_worker
 
-EATEN = []
+EATEN: list[bytes] = []
 
 
 def noise(text: str, voice: str, seed: int) -> bytes:
