@@ -117,9 +117,9 @@ def test_no_take_vanishes(values):
     ("change", "message"),
     [
         (lambda entry: entry.wav.unlink(), "cannot be read from"),
-        (lambda entry: entry.wav.write_bytes(b""), "is not what was accepted"),
-        (lambda entry: os.truncate(entry.wav, 500), "is not what was accepted"),
-        (lambda entry: write_wav(entry.wav, speech(1, seed=9)), "is not what was accepted"),
+        (lambda entry: entry.wav.write_bytes(b""), "differs from the take"),
+        (lambda entry: os.truncate(entry.wav, 500), "differs from the take"),
+        (lambda entry: write_wav(entry.wav, speech(1, seed=9)), "differs from the take"),
     ],
 )
 def test_a_bad_take_stops_the_join_by_name(tmp_path, change, message):
@@ -173,12 +173,6 @@ def test_timeline_survives_json():
 def test_a_broken_timeline_is_refused(text):
     with pytest.raises(AudioError, match="timeline"):
         Timeline.from_json(text)
-
-
-def test_progress_reaches_the_end(tmp_path):
-    seen: list[float] = []
-    join_takes([take(tmp_path, "a", speech(1))] * 4, tmp_path / "j.wav", PLAIN, seen.append)
-    assert seen == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_memory_does_not_grow_with_the_book(tmp_path):

@@ -182,11 +182,10 @@ def test_outline_shows_where_the_sound_is(tmp_path):
     assert np.all(outline.loudness[np.abs(outline.seconds - 15) > 7] < -100)
 
 
-def test_outline_does_not_depend_on_blocks(tmp_path, monkeypatch):
+def test_outline_does_not_depend_on_blocks(tmp_path):
     samples = speech(7)
     first = measured(tmp_path, samples)
-    monkeypatch.setattr(measure.__globals__["read_blocks"], "__defaults__", (1234,))
-    second = measure(tmp_path / "a.wav")
+    second = measure(tmp_path / "a.wav", block=1234)
     np.testing.assert_array_equal(first.outline.low, second.outline.low)
     np.testing.assert_array_equal(first.outline.high, second.outline.high)
     np.testing.assert_allclose(first.outline.loudness, second.outline.loudness)

@@ -1,7 +1,7 @@
-"""Signal steps that joining and mastering are made of: level arithmetic, trim, fades, DC block, gain, limiter.
+"""Signal steps for joining and mastering: level arithmetic, trim, fades, DC block, gain, limiter.
 
 Signals are float64 in [-1, 1), 24 kHz mono. A step over a book takes and gives an iterator of blocks. No sample depends
-on where the blocks were cut: whatever a step sums, it sums over windows fixed to the signal, in a fixed order.
+on where the blocks were cut: sums are taken over windows fixed to the signal, in a fixed order.
 """
 
 from __future__ import annotations
@@ -129,9 +129,9 @@ _OVERSHOOT = float(max(np.abs(_SINC[phase::OVERSAMPLING]).sum() for phase in ran
 def frame_peaks(samples: Float, floor: float) -> Float:
     """Find the true peak of each half millisecond of a signal at four times the rate (BS.1770-4, annex 2).
 
-    `samples`, shape (12 + 12 * frames + 12,), begins and ends with 12 neighbours that are not judged themselves.
-    Returns shape (frames,): the amplitude, or 0 where it cannot exceed `floor`, for interpolating is the dear part and
-    most of a book is far below its peak.
+    `samples`, shape (12 + 12 * frames + 12,), begins and ends with 12 neighbors that are not judged themselves.
+    Returns shape (frames,): the amplitude, or 0 where it cannot exceed `floor`; interpolation is expensive, and most of
+    a book is far below its peak.
     """
     count = (len(samples) - 2 * _HALF) // _FRAME
     if count < 1:
@@ -159,19 +159,19 @@ class TruePeak:
 
     def push(self, block: Float) -> None:
         """Take the next samples, shape (n,)."""
-        # Samples are among the interpolated points, so they raise the floor below which nothing needs a look.
+        # Samples are among the interpolated points, so they raise the floor below which nothing is interpolated.
         self._peak = max(self._peak, float(np.max(np.abs(block), initial=0.0)))
         samples = np.concatenate([self._rest, block])
         whole = max(0, (len(samples) - 2 * _HALF) // _FRAME * _FRAME)
-        self._look(samples[: whole + 2 * _HALF])
+        self._interpolate(samples[: whole + 2 * _HALF])
         self._rest = samples[whole:]
 
-    def _look(self, samples: Float) -> None:
+    def _interpolate(self, samples: Float) -> None:
         self._peak = max(self._peak, float(np.max(frame_peaks(samples, self._peak), initial=0.0)))
 
     def value(self) -> float:
-        """Give the true peak of all samples so far."""
-        self._look(np.concatenate([self._rest, np.zeros(2 * _HALF + _FRAME)]))
+        """Return the true peak of all samples so far."""
+        self._interpolate(np.concatenate([self._rest, np.zeros(2 * _HALF + _FRAME)]))
         return self._peak
 
 
@@ -188,8 +188,8 @@ def _limit_middle(samples: Float, ceiling: float) -> Float:
     if not reduction.any():
         return middle
     # Held one frame longer than smoothing reaches, so that the line between two frames is deep enough as well.
-    held = ndimage.maximum_filter1d(reduction, 2 * _REACH + 3, mode="constant")
-    smooth = ndimage.correlate1d(held, _HANN, mode="constant")
+    deepest = ndimage.maximum_filter1d(reduction, 2 * _REACH + 3, mode="constant")
+    smooth = ndimage.correlate1d(deepest, _HANN, mode="constant")
     first = _HALO // _FRAME
     count = -(-len(middle) // _FRAME)
     here, after = smooth[first : first + count], smooth[first + 1 : first + count + 1]
@@ -204,28 +204,28 @@ def _limit_middle(samples: Float, ceiling: float) -> Float:
 
 
 def limit(blocks: Iterable[Float], ceiling_dbtp: float, segment: int = 4096) -> Blocks:
-    """Look-ahead limiter: the true peak of what comes out is at most `ceiling_dbtp`.
+    """Look-ahead limiter: the true peak of its output is at most `ceiling_dbtp`.
 
-    For every half millisecond the gain that its true peak needs is found, held for 20 ms on both sides and smoothed
-    with a Hann window of that width, so it moves without a click, and reaches its depth before the peak. There is no
-    feedback: a sample's gain depends on the 41 ms around it only. `segment` is how many frames of 0.5 ms are worked on
-    at once; it does not change the result.
+    For every half millisecond, the gain that its true peak needs is held for 20 ms on both sides and smoothed with a
+    Hann window of that width, so it moves without a click and reaches its depth before the peak. There is no
+    feedback: a sample's gain depends on the 41 ms around it only. `segment` is the number of frames of 0.5 ms that
+    are processed at once; it does not change the result.
     """
     ceiling = db_to_gain(ceiling_dbtp - _MARGIN_DB)
     step = segment * _FRAME
     pending = [np.zeros(_HALO)]
-    held = _HALO
+    count = _HALO
     for block in blocks:
         pending.append(block)
-        held += len(block)
-        if held < step + 2 * _HALO:
+        count += len(block)
+        if count < step + 2 * _HALO:
             continue
         window = np.concatenate(pending)
         while len(window) >= step + 2 * _HALO:
             yield _limit_middle(window[: step + 2 * _HALO], ceiling)
             window = window[step:]
-        pending, held = [window], len(window)
-    rest = held - _HALO
+        pending, count = [window], len(window)
+    rest = count - _HALO
     padding = -rest % _FRAME
     window = np.concatenate([*pending, np.zeros(padding + _HALO)])
     if rest:

@@ -1,6 +1,6 @@
-"""Takes become one recording: each is cleaned by the take chain, then put in its place with the pause that follows.
+"""Takes become one recording: each goes through the take chain, and is followed by its pause.
 
-Above `takes`, below `master`: it writes results/{book}/joined.wav and the timeline that says where each chunk sounds.
+Between `takes` and `master`: writes results/{book}/joined.wav and the timeline, the place of each chunk in it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class JoinEntry:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where one take sounds: samples [start, end) of the joined file, its pause not included."""
+    """The place of one take: samples [start, end) of the joined file, its pause not included."""
 
     key: str
     start: int
@@ -43,7 +43,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Exact place of every take in joined.wav, whose length in samples and sha256 it carries."""
+    """The place of every take in joined.wav, with the length in samples and the sha256 of that file."""
 
     rate: int
     samples: int
@@ -56,12 +56,12 @@ class Timeline:
 
     @classmethod
     def from_json(cls, text: str) -> Timeline:
-        """Read what `to_json` wrote. Raises `AudioError` when the text is no timeline."""
+        """Return the timeline in a text of `to_json`. Raises `AudioError` when the text is not one."""
         try:
             values = json.loads(text)
             return cls(**(values | {"entries": tuple(Span(**entry) for entry in values["entries"])}))
         except (ValueError, TypeError, KeyError):
-            raise AudioError("The timeline is not one that was written here; delete it to have it made anew.") from None
+            raise AudioError("The timeline is not valid: delete it, and the next build makes it again.") from None
 
 
 def prepare_take(samples: Int16, config: AudioConfig) -> Int16:
@@ -95,7 +95,9 @@ def _load(entry: JoinEntry) -> Int16:
     except OSError as error:
         raise AudioError(f"{where} cannot be read from {entry.wav}: {error.strerror}; build it again.") from None
     if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise AudioError(f"{where} in {entry.wav} is not what was accepted; delete the file and build it again.")
+        raise AudioError(
+            f"{where} in {entry.wav} differs from the take that was accepted; delete the file and build it again."
+        )
     samples = decode_wav(data, f"{where} in {entry.wav}")
     if not len(samples):
         raise AudioError(f"{where} in {entry.wav} holds no audio; delete the file and build it again.")
@@ -106,14 +108,12 @@ def _shorten(text: str) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def join_takes(
-    entries: Sequence[JoinEntry], out: Path, config: AudioConfig, progress: Callable[[float], None] | None = None
-) -> Timeline:
+def join_takes(entries: Sequence[JoinEntry], out: Path, config: AudioConfig) -> Timeline:
     """Write the takes, in order, with head silence, each one's pause and tail silence, to `out`, streamed.
 
     The length is exactly head + each (prepared take + pause) + tail, every duration rounded to a sample by itself.
-    `progress` is called with the share done, 0 to 1. Raises `AudioError`, naming the take, when one is missing, empty
-    or not the bytes that its sha256 says; `out` is then as it was before.
+    Raises `AudioError`, naming the take, when one is missing, empty
+    or different from its sha256; `out` is then unchanged.
     """
     if not entries:
         raise AudioError(f"There is nothing to join into {out}: the text gave no chunk to speak.")
@@ -121,12 +121,10 @@ def join_takes(
     spans = []
     with WavWriter(out) as writer:
         writer.silence(seconds_to_samples(config.head_seconds))
-        for number, entry in enumerate(entries, 1):
+        for entry in entries:
             start = writer.samples
             writer.write(prepare_take(_load(entry), config))
             spans.append(Span(entry.key, start, writer.samples, entry.chapter))
             writer.silence(seconds_to_samples(entry.pause))
-            if progress:
-                progress(number / len(entries))
         writer.silence(seconds_to_samples(config.tail_seconds))
     return Timeline(RATE, writer.samples, sha256_file(out), tuple(spans))

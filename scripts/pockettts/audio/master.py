@@ -1,6 +1,6 @@
 """The joined recording becomes the book: the book chain, streamed, in as many passes as its steps need to measure.
 
-Above `join`; below nothing but the report. It writes results/{book}.wav.
+Between `join` and `report`: writes results/{book}/mastered.wav.
 """
 
 from __future__ import annotations
@@ -19,52 +19,41 @@ from pockettts.config import AudioConfig
 from pockettts.files import sha256_file
 from pockettts.values import round_to_int16
 
-# A limiter lowers loudness. The gain before it is raised until the target is met this closely, or the passes are spent:
-# where speech has to be squeezed that hard, quieter is the better fault.
+# A limiter lowers loudness. The gain before it is raised until the loudness is this close to the target, for a limited
+# number of passes: where speech would have to be compressed harder, quieter is the lesser fault.
 _TOLERANCE_LU = 0.1
 _CORRECTIONS = 3
 _LEAST_SLOPE = 0.2
 
 Stage = Callable[[Iterable[dsp.Float]], dsp.Blocks]
-Progress = Callable[[str, float], None]
 
 
 class _Book:
-    """A joined file, and the stages that were decided so far; every pass streams it through all of them anew."""
+    """A joined file, and its stages so far; every pass streams the file through all of them."""
 
-    def __init__(self, joined: Path, block: int, progress: Progress | None) -> None:
+    def __init__(self, joined: Path, block: int) -> None:
         self.joined = joined
         self.samples = wav_length(joined)
         self.stages: list[Stage] = []
         self._block = block
-        self._progress = progress
 
-    def blocks(self, what: str) -> dsp.Blocks:
-        """Stream the audio through all stages; `what` names the pass for the progress callback."""
-
-        def source() -> dsp.Blocks:
-            done = 0
-            for block in read_blocks(self.joined, self._block):
-                yield dsp.to_float(block)
-                done += len(block)
-                if self._progress:
-                    self._progress(what, done / self.samples)
-
-        stream: dsp.Blocks = source()
+    def blocks(self) -> dsp.Blocks:
+        """Stream the audio through all stages."""
+        stream: dsp.Blocks = map(dsp.to_float, read_blocks(self.joined, self._block))
         for stage in self.stages:
             stream = stage(stream)
         return stream
 
-    def send(self, what: str, *meters: Callable[[dsp.Float], object]) -> None:
+    def send(self, *meters: Callable[[dsp.Float], object]) -> None:
         """Run one pass, every block of it into each meter."""
-        for block in self.blocks(what):
+        for block in self.blocks():
             for meter in meters:
                 meter(block)
 
-    def loudness(self, what: str, *meters: Callable[[dsp.Float], object]) -> float:
+    def loudness(self, *meters: Callable[[dsp.Float], object]) -> float:
         """Run one pass for the integrated loudness in LUFS, and for other meters with it."""
         meter = LoudnessMeter()
-        self.send(what, meter.push, *meters)
+        self.send(meter.push, *meters)
         return meter.integrated()
 
 
@@ -75,7 +64,7 @@ def _normalize(book: _Book, config: AudioConfig) -> dict[str, Any]:
         nonlocal peak
         peak = max(peak, float(np.max(np.abs(block), initial=0.0)))
 
-    book.send("measuring the peak", note)
+    book.send(note)
     gain_db = config.peak_dbfs - dsp.gain_to_db(peak) if peak else 0.0
     book.stages.append(partial(dsp.gain, factor=dsp.db_to_gain(gain_db)))
     return {"gain_db": round(gain_db, 3)}
@@ -84,11 +73,11 @@ def _normalize(book: _Book, config: AudioConfig) -> dict[str, Any]:
 def _loudness(book: _Book, config: AudioConfig) -> dict[str, Any]:
     target, ceiling = config.loudness.target_lufs, config.loudness.true_peak_dbtp
     true_peak = dsp.TruePeak()
-    before = book.loudness("measuring the loudness", true_peak.push)
-    found: dict[str, Any] = {"target_lufs": target}
+    before = book.loudness(true_peak.push)
+    decisions: dict[str, Any] = {"target_lufs": target}
     if before == dsp.SILENCE:
-        return found | {"gain_db": 0.0, "limited": False, "lufs_before": None, "lufs_after": None}
-    found["lufs_before"] = round(before, 2)
+        return decisions | {"gain_db": 0.0, "limited": False, "lufs_before": None, "lufs_after": None}
+    decisions["lufs_before"] = round(before, 2)
     gain_db = target - before
     limited = dsp.gain_to_db(true_peak.value()) + gain_db > ceiling
     earlier = list(book.stages)
@@ -101,17 +90,17 @@ def _loudness(book: _Book, config: AudioConfig) -> dict[str, Any]:
     apply(gain_db)
     reached = target
     if limited:
-        reached, slope = book.loudness("measuring after the limiter"), 1.0
+        reached, slope = book.loudness(), 1.0
         for _ in range(_CORRECTIONS):
             if abs(target - reached) <= _TOLERANCE_LU:
                 break
             rise = (target - reached) / slope
             gain_db += rise
             apply(gain_db)
-            last, reached = reached, book.loudness("measuring after the limiter")
+            last, reached = reached, book.loudness()
             # Under a limiter each dB of gain brings less than 1 LU: the next step counts on what this one brought.
             slope = min(1.0, max(_LEAST_SLOPE, (reached - last) / rise))
-    return found | {"gain_db": round(gain_db, 3), "limited": limited, "lufs_after": round(reached, 2)}
+    return decisions | {"gain_db": round(gain_db, 3), "limited": limited, "lufs_after": round(reached, 2)}
 
 
 def _fade(book: _Book, config: AudioConfig) -> dict[str, Any]:
@@ -133,20 +122,18 @@ _STEPS: dict[str, Callable[[_Book, AudioConfig], dict[str, Any]]] = {
 }
 
 
-def master_book(
-    joined: Path, out: Path, config: AudioConfig, progress: Progress | None = None, block: int = BLOCK
-) -> dict[str, Any]:
+def master_book(joined: Path, out: Path, config: AudioConfig, block: int = BLOCK) -> dict[str, Any]:
     """Run the book chain of `config` over `joined` and write `out`: 24 kHz mono 16-bit, RF64 past 4 GiB.
 
-    Streamed: memory does not depend on the length, nor the bytes on `block`, the samples read at once. `progress` is
-    called with the name of a pass and the share of it that is done. Silence is left silent.
-    Returns {"samples", "sha256", "steps": [{"step", ...what it decided}]}. Raises `AudioError` when a file cannot be
-    read or written; `out` is then as it was before.
+    Streamed: memory does not depend on the length, nor the bytes on `block`, the samples read at once.
+    Silence is left silent.
+    Returns {"samples", "sha256", "steps": [{"step", ...its decisions}]}. Raises `AudioError` when a file cannot be
+    read or written; `out` is then unchanged.
     """
     remove_parts(out)
-    book = _Book(joined, block, progress)
+    book = _Book(joined, block)
     steps = [{"step": step} | _STEPS[step](book, config) for step in config.book_chain]
     with WavWriter(out, book.samples) as writer:
-        for piece in book.blocks("writing"):
+        for piece in book.blocks():
             writer.write(round_to_int16(piece))
     return {"samples": writer.samples, "sha256": sha256_file(out), "steps": steps}

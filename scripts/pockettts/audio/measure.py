@@ -1,4 +1,4 @@
-"""What a listener or a publisher would measure of a recording: loudness, peaks, RMS, noise floor, and its outline.
+"""The levels of a recording that publishers ask for: loudness, peaks, RMS, noise floor; and its outline.
 
 One pass over the file in constant memory; `master` uses the loudness meter, `report` draws and judges the figures.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from scipy import signal
 
 from pockettts.audio.dsp import SILENCE, Float, TruePeak, gain_to_db, to_float
-from pockettts.audio.wav import read_blocks, wav_length
+from pockettts.audio.wav import BLOCK, read_blocks, wav_length
 from pockettts.values import FULL_SCALE, RATE, Int16
 
 # 100 ms: the hop of BS.1770's 400 ms blocks with 75 % overlap, and the unit of all windows here.
@@ -31,7 +31,7 @@ ACX_NOISE_DB = -60.0
 def k_weighting(rate: int = RATE) -> Float:
     """BS.1770-4's two filters at any rate, as second-order sections, shape (2, 6).
 
-    The standard tabulates them at 48 kHz only; the analogue shelf (1681.97 Hz, 4.0 dB) and high-pass (38.14 Hz) behind
+    The standard tabulates them at 48 kHz only; the analog shelf (1681.97 Hz, 4.0 dB) and high-pass (38.14 Hz) behind
     the table are those of B. De Man, "Evaluation of implementations of the EBU R128 loudness measurement" (2018).
     """
 
@@ -52,7 +52,7 @@ def k_weighting(rate: int = RATE) -> Float:
 
         k = math.tan(math.pi * 38.13547087613982 / rate)
         a0 = norm(rate)
-        # The table's numerator is 1, -2, 1, which leaves a pass-band gain of 0.04 dB: the same is wanted at every rate.
+        # The table's numerator is 1, -2, 1, which leaves a pass-band gain of 0.04 dB; every rate keeps the same gain.
         scale = norm(48_000) / a0
         return [scale, -2 * scale, scale, 1.0, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0]
 
@@ -88,12 +88,12 @@ class LoudnessMeter:
         weighted = np.concatenate([self._rest, weighted])
         whole = len(weighted) - len(weighted) % _HOP
         self._rest = weighted[whole:]
-        fresh: Float = np.square(weighted[:whole]).reshape(-1, _HOP).sum(axis=1)
-        hops = np.concatenate([self._hops, fresh])
+        energies: Float = np.square(weighted[:whole]).reshape(-1, _HOP).sum(axis=1)
+        hops = np.concatenate([self._hops, energies])
         if len(hops) >= 4:
             self._add((hops[:-3] + hops[1:-2] + hops[2:-1] + hops[3:]) / (4 * _HOP))
         self._hops = hops[-3:]
-        return fresh
+        return energies
 
     def _add(self, powers: Float) -> None:
         loudness = _lufs(powers)
@@ -103,9 +103,9 @@ class LoudnessMeter:
         np.add.at(self._powers, bins, powers)
 
     def integrated(self) -> float:
-        """Give the LUFS of all samples so far; -inf for silence.
+        """Return the LUFS of all samples so far; -inf for silence.
 
-        What is shorter than a block of 400 ms counts as one block.
+        A signal shorter than a block of 400 ms counts as one block.
         """
         if 0 < self._samples < 4 * _HOP:
             energy = float(self._hops.sum() + np.square(self._rest).sum())
@@ -115,8 +115,8 @@ class LoudnessMeter:
             return SILENCE
         gate = float(_lufs(np.array([power / count]))[0]) - 10.0
         first = max(0, math.ceil((gate - self._LOWEST) * self._PER_LU))
-        kept = float(self._powers[first:].sum()) / int(self._counts[first:].sum())
-        return float(_lufs(np.array([kept]))[0])
+        mean = float(self._powers[first:].sum()) / int(self._counts[first:].sum())
+        return float(_lufs(np.array([mean]))[0])
 
 
 def _lufs(powers: Float) -> Float:
@@ -140,8 +140,8 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One line of ACX's audio requirements, judged."""
+class AcxCheck:
+    """One of ACX's audio requirements, and whether a recording meets it."""
 
     name: str
     value: float
@@ -167,27 +167,27 @@ class Measurement:
     quietest_sound_db: float | None
     outline: Outline
 
-    def acx(self) -> tuple[Verdict, ...]:
+    def acx(self) -> tuple[AcxCheck, ...]:
         """Judge the three levels that ACX asks for.
 
         The peak judged is the true peak, which is never below the sample peak. ACX measures the MP3; these are the
         figures of what is encoded to it. A recording that is all silence fails.
         """
         low, high = ACX_RMS_DB
-        heard = self.rms_db > SILENCE
+        audible = self.rms_db > SILENCE
         return (
-            Verdict("RMS level", self.rms_db, f"{low:.0f} to {high:.0f} dB", low <= self.rms_db <= high),
-            Verdict("Peak", self.true_peak_dbtp, f"at most {ACX_PEAK_DB:.0f} dB", self.true_peak_dbtp <= ACX_PEAK_DB),
-            Verdict(
+            AcxCheck("RMS level", self.rms_db, f"{low:.0f} to {high:.0f} dB", low <= self.rms_db <= high),
+            AcxCheck("Peak", self.true_peak_dbtp, f"at most {ACX_PEAK_DB:.0f} dB", self.true_peak_dbtp <= ACX_PEAK_DB),
+            AcxCheck(
                 "Noise floor",
                 self.noise_floor_db,
                 f"at most {ACX_NOISE_DB:.0f} dB RMS",
-                heard and self.noise_floor_db <= ACX_NOISE_DB,
+                audible and self.noise_floor_db <= ACX_NOISE_DB,
             ),
         )
 
     def figures(self) -> dict[str, float | int | bool | None]:
-        """Give the figures for JSON, rounded to 0.01; minus infinity, which JSON does not have, is None."""
+        """Return the figures for JSON, rounded to 0.01; minus infinity, which JSON does not have, is None."""
 
         def level(value: float | None) -> float | None:
             return None if value is None or not math.isfinite(value) else round(value, 2)
@@ -201,7 +201,7 @@ class Measurement:
             "rms_db": level(self.rms_db),
             "noise_floor_db": level(self.noise_floor_db),
             "quietest_sound_db": level(self.quietest_sound_db),
-            "acx": all(verdict.passed for verdict in self.acx()),
+            "acx": all(check.passed for check in self.acx()),
         }
 
 
@@ -234,11 +234,11 @@ class _Levels:
         self.quietest_sound = _lower(self.quietest_sound, sums[(windows > 0).all(axis=1)])
 
 
-def _lower(known: int | None, values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int | None:
+def _lower(lowest: int | None, values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int | None:
     if not len(values):
-        return known
-    lowest = int(values.min())
-    return lowest if known is None else min(known, lowest)
+        return lowest
+    least = int(values.min())
+    return least if lowest is None else min(lowest, least)
 
 
 class _Sketch:
@@ -284,19 +284,19 @@ class _Sketch:
         return Outline(places / RATE, self.low, self.high, rms, loudness)
 
 
-def measure(path: Path) -> Measurement:
-    """Measure a 24 kHz mono 16-bit WAV or RF64 file, streamed.
+def measure(path: Path, block: int = BLOCK) -> Measurement:
+    """Measure a 24 kHz mono 16-bit WAV or RF64 file, streamed by `block` samples, which do not change the figures.
 
-    Loudness after ITU-R BS.1770-4, true peak by four times oversampling (its annex 2), noise floor as `Measurement`
-    says. Raises `AudioError` when the file cannot be read.
+    Loudness after ITU-R BS.1770-4, true peak by four times oversampling (its annex 2), noise floor as in
+    `Measurement`. Raises `AudioError` when the file cannot be read.
     """
     samples = wav_length(path)
     loudness, true_peak, levels, sketch = LoudnessMeter(), TruePeak(), _Levels(), _Sketch(samples)
-    for block in read_blocks(path):
-        values = to_float(block)
+    for samples_read in read_blocks(path, block):
+        values = to_float(samples_read)
         true_peak.push(values)
-        levels.push(block)
-        sketch.push(block, loudness.push(values))
+        levels.push(samples_read)
+        sketch.push(samples_read, loudness.push(values))
 
     def rms(energy: int | None, count: int) -> float:
         return gain_to_db(math.sqrt(energy / count) / FULL_SCALE) if energy and count else SILENCE

@@ -1,7 +1,7 @@
-"""WAV in and out: what an engine pipes to us, what the store keeps, and what the book is streamed through.
+"""WAV in and out: the pipe of an engine, the takes of the store, and the streams of a book.
 
-Everything is 24 kHz mono 16-bit PCM. A file that passes 4 GiB is RF64 (EBU Tech 3306), which every writer here decides
-by itself; readers take both.
+Everything is 24 kHz mono 16-bit PCM. A file beyond 4 GiB is RF64 (EBU Tech 3306): the writers here choose it,
+and the readers take both.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Malformed(Exception):
 
 def _check_format(body: bytes) -> None:
     if len(body) < 16:
-        raise _Malformed("has a format chunk that is cut off")
+        raise _Malformed("has a truncated format chunk")
     tag, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
     if tag == _EXTENSIBLE and len(body) >= 26:
         (tag,) = struct.unpack("<H", body[24:26])
@@ -80,7 +80,7 @@ def _layout(head: bytes) -> _Layout:
         elif name == b"ds64" and len(body) >= 16:
             (long_data,) = struct.unpack_from("<Q", body, 8)
         position += size + size % 2
-    raise _Malformed("has a header that is cut off")
+    raise _Malformed("has a truncated header")
 
 
 def parse_piped_wav(data: bytes) -> Int16:
@@ -88,7 +88,7 @@ def parse_piped_wav(data: bytes) -> Int16:
 
     `pocket-tts generate --output-path -` announces 2,000,000,000 bytes whatever it writes, so the samples are all that
     follows the data header. A trailing half sample is dropped. Returns int16, shape (samples,), possibly empty.
-    Raises `AudioError` when the header is cut off or names another format than 24 kHz mono 16-bit.
+    Raises `AudioError` when the header is truncated or names a format other than 24 kHz mono 16-bit.
     """
     try:
         layout = _layout(data)
@@ -120,7 +120,7 @@ def _data_bytes(layout: _Layout, total: int) -> int:
 def _check_complete(layout: _Layout, total: int) -> None:
     if layout.promised is not None and layout.promised > total - layout.offset:
         raise _Malformed(
-            f"is cut off: its header promises {layout.promised} bytes of audio and {total - layout.offset} are there"
+            f"is truncated: its header promises {layout.promised} bytes of audio and it holds {total - layout.offset}"
         )
 
 
@@ -151,7 +151,7 @@ def wav_length(path: Path) -> int:
 def read_blocks(path: Path, block: int = BLOCK) -> Iterator[Int16]:
     """Yield the samples of a WAV or RF64 file in order, int16, shape (up to `block`,).
 
-    Raises `AudioError` when the file is missing, of another format than ours, or shorter than its header says.
+    Raises `AudioError` when the file is missing, of a different format, or shorter than its header says.
     """
     file, left = _open_data(path)
     with file:
@@ -188,7 +188,7 @@ def _header(samples: int, *, reserve: bool, limit: int) -> bytes:
 
 
 def remove_parts(path: Path) -> None:
-    """Delete what killed writers of `path` left beside it. Only for a file that has one writer at a time."""
+    """Delete the temporary files of killed writers of `path`. Only for a file that has one writer at a time."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         part.unlink(missing_ok=True)
 
@@ -257,7 +257,7 @@ class WavWriter:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            # mkstemp makes private files; a result has the rights that any other program would give it.
+            # mkstemp makes private files; a result gets the usual permissions.
             self._part.chmod(0o666 & ~_umask())
             self._part.replace(self.path)
         except OSError as error:
@@ -265,7 +265,7 @@ class WavWriter:
             raise self._failure(error) from None
 
     def _discard(self) -> None:
-        # Closing flushes what is left in the buffer, which fails again on a full disk.
+        # Closing flushes the buffer, which fails again on a full disk.
         with contextlib.suppress(OSError):
             self._file.close()
         self._part.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from pockettts.bench.bench_models import BenchModel
 from pockettts.bench.environment import warnings
 from pockettts.bench.measure import WarmRun, measure_warm
 from pockettts.bench.report import markdown_table
-from pockettts.bench.results import BaselineComparison, compare_baseline, frame_of, warm_figures
+from pockettts.bench.results import CELL, BaselineComparison, compare_baseline, frame_of, warm_figures
 from pockettts.bench.systems import ENGINES, System
 from pockettts.config import BookConfig
 from pockettts.errors import ConfigError, EngineFailed
@@ -52,36 +52,14 @@ class GateResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the document of `--format json`. It can be a baseline."""
-        f = self.figures
+        figures = {name: value.item() for name, value in self.figures.items() if name not in (*CELL, "system")}
         return {
-            "engine": f.system,
-            "model": f.model,
+            "engine": self.runs[0].system,
+            "model": self.runs[0].model,
             "voice": self.voice,
             "text": self.text,
-            "runs": [
-                {
-                    "index": index,
-                    "seconds": round(run.wall, 6),
-                    "audio_seconds": round(run.audio, 6),
-                    "rtf": round(run.wall / run.audio, 6),
-                    "first_audio_seconds": round(run.first, 6),
-                    "cpu_seconds": round(run.cpu, 6),
-                }
-                for index, run in enumerate(self.runs, start=1)
-            ],
-            "stats": {
-                "rtf": {
-                    "min": round(f.rtf_min, 6),
-                    "median": round(f.rtf, 6),
-                    "mean": round(f.rtf_mean, 6),
-                    "max": round(f.rtf_max, 6),
-                    "spread": round(f.spread, 6),
-                },
-                "times_real_time": round(f.speed, 4),
-                "first_audio_ms": round(f.first_ms, 2),
-                "peak_mb": round(f.peak_mb, 1),
-                "start_seconds": round(f.start, 4),
-            },
+            "runs": [asdict(run) for run in self.runs],
+            "figures": figures,
             "threshold": self.threshold or None,
             "passed": not self.problems,
             "problems": self.problems,

@@ -194,35 +194,6 @@ def machine(results: Results) -> str:
     )
 
 
-def machine_table(results: Results) -> str:
-    """Return what was recorded of the machine before each part, and what is installed."""
-    if not results.environments:
-        return ""
-    first = _earliest(results)
-    facts = {
-        "processor": processor(first),
-        "processors, cores, allowed": f"{first['cpus']}, {first['cores']}, {first['allowed_cpus']}",
-        "frequency governor": first["governor"] or "cannot be read",
-        "memory, free at the start": f"{first['memory_gb']} GB, {first['memory_free_gb']} GB",
-        "system": f"{first['system']}, Python {first['python']}",
-        "thread variables": ", ".join(f"{name}={value}" for name, value in first["threads"].items()) or "none set",
-        "packages": ", ".join(f"{name} {version}" for name, version in sorted(first["versions"].items())),
-    }
-    parts = pd.DataFrame(
-        [
-            (name, one["time"], ", ".join(f"{load:.2f}" for load in one["load"]), f"{one['busy_percent']:.0f} %")
-            for name, one in results.environments.items()
-        ],
-        columns=["part", "began", "load (1, 5, 15 min)", "processors at work before"],
-    )
-    return "\n".join(
-        [
-            markdown_table(pd.DataFrame(list(facts.items()), columns=["", "machine"])),
-            markdown_table(parts.sort_values("began", kind="stable")),
-        ]
-    )
-
-
 # --- pages --------------------------------------------------------------------------------------------------------
 
 
@@ -272,8 +243,6 @@ def markdown_page(results: Results, comparison: BaselineComparison | None = None
         parts += [about, shares]
     if reached := goals_table(results):
         parts += ["## Goals of engine onnx\n", reached]
-    if facts := machine_table(results):
-        parts += ["## Machine\n", facts]
     if comparison is not None:
         rows = comparison.table
         table = pd.DataFrame(
