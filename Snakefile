@@ -21,6 +21,7 @@ include: "rules/text.smk"
 include: "rules/onnx.smk"
 include: "rules/synth.smk"
 include: "rules/audio.smk"
+include: "rules/bench_params.smk"
 include: "rules/bench.smk"
 
 

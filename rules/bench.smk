@@ -7,68 +7,6 @@ beside it. A part is measured again when engines, versions or its settings chang
 verified, and a system that cannot run, is a row of the report with its reason.
 """
 
-from pockettts.bench import bench_models, environment, matrix, systems
-
-PARTS = "results/bench/parts"
-
-
-@cache
-@in_a_sentence
-def bench():
-    """What is measured. Models are named as the manifest resolves them."""
-    chosen = matrix.resolve(setup().config.bench, setup().model.id)
-    manifest = models.load_manifest(books.MODEL_MANIFEST)
-    return matrix.with_models(
-        chosen,
-        tuple(
-            name if bench_models.is_random(name) else models.resolve(manifest, name).id
-            for name in chosen.models
-        ),
-    )
-
-
-measured_code = cache(environment.measured_code)
-exporting_code = cache(environment.exporting_code)
-
-
-def bench_model(name):
-    """The files of a model of the benchmark."""
-    return bench_models.planned_model(name, setup().voice, books.RESULTS)
-
-
-def bench_files(name, names):
-    """What must exist before these systems can run with a model."""
-    model = bench_model(name)
-    if name == setup().model.id:
-        refresh_runtime()
-    chosen = systems.systems_named(names)
-    precisions = sorted({one.precision for one in chosen if one.precision})
-    bundles = [f"{model.bundles[precision]}.json" for precision in precisions]
-    return [ancient(str(model.runtime)), str(model.voice), *bundles]
-
-
-def bench_options(wildcards):
-    """The options of bench_models.add_arguments for a model."""
-    model = bench_model(wildcards.model)
-    options = ["--runtime", model.runtime, "--voice", model.voice]
-    options += ["--bundles", f"results/bench/bundles/{wildcards.model}"]
-    options += ["--recording", model.recording] if model.recording else []
-    return shlex.join(map(str, options))
-
-
-def bench_parts(wildcards):
-    """The parts of the report, in the order of its tables."""
-    return [
-        *(f"{PARTS}/warm.{name}.json" for name in bench().models),
-        *(f"{PARTS}/cold.{name}.json" for name in bench().models),
-        *(f"{PARTS}/book.{case.name}.json" for case in bench().books()),
-    ]
-
-
-def all_cores(wildcards):
-    """Nothing else may run during a measurement."""
-    return workflow.cores or 1
-
 
 rule bench:
     """Make the report of the benchmark."""
@@ -91,6 +29,8 @@ rule bench_model:
         "results/bench/benchmarks/{model}.model.tsv"
     wildcard_constraints:
         model="random-[^/]+",
+    conda:
+        "../envs/pockettts.yaml"
     resources:
         mem_mb=4000,
         runtime=10,
@@ -113,6 +53,8 @@ rule bench_bundle:
         "results/bench/benchmarks/{model}.{precision}.tsv"
     wildcard_constraints:
         precision="fp32|int8",
+    conda:
+        "../envs/pockettts.yaml"
     threads: 2
     resources:
         mem_mb=4000,
@@ -137,6 +79,8 @@ rule bench_warm:
         "results/bench/logs/warm.{model}.log",
     benchmark:
         "results/bench/benchmarks/warm.{model}.tsv"
+    conda:
+        "../envs/pockettts.yaml"
     threads: all_cores
     resources:
         mem_mb=6000,
@@ -164,6 +108,8 @@ rule bench_cold:
         "results/bench/logs/cold.{model}.log",
     benchmark:
         "results/bench/benchmarks/cold.{model}.tsv"
+    conda:
+        "../envs/pockettts.yaml"
     threads: all_cores
     resources:
         mem_mb=2000,
@@ -194,6 +140,8 @@ rule bench_book:
         engine="[a-z0-9-]+",
         chunks="[0-9]+",
         jobs="[0-9]+",
+    conda:
+        "../envs/pockettts.yaml"
     threads: all_cores
     resources:
         mem_mb=2000,
@@ -226,6 +174,8 @@ rule bench_report:
         "results/bench/logs/report.log",
     benchmark:
         "results/bench/benchmarks/report.tsv"
+    conda:
+        "../envs/pockettts.yaml"
     resources:
         mem_mb=1000,
         runtime=5,

@@ -1,0 +1,63 @@
+"""Input functions and parameters of the benchmark's rules. No rules."""
+
+from pockettts.bench import bench_models, environment, matrix, systems
+
+PARTS = "results/bench/parts"
+
+
+@cache
+@in_a_sentence
+def bench():
+    """What is measured. Models are named as the manifest resolves them."""
+    chosen = matrix.resolve(setup().config.bench, setup().model.id)
+    manifest = models.load_manifest(books.MODEL_MANIFEST)
+    return matrix.with_models(
+        chosen,
+        tuple(
+            name if bench_models.is_random(name) else models.resolve(manifest, name).id
+            for name in chosen.models
+        ),
+    )
+
+
+measured_code = cache(environment.measured_code)
+exporting_code = cache(environment.exporting_code)
+
+
+def bench_model(name):
+    """The files of a model of the benchmark."""
+    return bench_models.planned_model(name, setup().voice, books.RESULTS)
+
+
+def bench_files(name, names):
+    """What must exist before these systems can run with a model."""
+    model = bench_model(name)
+    if name == setup().model.id:
+        refresh_runtime()
+    chosen = systems.systems_named(names)
+    precisions = sorted({one.precision for one in chosen if one.precision})
+    bundles = [f"{model.bundles[precision]}.json" for precision in precisions]
+    return [ancient(str(model.runtime)), str(model.voice), *bundles]
+
+
+def bench_options(wildcards):
+    """The options of bench_models.add_arguments for a model."""
+    model = bench_model(wildcards.model)
+    options = ["--runtime", model.runtime, "--voice", model.voice]
+    options += ["--bundles", f"results/bench/bundles/{wildcards.model}"]
+    options += ["--recording", model.recording] if model.recording else []
+    return shlex.join(map(str, options))
+
+
+def bench_parts(wildcards):
+    """The parts of the report, in the order of its tables."""
+    return [
+        *(f"{PARTS}/warm.{name}.json" for name in bench().models),
+        *(f"{PARTS}/cold.{name}.json" for name in bench().models),
+        *(f"{PARTS}/book.{case.name}.json" for case in bench().books()),
+    ]
+
+
+def all_cores(wildcards):
+    """Nothing else may run during a measurement."""
+    return workflow.cores or 1
