@@ -23,7 +23,7 @@ from pockettts.config import BookConfig
 from pockettts.config.server import parse_address
 from pockettts.engines.cli import option_list
 from pockettts.errors import PocketTTSError
-from pockettts.upstream import TookTooLong, child_environment, find_command, last_error_line, run
+from pockettts.upstream import CommandTimeout, child_environment, find_command, last_error_line, run
 
 Status = Literal["pass", "warn", "fail"]
 
@@ -293,7 +293,7 @@ def _flags(config: BookConfig) -> Iterator[Finding]:
     command = find_command(config.synth.executable)
     try:
         done = run([*command.arguments(0), "generate", "--help"], child_environment(COLUMNS="200"), 120)
-    except TookTooLong:
+    except CommandTimeout:
         yield Finding("pocket-tts", "fail", f"{command.program} did not answer in 120 s", "Look at the machine's load.")
         return
     if done.code != 0:

@@ -1,11 +1,11 @@
 """Runs inside the environment of pocket-tts, as the child of `upstream.run`: the real command line, with a seed.
 
 Usage: `python driver.py SEED generate ...` or `python driver.py exec PROGRAM ARGUMENT ...`. Needs nothing but the
-standard library, because the interpreter may be another than ours and know nothing of this package.
+standard library, because the interpreter may belong to a different environment without this package.
 
 pocket-tts has no seed option, and a seed alone does not make it reproducible: its decoder takes as many frames at once
-as happen to be queued. So the model that the command line loads is told to decode frame by frame, and the generator of
-random numbers is seeded when speaking starts. All else is the unchanged program.
+as happen to be queued. So the model that the command line loads is set to decode frame by frame, and the generator of
+random numbers is seeded when speaking starts. Everything else is the unchanged program.
 """
 
 import os
@@ -31,7 +31,7 @@ def die_with_parent() -> None:
 
 
 def seed_generation(seed: int) -> None:
-    """Make every model that is loaded from now on speak reproducibly."""
+    """Make every model that is loaded after this call speak reproducibly."""
     import torch
     from pocket_tts import TTSModel
 
@@ -69,14 +69,14 @@ def run_command_line(arguments: "list[str]") -> None:
 
 
 def main() -> None:
-    """Run what the command line says."""
+    """Run the command line."""
     die_with_parent()
     if sys.argv[1] == "exec":
         try:
             os.execv(sys.argv[2], sys.argv[2:])
         except OSError as error:
             sys.exit(f"cannot start: {error.strerror}")
-    # Our folder is no place to import from: its modules are not meant for this interpreter.
+    # The modules of our folder are not meant for this interpreter.
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
     seed_generation(int(sys.argv[1]))
     run_command_line(sys.argv[2:])

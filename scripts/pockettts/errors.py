@@ -1,4 +1,4 @@
-"""Typed errors: known by every other module.
+"""Typed errors, for every other module.
 
 Each error is one sentence for the user (what is wrong, where, what to do) and carries the exit code that
 the scripts and the command line end with: 1 a job failed, 2 misuse, 3 the environment is not ready.
@@ -11,7 +11,7 @@ from pockettts import log
 
 
 class PocketTTSError(Exception):
-    """Any failure that a user can cause or must hear of; `str(error)` is the sentence."""
+    """Any failure that a user can cause or must learn of; `str(error)` is the sentence."""
 
     exit_code = 1
 
@@ -23,7 +23,7 @@ class UsageError(PocketTTSError):
 
 
 class EnvironmentNotReady(PocketTTSError):
-    """Something that must be installed or reachable is not."""
+    """Something is not installed or not reachable."""
 
     exit_code = 3
 
@@ -41,11 +41,11 @@ class DictionaryError(UsageError):
 
 
 class ModelError(PocketTTSError):
-    """A model is unknown, cannot be fetched or is not what the manifest or the lock says."""
+    """A model is unknown, cannot be fetched or differs from the manifest or the lock."""
 
 
 class GatedModelError(ModelError):
-    """The hub wants terms accepted, or a token, before it hands out a file."""
+    """The hub requires accepted terms, or a token, for a file."""
 
     exit_code = 3
 
@@ -57,11 +57,11 @@ class HubUnreachable(ModelError):
 
 
 class ChecksumError(ModelError):
-    """A file's bytes differ from the lock; they were kept aside for inspection."""
+    """A file's bytes differ from the lock; they were moved aside for inspection."""
 
 
 class BundleError(ModelError):
-    """An exported model is incomplete, altered or of another make; or it cannot be exported."""
+    """An exported model is incomplete, altered or of a different version; or it cannot be exported."""
 
 
 class VoiceError(PocketTTSError):
@@ -89,13 +89,13 @@ class EngineError(PocketTTSError):
 
 
 class ExecutableNotFound(EngineError, EnvironmentNotReady):
-    """The `pocket-tts` executable is not there."""
+    """There is no `pocket-tts` executable."""
 
     exit_code = 3
 
 
 class EngineTimeout(EngineError):
-    """The engine ran longer than allowed; `stderr` holds what it had said."""
+    """The engine ran longer than allowed; `stderr` holds what it had printed."""
 
     def __init__(self, message: str, stderr: str = "") -> None:
         super().__init__(message)
@@ -116,14 +116,14 @@ class NoEndOfSpeech(EngineError):
 
 
 class TakeRejected(EngineError):
-    """Every attempt at a chunk was refused by the acceptance checks."""
+    """Every attempt at a chunk was rejected by the acceptance checks."""
 
 
 def run_main(main: Callable[[], int | None]) -> None:
     """Run `main` as a program, with messages on stderr: a `PocketTTSError` becomes one line and its exit code.
 
-    An interrupt exits 130, a package that is missing or broken 3, and a reader that closed our standard output is no
-    error. Anything else is a defect of ours and keeps its traceback.
+    An interrupt exits 130, a missing or broken package 3, and a reader that closes our standard output is no error.
+    Anything else is a bug and keeps its traceback.
     """
     log.to_stderr()
     try:

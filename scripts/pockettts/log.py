@@ -1,4 +1,4 @@
-"""What the programs say while they work: one plain line an event, on stderr, so that stdout stays free for data."""
+"""Progress messages of the programs: one plain line an event, on stderr, so that stdout stays free for data."""
 
 import logging
 import sys

@@ -1,6 +1,6 @@
-"""The program pocket-tts: where it is, how it is started, what it said and how it ended.
+"""The program pocket-tts: where it is, how it is started, what it printed and how it ended.
 
-Voices are exported and chunks are spoken by it; both start it here, so that no run of it outlives us.
+Voices are exported and chunks are spoken by it; both start it here, so that no process of it is left behind.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Command:
         return [str(self.interpreter), str(DRIVER), str(seed)]
 
     def identity(self) -> dict[str, str]:
-        """Return what tells this pocket-tts from others: versions, or the sha256 of the program."""
+        """Return what distinguishes this pocket-tts: versions, or the sha256 of the program."""
         if self.interpreter is None:
             return {"executable": hashlib.sha256(self.program.read_bytes()).hexdigest()}
         return dict(_versions(self.interpreter))
@@ -81,14 +81,14 @@ def find_command(executable: Path | None = None) -> Command:
         interpreter = Path(sys.executable)
         _versions(interpreter)
         return Command(interpreter.with_name("pocket-tts"), interpreter)
-    found = shutil.which(executable)
-    if found is None:
-        what = "is not executable" if executable.is_file() else "is not there"
+    path = shutil.which(executable)
+    if path is None:
+        what = "is not executable" if executable.is_file() else "does not exist"
         raise ExecutableNotFound(
             f"The program {executable} {what}; correct synth.executable, or remove it to use the pocket-tts of this"
             " environment."
         )
-    program = Path(found).absolute()
+    program = Path(path).absolute()
     script_interpreter = console_script_interpreter(program)
     if script_interpreter is not None:
         _versions(script_interpreter)
@@ -98,7 +98,7 @@ def find_command(executable: Path | None = None) -> Command:
 def console_script_interpreter(program: Path) -> Path | None:
     """Return the interpreter of a console script that calls the Python package pocket_tts, None for anything else.
 
-    Knows the first lines that pip, pipx and uv write: `#!/path/python`, `#!/usr/bin/env python3`, and for a path with
+    Reads the first lines that pip, pipx and uv write: `#!/path/python`, `#!/usr/bin/env python3`, and for a path with
     spaces `#!/bin/sh` followed by `'''exec' "/path/python" "$0" "$@"`.
     """
     with program.open("rb") as file:
@@ -115,8 +115,8 @@ def console_script_interpreter(program: Path) -> Path | None:
         words = shlex.split(lines[1].removeprefix("'''exec'"))
     if words and Path(words[0]).name == "env":
         words = [word for word in words[1:] if not word.startswith("-")]
-    found = shutil.which(words[0]) if words else None
-    return Path(found) if found and Path(found).name.startswith("python") else None
+    interpreter = shutil.which(words[0]) if words else None
+    return Path(interpreter) if interpreter and Path(interpreter).name.startswith("python") else None
 
 
 @functools.cache
@@ -138,9 +138,9 @@ def _versions(interpreter: Path) -> Mapping[str, str]:
 
 
 def last_error_line(stderr: str) -> str:
-    """Return the line that says why a process failed: its last "SomeError: message", else its last line.
+    """Return the line with the reason why a process failed: its last "SomeError: message", else its last line.
 
-    What Python prints of an exception that it ignored is no reason; a WAV writer that was not finished leaves one.
+    Exceptions that Python reports as ignored do not count: an unfinished WAV writer leaves one.
     """
     errors: list[str] = []
     others: list[str] = []
@@ -154,22 +154,22 @@ def last_error_line(stderr: str) -> str:
             errors.append(line.strip())
         elif line.strip() and not line.startswith((" ", "Traceback", "INFO:", "Usage:", "Try ")):
             others.append(line.strip())
-    return (errors or others or ["it said nothing"])[-1]
+    return (errors or others or ["it printed nothing"])[-1]
 
 
 def describe_exit(code: int) -> str:
-    """Say how a process ended, by its return code as `subprocess` or a shell gives it."""
+    """Return how a process ended, by its return code as `subprocess` or a shell gives it."""
     number = -code if code < 0 else code - 128
     try:
         name = signal.Signals(number).name
     except ValueError:
         return f"failed with exit code {code}"
     hint = " (perhaps the machine ran out of memory: run fewer jobs at once)" if name == "SIGKILL" else ""
-    return f"was ended by {name}{hint}"
+    return f"was killed by {name}{hint}"
 
 
 def child_environment(**switches: str) -> dict[str, str]:
-    """Return the environment of a pocket-tts process, with these variables set besides."""
+    """Return the environment of a pocket-tts process, with these further variables."""
     kept = {name: value for name, value in os.environ.items() if name not in _REMOVED}
     return {**kept, **_ENVIRONMENT, "POCKETTTS_PARENT": str(os.getpid()), **switches}
 
@@ -183,24 +183,24 @@ class Finished:
     stderr: str
 
 
-class TookTooLong(Exception):
-    """A process was killed because its time was up; `stderr` is what it had said."""
+class CommandTimeout(Exception):
+    """A process was killed because its time was up; `stderr` is what it had printed."""
 
     def __init__(self, stderr: str) -> None:
-        super().__init__("pocket-tts took too long")
+        super().__init__("pocket-tts timed out")
         self.stderr = stderr
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], timeout: float, stdin: bytes = b"") -> Finished:
-    """Run a command to its end, in a process group of its own, none of which is left behind, whatever happens.
+    """Run a command to its end, in a process group of its own, of which no process is left behind.
 
-    Raises `TookTooLong` after `timeout` seconds and `ExecutableNotFound` if it cannot be started.
+    Raises `CommandTimeout` after `timeout` seconds and `ExecutableNotFound` if it cannot be started.
     """
     with _started(command, environment) as process:
         try:
             stdout, stderr = process.communicate(stdin, timeout=max(0.0, timeout))
         except subprocess.TimeoutExpired:
-            raise TookTooLong(_kill(process).decode("utf-8", errors="replace")) from None
+            raise CommandTimeout(_kill(process).decode("utf-8", errors="replace")) from None
     return Finished(process.returncode, stdout, stderr.decode("utf-8", errors="replace"))
 
 

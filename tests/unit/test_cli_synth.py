@@ -202,7 +202,7 @@ def test_an_environment_that_is_not_ready_is_exit_code_3(
     monkeypatch.setenv("POCKETTTS_EXECUTABLE", "/no/such/pocket-tts")
     answer = pockettts("synth", "--text", "Hello.")
     assert answer.code == 3
-    assert "/no/such/pocket-tts is not there" in answer.err
+    assert "/no/such/pocket-tts does not exist" in answer.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

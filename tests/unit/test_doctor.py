@@ -79,7 +79,7 @@ def test_a_model_that_is_not_fetched(project: Path, pockettts: Call) -> None:
     ("damage", "name", "reason"),
     [
         ("truncated", "voice bundled", "damaged"),
-        ("other lock", "voice bundled", "another state of the model"),
+        ("other lock", "voice bundled", "different state of the model"),
         ("unknown", "voice", "There is no voice"),
         ("of the hub", "voice", "only for the models of the hub"),
     ],

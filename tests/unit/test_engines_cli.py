@@ -204,7 +204,7 @@ def test_no_child_outlives_us(tmp_path: Path, fake, blow: signal.Signals) -> Non
 @pytest.mark.parametrize(
     ("stderr", "expected"),
     [
-        ("", "it said nothing"),
+        ("", "it printed nothing"),
         ("INFO: a\nValueError: b\n", "ValueError: b"),
         ("KeyError: 'a'\n\nDuring handling\n\nOSError: b\n", "OSError: b"),
         (
@@ -223,7 +223,12 @@ def test_the_reason_is_found(stderr: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("code", "expected"),
-    [(3, "failed with exit code 3"), (-15, "was ended by SIGTERM"), (134, "was ended by SIGABRT"), (-200, "code -200")],
+    [
+        (3, "failed with exit code 3"),
+        (-15, "was killed by SIGTERM"),
+        (134, "was killed by SIGABRT"),
+        (-200, "code -200"),
+    ],
 )
 def test_exit_codes_have_names(code: int, expected: str) -> None:
     assert expected in describe_exit(code)
@@ -306,7 +311,7 @@ def test_only_the_console_script_of_the_package_is_seeded(tmp_path: Path, head: 
 
 
 def test_a_missing_program_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ExecutableNotFound, match=r"is not there; correct synth\.executable"):
+    with pytest.raises(ExecutableNotFound, match=r"does not exist; correct synth\.executable"):
         find_command(tmp_path / "nothing")
     (tmp_path / "plain").write_text("")
     with pytest.raises(ExecutableNotFound, match="is not executable"):

@@ -328,7 +328,7 @@ def spoiled(paths: tuple[Path, Path, Path], out: Path, change) -> OnnxEngine:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda t: {n: v[..., :8] if n.endswith("cache") else v for n, v in t.items()}, "made for another model"),
+        (lambda t: {n: v[..., :8] if n.endswith("cache") else v for n, v in t.items()}, "made for a different model"),
         (lambda t: {n: v for n, v in t.items() if "layers.1" not in n}, "it has 1 layers, this model has 2"),
         (lambda t: {n: v + 1 if n.endswith("pad") else v for n, v in t.items()}, "padded for a batch"),
         (lambda t: {n: v * np.nan if n.endswith("cache") else v for n, v in t.items()}, "not numbers"),

@@ -152,14 +152,14 @@ def test_an_entry_of_ones_own(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"right": None}, "'right' is missing: say why you may use this recording"),
-        ({"right": "  "}, "'right' is missing: say why you may use this recording"),
+        ({"right": None}, "'right' is missing: write why you may use this recording"),
+        ({"right": "  "}, "'right' is missing: write why you may use this recording"),
         ({"licence": None}, "the field 'licence' is missing"),
         ({"commercial": None}, "the field 'commercial' is missing"),
         ({"attribution": None}, "the field 'attribution' is missing"),
         ({"source": None}, "the field 'source' is missing"),
         ({"commercial": "no"}, "commercial must be of type bool"),
-        ({"license": "MIT"}, "unknown field 'license'; known are source, licence"),
+        ({"license": "MIT"}, "unknown field 'license'; the fields are source, licence"),
         ({"source": {"type": "audio"}}, "source must be"),
         ({"source": {"type": "audio", "path": "a.wav", "url": "b"}}, "source must be"),
         ({"source": {"type": "predefined", "name": "alba"}}, "source must be"),
@@ -231,7 +231,7 @@ def test_the_pin_of_a_recording_is_its_bytes(tmp_path, entry):
 def test_a_recording_that_changed_or_is_gone_is_said(tmp_path, entry):
     path = tmp_path / "me.wav"
     path.write_bytes(b"one")
-    with pytest.raises(VoiceError, match=r"me.wav of the voice 'mine' has the sha256 7692.*says 0000"):
+    with pytest.raises(VoiceError, match=r"me.wav of the voice 'mine' has the sha256 7692.*0000"):
         voices.voice_pin(recording(path, sha256="0" * 64), entry)
     with pytest.raises(VoiceError, match=r"none.wav of the voice 'mine' does not exist"):
         voices.voice_pin(recording(tmp_path / "none.wav"), entry)
@@ -303,8 +303,8 @@ def test_a_voice_of_the_first_release_fits(tmp_path):
         (tensors(layers=3), "it has 3 layers, this model has 2"),
         (tensors(layers=1), "it has 1 layers, this model has 2"),
         (tensors(heads=3), r"layer 0 has the shape \[2, 1, 5, 3, 6\], this model needs \[2, 1, frames, 2, 6\]"),
-        (tensors(width=7), "made for another model"),
-        (tensors(frames=0), "made for another model"),
+        (tensors(width=7), "made for a different model"),
+        (tensors(frames=0), "made for a different model"),
         ({**tensors(), "transformer.layers.1.self_attn/cache": np.zeros((2, 1, 4, 2, 6), np.float32)}, "layer 1"),
         ({"audio_prompt": np.zeros((1, 5, 16), np.float32)}, "it has 0 layers"),
     ],
@@ -336,7 +336,7 @@ def test_a_voice_whose_length_is_not_what_it_says_is_refused(tmp_path):
     content["transformer.layers.1.self_attn/offset"] = np.array([FRAMES + 1], np.int64)
     path = tmp_path / "v.safetensors"
     save_file(content, path)
-    with pytest.raises(VoiceError, match="says that it has 6 frames and has 5"):
+    with pytest.raises(VoiceError, match="claims 6 frames but holds 5"):
         check(path)
 
 
@@ -395,7 +395,7 @@ def test_a_predefined_voice_is_held_against_the_committed_lock(hub, export, entr
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(tensors(layers=3), "made for another model"), (broken_tensors(), "not numbers")]
+    ("content", "message"), [(tensors(layers=3), "made for a different model"), (broken_tensors(), "not numbers")]
 )
 def test_a_fetched_voice_that_does_not_fit_gets_no_name(hub, export, entry, predefined, tmp_path, content, message):
     hub.put(voices.embedding(predefined, entry), save(content))
@@ -423,7 +423,7 @@ def test_a_voice_of_another_lock_is_refused(hub, export):
 def test_a_voice_without_its_sidecar_or_with_another_is_refused(hub, export):
     sidecar, out = export()
     out.with_suffix(".json").write_text(json.dumps({**sidecar, "sha256": "0" * 64}))
-    with pytest.raises(VoiceError, match="not the one that its sidecar describes"):
+    with pytest.raises(VoiceError, match="differs from its sidecar"):
         voices.check_voice(out, LOCK, CONFIG)
     out.with_suffix(".json").write_text("[]")
     with pytest.raises(VoiceError, match="sidecar"):
@@ -598,5 +598,5 @@ def test_an_export_that_writes_nothing_or_half_a_file_is_found(bundled, tmp_path
 
 def test_a_missing_program_is_a_sentence(bundled, tmp_path):
     soundfile.write(tmp_path / "me.wav", tone(), 24_000)
-    with pytest.raises(ExecutableNotFound, match=r"program .*none is not there; correct synth.executable"):
+    with pytest.raises(ExecutableNotFound, match=r"program .*none does not exist; correct synth.executable"):
         export_real(bundled, tmp_path / "me.wav", tmp_path / "v.safetensors", executable=tmp_path / "none")

@@ -130,5 +130,5 @@ def test_a_voice_of_another_model_stops_the_build(exported: Project) -> None:
     path = exported.root / "results/voices/bundled/bundled.safetensors"
     save_file({name: value for name, value in load_file(path).items() if "layers.1" not in name}, path)
     output = exported.fails("results/book.wav")
-    assert "bundled.safetensors was made for another model: it has 1 layers, this model has 2." in output
+    assert "bundled.safetensors was made for a different model: it has 1 layers, this model has 2." in output
     assert_nothing_was_made(exported)

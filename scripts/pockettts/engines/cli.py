@@ -25,7 +25,7 @@ from pockettts.errors import (
     NoEndOfSpeech,
 )
 from pockettts.upstream import (
-    TookTooLong,
+    CommandTimeout,
     child_environment,
     describe_exit,
     find_command,
@@ -168,7 +168,7 @@ class CliEngine(Engine):
         environment = child_environment(KPOCKET_TTS_ERROR_WITHOUT_EOS="0" if accept_runaway else "1")
         try:
             done = run(command, environment, deadline - time.monotonic(), text.encode())
-        except TookTooLong as late:
+        except CommandTimeout as late:
             raise EngineTimeout(
                 f"pocket-tts took more than {self.timeout:g} s (synth.timeout_seconds) for {quoted(text)} and was"
                 f" stopped. It last said: {last_error_line(late.stderr)}",
