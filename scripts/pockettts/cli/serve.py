@@ -40,6 +40,9 @@ def serve(
     metrics_addr: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Where /metrics is.", show_default="the main port")
     ] = None,
+    wyoming_addr: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="For Home Assistant (Wyoming).", show_default="none")
+    ] = None,
     token_file: Annotated[
         Path | None, typer.Option(callback=absolute, help="A file with the token that clients must send.")
     ] = None,
@@ -68,6 +71,7 @@ def serve(
         "request_timeout": request_timeout,
         "shutdown_timeout": shutdown_timeout,
         "metrics_addr": metrics_addr,
+        "wyoming_addr": wyoming_addr,
         "token_file": token_file,
         "log_level": log_level,
         "log_format": log_format,

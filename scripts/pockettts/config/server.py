@@ -63,6 +63,7 @@ class ServerConfig(Section):
     request_timeout: Seconds = Field(60, description="seconds for a request, waiting included")
     shutdown_timeout: Seconds = Field(30, description="seconds that running requests get after SIGTERM")
     metrics_addr: AddressText | None = Field(None, description="HOST:PORT for /metrics; null: the main port")
+    wyoming_addr: AddressText | None = Field(None, description="HOST:PORT for Home Assistant (Wyoming); null: none")
     max_connections: int = Field(256, ge=1, le=100_000, description="open connections; more get 503")
     header_timeout: Seconds = Field(10, description="seconds to send the headers")
     body_timeout: Seconds = Field(10, description="seconds to send a body, or to read part of an answer")

@@ -50,6 +50,7 @@ SHORT = {
     "request-timeout": "server.request_timeout",
     "shutdown-timeout": "server.shutdown_timeout",
     "metrics-addr": "server.metrics_addr",
+    "wyoming-addr": "server.wyoming_addr",
     "token": "server.token",
     "token-file": "server.token_file",
     "cors-origins": "server.cors_origins",

@@ -18,8 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pockettts.server.audio import CONTENT, MEDIA_TYPES, Encoder, Format, open_encoder
 from pockettts.server.job import Seed, SynthesisRequest
 from pockettts.server.replies import OpenAIErrorReply, Problem
-from pockettts.server.service import Service, speak
-from pockettts.values import LANGUAGE_CODES
+from pockettts.server.service import Service, is_language, speak
 
 ALIASES = ("pocket-tts", "tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 """Names that clients send by default; they stand for the loaded model."""
@@ -29,9 +28,6 @@ OPENAI_VOICES = frozenset(
     "alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split()  # noqa: SIM905
 )
 """Voices of OpenAI's own service, which clients name by default."""
-
-_LETTERS = {"a": "english", "b": "english", "e": "spanish", "f": "french", "i": "italian", "p": "portuguese"}
-"""Languages as servers of the model Kokoro abbreviate them in `lang_code`."""
 
 EVENTS = "text/event-stream"
 
@@ -88,7 +84,7 @@ class SpeechRequest(BaseModel):
             raise Problem(400, "unsupported", "The model has one speed: leave speed out, or send 1.", "speed")
         if (self.instructions or "").strip():
             raise Problem(400, "unsupported", "The model follows no instructions: leave them out.", "instructions")
-        if self.lang_code and not _is_language(self.lang_code, service.language):
+        if self.lang_code and not is_language(self.lang_code, service.language):
             raise Problem(400, "unsupported", f"The model speaks {service.language.capitalize()} only.", "lang_code")
         stream = self.stream is not False or self.stream_format == "sse"
         return SynthesisRequest(
@@ -175,13 +171,6 @@ def check_model(name: str, service: Service) -> None:
     if name not in (service.config.model, *ALIASES) and not _DATED.fullmatch(name):
         sentence = f"There is no such model here. There is: {service.config.model} (also as {', '.join(ALIASES)})."
         raise Problem(404, "model_not_found", sentence, "model")
-
-
-def _is_language(code: str, language: str) -> bool:
-    """Whether a code such as en, en-US, a or English stands for a language."""
-    code = code.lower().replace("_", "-")
-    short = LANGUAGE_CODES.get(language, language)
-    return code in (language, short) or code.startswith(f"{short}-") or _LETTERS.get(code) == language
 
 
 def routes(service: Service) -> APIRouter:

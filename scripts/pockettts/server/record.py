@@ -43,6 +43,17 @@ class RequestRecord:
     problem: Problem | None = None
     exit_code: int | None = None
 
+    def fail(self, error: Exception) -> Problem:
+        """Record that the request failed, and return the problem to answer with.
+
+        The first error is the cause; frameworks raise further ones after it.
+        """
+        if self.problem is None:
+            self.problem = problem_of(error)
+            code = getattr(error, "code", None)
+            self.exit_code = getattr(error, "exit_code", None) if code is None else code
+        return self.problem
+
 
 def record_of(scope: Scope) -> RequestRecord:
     """Return the record of a request."""
@@ -51,16 +62,8 @@ def record_of(scope: Scope) -> RequestRecord:
 
 
 def fail(scope: Scope, error: Exception) -> Problem:
-    """Note in the record that a request failed, and return the problem to answer with.
-
-    The first error is the cause; frameworks raise further ones after it.
-    """
-    record = record_of(scope)
-    if record.problem is None:
-        record.problem = problem_of(error)
-        code = getattr(error, "code", None)
-        record.exit_code = getattr(error, "exit_code", None) if code is None else code
-    return record.problem
+    """Record that a request failed, as `RequestRecord.fail`."""
+    return record_of(scope).fail(error)
 
 
 class Recorder:
@@ -95,37 +98,39 @@ class Recorder:
                 log.exception("a request failed by a defect", request_id=record.id)
         if record.problem is not None and status == 0 and record.problem.status != GONE:
             await send_problem(scope, send_with_id, record.problem, record.id)
-        self._finish(scope, record, status)
-
-    def _finish(self, scope: Scope, record: RequestRecord, sent_status: int) -> None:
-        problem = record.problem
-        status = GONE if problem is not None and problem.status == GONE else sent_status
+        if record.problem is not None and record.problem.status == GONE:
+            status = GONE
         route = getattr(scope.get("route"), "path", "unmatched")
-        kind = problem.kind if problem else None
-        self.metrics.request(route, status, kind, record.job)
-        facts: dict[str, Any] = {
-            "id": record.id,
-            "method": scope["method"],
-            "path": scope["path"],
-            "status": status,
-            "seconds": round(time.monotonic() - record.arrived, 3),
-            "voice": record.voice,
-            "characters": record.characters,
-            "format": record.format,
-            "text": record.text,
-            "error": kind,
-            "exit_code": 0 if record.job is not None and problem is None else record.exit_code,
-            **_measurements(record.job),
-        }
-        level = log.debug if scope["path"] in _QUIET and status == 200 else log.info
-        if problem is not None and problem.status >= 500 and problem.kind != "not_ready":
-            level = log.warning
-        level("request", **{name: value for name, value in facts.items() if value is not None})
+        finish(record, self.metrics, route, status, method=scope["method"], path=scope["path"])
+
+
+def finish(record: RequestRecord, metrics: ServerMetrics, route: str, status: int, **place: str) -> None:
+    """Count a request in the metrics, and write its line of the log; `place` is what the line adds to the facts."""
+    problem = record.problem
+    kind = problem.kind if problem else None
+    metrics.request(route, status, kind, record.job)
+    facts: dict[str, Any] = {
+        "id": record.id,
+        **place,
+        "status": status,
+        "seconds": round(time.monotonic() - record.arrived, 3),
+        "voice": record.voice,
+        "characters": record.characters,
+        "format": record.format,
+        "text": record.text,
+        "error": kind,
+        "exit_code": 0 if record.job is not None and problem is None else record.exit_code,
+        **_measurements(record.job),
+    }
+    level = log.debug if route in _QUIET and status == 200 else log.info
+    if problem is not None and problem.status >= 500 and problem.kind != "not_ready":
+        level = log.warning
+    level("request", **{name: value for name, value in facts.items() if value is not None})
 
 
 def reject(problem: Problem, metrics: ServerMetrics) -> str:
     """Record a connection that is answered with a problem before a request was read; return the id to answer with."""
-    request_id = _new_id()
+    request_id = new_id()
     metrics.request("unmatched", problem.status, problem.kind, None)
     log.info("request", id=request_id, status=problem.status, error=problem.kind)
     return request_id
@@ -147,8 +152,9 @@ def _measurements(job: Job | None) -> dict[str, Any]:
 def _request_id(scope: Scope) -> str:
     """Return the id that the client sent, if it is a plain one, else a new one."""
     sent = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
-    return sent if _ID.fullmatch(sent) else _new_id()
+    return sent if _ID.fullmatch(sent) else new_id()
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """Return the id of a request that brought none."""
     return uuid.uuid4().hex

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import importlib.util
 import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 import uvicorn
@@ -33,6 +34,9 @@ from pockettts.server.pool import Pool, PoolLimits
 from pockettts.server.service import Service, check_aliases, offered_voices
 from pockettts.voices import Voice, load_voices
 
+if TYPE_CHECKING:
+    from pockettts.server.wyoming import WyomingListener
+
 log = structlog.get_logger("pockettts.server")
 
 WORKER = (sys.executable, "-m", "pockettts.server.worker")
@@ -40,8 +44,9 @@ LAST_ANSWERS_SECONDS = 2.0
 """How long requests that are stopped at shutdown may take to send their error."""
 
 
-def bind(address: Address, option: str = "--listen") -> socket.socket:
+def bind(text: str, option: str) -> socket.socket:
     """Return a listening socket. Raises `EnvironmentNotReady` for an address that is in use or not of this machine."""
+    address = parse_address(text)
     try:
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         return socket.create_server((address.host, address.port), family=family, backlog=512)
@@ -78,8 +83,7 @@ def serve(settings: ServerConfig, config: BookConfig) -> int:
     errors of `make_ready` and of a worker that cannot start.
     """
     settings = with_token(settings)
-    listener = bind(parse_address(settings.listen))
-    for_metrics = bind(parse_address(settings.metrics_addr), "--metrics-addr") if settings.metrics_addr else None
+    listeners = Listeners.bind(settings)
     # These import scipy, and errors in the settings should come first.
     from pockettts import book
     from pockettts.speaking import make_ready
@@ -89,7 +93,27 @@ def serve(settings: ServerConfig, config: BookConfig) -> int:
     lock = read_lock(ready.runtime.with_name("lock.json"))
     voices = offered_voices(load_voices(book.VOICE_MANIFEST), setup.model, lock, config.commercial)
     worker = WorkerCommand(WORKER, {"config": differences(config), "results": str(book.RESULTS)})
-    return asyncio.run(run(settings, config, setup.model.language, voices, worker, listener, for_metrics))
+    return asyncio.run(run(settings, config, setup.model.language, voices, worker, listeners))
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """The sockets of a server; those of addresses that are not set are None."""
+
+    main: socket.socket
+    metrics: socket.socket | None = None
+    wyoming: socket.socket | None = None
+
+    @classmethod
+    def bind(cls, settings: ServerConfig) -> Self:
+        """Listen at all addresses of the settings. Raises `EnvironmentNotReady`."""
+        if settings.wyoming_addr and importlib.util.find_spec("wyoming") is None:
+            raise EnvironmentNotReady("--wyoming-addr needs the package wyoming: run `pip install '.[wyoming]'`.")
+        return cls(
+            bind(settings.listen, "--listen"),
+            bind(settings.metrics_addr, "--metrics-addr") if settings.metrics_addr else None,
+            bind(settings.wyoming_addr, "--wyoming-addr") if settings.wyoming_addr else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -106,36 +130,48 @@ async def run(
     language: str,
     voices: Mapping[str, Voice],
     worker: WorkerCommand,
-    listener: socket.socket,
-    for_metrics: socket.socket | None = None,
+    listeners: Listeners,
 ) -> int:
     """Serve with workers of this command until a signal comes, and return the exit code as `serve` does."""
     check_aliases(settings, voices)
     metrics = ServerMetrics()
     pool = open_pool(settings, config, worker, metrics)
     service = Service(settings, config, language, voices, pool, metrics)
-    servers = [(_uvicorn(build_app(service), settings, metrics), listener)]
-    if for_metrics is not None:
-        servers.append((_uvicorn(metrics_app(metrics), settings, metrics), for_metrics))
+    servers = [_Server(build_app(service), settings, metrics)]
+    if listeners.metrics is not None:
+        servers.append(_Server(metrics_app(metrics), settings, metrics))
+    wyoming = None if listeners.wyoming is None else await _open_wyoming(service, listeners.wyoming)
     try:
-        running = [asyncio.create_task(server.serve([place])) for server, place in servers]
-        with _signals([server for server, _ in servers]):
-            _announce(settings, config, listener)
-            ends: list[asyncio.Future[Any]] = [pool.failed, *running]
+        sockets = filter(None, (listeners.main, listeners.metrics))
+        running = [asyncio.create_task(server.serve([place])) for server, place in zip(servers, sockets, strict=True)]
+        with _signals(servers, wyoming) as stopping:
+            _announce(settings, config, listeners)
+            ends: list[asyncio.Future[Any]] = [pool.failed, stopping, *running]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            for server, _ in servers:
+            for server in servers:
                 server.should_exit = True
+            if wyoming is not None:
+                running.append(asyncio.create_task(wyoming.close(settings.shutdown_timeout)))
             await asyncio.gather(*running)
-        unfinished = frozenset().union(*(server.unfinished for server, _ in servers))
+        unfinished = frozenset().union(*(server.unfinished for server in servers))
         if unfinished:
             await asyncio.wait(unfinished, timeout=LAST_ANSWERS_SECONDS)
     finally:
         await pool.close()
     if pool.failed.done():
         raise pool.failed.result()
-    if unfinished:
-        log.error("stopped before all requests were done", requests=len(unfinished), seconds=settings.shutdown_timeout)
-    return 1 if unfinished else 0
+    stopped = len(unfinished) + (0 if wyoming is None else wyoming.stopped)
+    if stopped:
+        log.error("stopped before all requests were done", requests=stopped, seconds=settings.shutdown_timeout)
+    return 1 if stopped else 0
+
+
+async def _open_wyoming(service: Service, listener: socket.socket) -> WyomingListener:
+    from pockettts.server.wyoming import WyomingListener
+
+    wyoming = WyomingListener(service)
+    await wyoming.open(listener)
+    return wyoming
 
 
 def open_pool(settings: ServerConfig, config: BookConfig, worker: WorkerCommand, metrics: ServerMetrics) -> Pool:
@@ -166,6 +202,21 @@ class _Server(uvicorn.Server):
     unfinished: frozenset[asyncio.Task[None]] = frozenset()
     """Requests that were stopped because the time to shut down was up."""
 
+    def __init__(self, app: ASGIApp, settings: ServerConfig, metrics: ServerMetrics) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=limited_protocol(settings, metrics),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout)),
+            )
+        )
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -178,46 +229,35 @@ class _Server(uvicorn.Server):
             task.cancel()
 
 
-def _uvicorn(app: ASGIApp, settings: ServerConfig, metrics: ServerMetrics) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            http=limited_protocol(settings, metrics),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout)),
-        )
-    )
-
-
 @contextlib.contextmanager
-def _signals(servers: Sequence[uvicorn.Server]) -> Iterator[None]:
+def _signals(servers: Sequence[uvicorn.Server], wyoming: WyomingListener | None) -> Iterator[asyncio.Future[None]]:
+    """Handle SIGTERM and SIGINT inside the block; the future is done at the first."""
     loop = asyncio.get_running_loop()
+    stopping: asyncio.Future[None] = loop.create_future()
     numbers = (signal.SIGTERM, signal.SIGINT)
 
     def stop() -> None:
         second = any(server.should_exit for server in servers)
         log.info("shutting down", at_once=second)
+        if not stopping.done():
+            stopping.set_result(None)
         for server in servers:
             server.should_exit = True
             server.force_exit = second
+        if second and wyoming is not None:
+            wyoming.cancel()
 
     for number in numbers:
         loop.add_signal_handler(number, stop)
     try:
-        yield
+        yield stopping
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
 
 
-def _announce(settings: ServerConfig, config: BookConfig, listener: socket.socket) -> None:
-    host, port = listener.getsockname()[:2]
-    address = Address(host, port)
+def _announce(settings: ServerConfig, config: BookConfig, listeners: Listeners) -> None:
+    address = _address_of(listeners.main)
     log.info(
         "listening",
         address=f"http://{address}",
@@ -229,5 +269,14 @@ def _announce(settings: ServerConfig, config: BookConfig, listener: socket.socke
     )
     if config.engine == "cli":
         log.warning("engine cli starts pocket-tts for every chunk; --engine torch or onnx answers much sooner")
+    if listeners.wyoming is not None:
+        wyoming = _address_of(listeners.wyoming)
+        log.info("listening for Wyoming", address=f"tcp://{wyoming}")
+        if not wyoming.loopback:
+            log.warning("other machines can reach the Wyoming listener, and its protocol has no token")
     if not address.loopback and settings.token is None:
         log.warning("other machines can reach this server, and it needs no token")
+
+
+def _address_of(listener: socket.socket) -> Address:
+    return Address(*listener.getsockname()[:2])

@@ -18,9 +18,20 @@ from pockettts.server.audio import MEDIA_TYPES, Encoder, encode, open_encoder
 from pockettts.server.job import Job, SynthesisRequest
 from pockettts.server.metrics import ServerMetrics
 from pockettts.server.pool import Pool
-from pockettts.server.record import fail, record_of
+from pockettts.server.record import RequestRecord, fail, record_of
 from pockettts.server.replies import Problem
+from pockettts.values import LANGUAGE_CODES
 from pockettts.voices import Recording, Voice, check_licence, voice_pin
+
+_LETTERS = {"a": "english", "b": "english", "e": "spanish", "f": "french", "i": "italian", "p": "portuguese"}
+"""Languages as servers of the model Kokoro abbreviate them in `lang_code`."""
+
+
+def is_language(code: str, language: str) -> bool:
+    """Whether a code such as en, en-US, a or English stands for a language of `LANGUAGE_CODES`."""
+    code = code.lower().replace("_", "-")
+    short = LANGUAGE_CODES.get(language, language)
+    return code in (language, short) or code.startswith(f"{short}-") or _LETTERS.get(code) == language
 
 
 def check_aliases(settings: ServerConfig, voices: Collection[str]) -> None:
@@ -60,6 +71,21 @@ class Service:
     metrics: ServerMetrics
 
 
+def accept(service: Service, request: SynthesisRequest, record: RequestRecord) -> Job:
+    """Return the job of a request, with voice and seed set, and note it in the record. Raises `Problem`."""
+    request = request.model_copy(
+        update={
+            "voice": service.config.voice if request.voice is None else request.voice,
+            "seed": service.config.synth.seed if request.seed is None else request.seed,
+        }
+    )
+    record.voice, record.characters, record.format = request.voice, len(request.text), request.format
+    _check(service, request)
+    record.text = request.text if service.settings.log_text else None
+    record.job = Job(request, record.arrived + service.settings.request_timeout, arrived=record.arrived)
+    return record.job
+
+
 async def speak(
     http: Request,
     service: Service,
@@ -73,18 +99,8 @@ async def speak(
 
     Raises `Problem` for a request that cannot be fulfilled and the errors of `Pool.stream`, before anything is sent.
     """
-    request = request.model_copy(
-        update={
-            "voice": service.config.voice if request.voice is None else request.voice,
-            "seed": service.config.synth.seed if request.seed is None else request.seed,
-        }
-    )
-    _check(service, request)
-    record = record_of(http.scope)
-    record.voice, record.characters, record.format = request.voice, len(request.text), request.format
-    record.text = request.text if service.settings.log_text else None
-    record.job = job = Job(request, record.arrived + service.settings.request_timeout, arrived=record.arrived)
-    media_type = media_type or MEDIA_TYPES[request.format]
+    job = accept(service, request, record_of(http.scope))
+    request, media_type = job.request, media_type or MEDIA_TYPES[request.format]
     if not request.stream:
         audio = await service.pool.whole(job)
         data = await asyncio.to_thread(encode, request.format, audio)

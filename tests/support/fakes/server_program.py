@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pockettts.config import BookConfig
-from pockettts.config.server import ServerConfig, parse_address
+from pockettts.config.server import ServerConfig
 from pockettts.server import logs
-from pockettts.server.run import WorkerCommand, bind, run, with_token
+from pockettts.server.run import Listeners, WorkerCommand, run, with_token
 from pockettts.voices import load_voices
 from support import ROOT
 
@@ -27,6 +27,5 @@ def serve(values: dict[str, Any]) -> int:
     config = BookConfig(engine=values.pop("engine", "torch"))
     settings = with_token(ServerConfig(**values))
     logs.configure("debug", "json")
-    listener = bind(parse_address(settings.listen))
-    for_metrics = bind(parse_address(settings.metrics_addr)) if settings.metrics_addr else None
-    return asyncio.run(run(settings, config, "english", VOICES, WorkerCommand(WORKER, start), listener, for_metrics))
+    listeners = Listeners.bind(settings)
+    return asyncio.run(run(settings, config, "english", VOICES, WorkerCommand(WORKER, start), listeners))
