@@ -282,8 +282,8 @@ MARKDOWN = textwrap.dedent(
     not spoken
     ```
 
-    <div>
-    not spoken
+    <div class="x">
+    in a &amp; box
     </div>
 
     ---
@@ -316,14 +316,15 @@ def test_markdown_is_read_as_text_with_its_offsets(newline: str) -> None:
         ("paragraph", "A bold link & code, *star* and html. Wrapped line.", False),
         ("paragraph", "first item", False),
         ("paragraph", "second item with a ref", False),
-        ("paragraph", "quoted text goes on", True),
+        ("paragraph", "quoted text goes on", False),
+        ("paragraph", "in a & box", True),
         ("heading", "Inner", False),
         ("paragraph", "a, b", False),
         ("paragraph", "c, d", False),
     ]
     for chapter in book.chapters:
         for p in chapter.paragraphs:
-            for word in ("One", "bold", "link", "code", "item", "ref", "goes", "Inner", "End"):
+            for word in ("One", "bold", "link", "code", "item", "ref", "goes", "box", "Inner", "End"):
                 if word in p.text:
                     at = p.text.index(word)
                     start, end = p.mapped[at : at + len(word)].span

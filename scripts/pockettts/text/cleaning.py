@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from pockettts.text.mapped import Mapped
+from pockettts.text.reading import Kind
 
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
@@ -33,8 +34,20 @@ def speaks(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 
+_INSIDE = r"(?:[^\[\]]|\[[^\[\]]{0,300}\]){0,4000}\]"
+_PICTURE = r"(?:illustrations?|frontispiece|music|decoration|ornament|image|plate|colophon)"
+# Brackets of e-texts: the word is alone, or followed by its number and a colon. `[image of a saint]` is the author's.
 BRACKETED = re.compile(
-    r"\[(?:illustrations?|frontispiece|music|footnote|transcriber|sidenote|blank page|decoration|ornament|image"
-    r"|p(?:g|age)\.? ?\d)(?![a-z])(?:[^\[\]]|\[[^\[\]]{0,300}\]){0,4000}\]",
+    rf"\[(?:(?P<picture>_?{_PICTURE}\b(?:\s?(?:\d{{1,3}}|[ivxlc]{{1,6}}|(?:un|not )available))?_?\s*(?:(?=\])|[:\n]))"
+    r"|(?P<note>(?:footnotes?(?:\s?(?:\w{1,4}|[*†‡]{1,3}))?|side-?notes?)\s*[:.])"
+    r"|(?P<transcriber>transcriber['’]?s?['’]?\b\s*(?:(?:end)?notes?)?\s*(?:[:.—–-]|(?=\])))"
+    rf"|(?P<page>p(?:g|age)\.? ?(?:\d{{1,4}}|[ivxlc]{{1,7}})(?=\])|blank page(?=\]))){_INSIDE}",
     re.I,
 )
+
+
+def bracket_kind(match: re.Match[str]) -> Kind:
+    """What a bracket of an e-text holds."""
+    if match["picture"]:
+        return "illustration"
+    return "footnote" if match["note"] else "transcriber's note" if match["transcriber"] else "page number"

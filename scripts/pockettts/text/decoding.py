@@ -23,21 +23,29 @@ _CONTAINERS = (
     (b"\x89PNG", "a PNG picture"),
     (b"\x1f\x8b", "a gzip archive"),
 )
+_MIXED = "utf-8 and cp1252"
+_COMMON = re.compile("[À-ÖØ-öø-ÿŒœŠšŽžŸ‘’“”‚„†‡•–—…‹›€£¥©®°±²³´·¹º»¼½¾¿¡«§¶ª\u00a0\u00ad]")
+_CP1252 = {bytes([byte]).decode("cp1252", "replace"): byte for byte in range(0x80, 0xC0)}
+_CP1252 |= {chr(byte): byte for byte in range(0x80, 0xA0)}
+_TRAIL = "[" + "".join(sorted(_CP1252)).replace("\ufffd", "") + "]"
+_READ_TWICE = re.compile(f"[ÂÃ]{_TRAIL}|[â-ï]{_TRAIL}{{2}}")
+_PROOF = re.compile(f"â€{_TRAIL}")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x19\x1b\x1c\x1d\x1f\x7f]")
 
 
 def decode(data: bytes, encoding: str, name: str) -> tuple[str, str]:
     """Decode the bytes of a file named `name`; returns the text without a byte order mark, and the codec used.
 
-    `auto` tries, in this order: a byte order mark, UTF-8, UTF-16 by its zero bytes, cp1252 where few bytes are beyond
-    ASCII, and what charset-normalizer makes of it. Raises `ManuscriptError`.
+    `auto` tries, in this order: a byte order mark, UTF-8, UTF-16 by its zero bytes, UTF-8 with bytes of cp1252 in it,
+    cp1252 where few bytes are beyond ASCII, and what charset-normalizer makes of it. UTF-8 that was read as cp1252 and
+    saved again ("itâ€™s") is mended. Raises `ManuscriptError`.
     """
     for magic, what in _CONTAINERS:
         if data.startswith(magic):
             raise ManuscriptError(f"{name} is {what}, not plain text; save it as .txt or .md first.")
     codec = _guess(data, name) if encoding == "auto" else _declared(encoding, name)
     try:
-        text = data.decode(codec)
+        text = data.decode("utf-8", _MIXED) if codec == _MIXED else data.decode(codec)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ManuscriptError(
@@ -47,7 +55,7 @@ def decode(data: bytes, encoding: str, name: str) -> tuple[str, str]:
     controls = len(_CONTROLS.findall(text))
     if "\x00" in text or controls * 200 > len(text):
         raise ManuscriptError(f"{name} is binary, not text; give a .txt or .md file.")
-    return text.removeprefix("\ufeff"), codec
+    return _mend(text.removeprefix("\ufeff")), codec
 
 
 def _declared(encoding: str, name: str) -> str:
@@ -84,17 +92,56 @@ def _guess(data: bytes, name: str) -> str:
             f"{name} is UTF-8 but for {bad} damaged places, the first at byte {broken.start} (line {line}); "
             "repair it, or declare another text.encoding."
         )
+    if _is_mixed(data):
+        return _MIXED
     letters = sum(65 <= byte <= 122 for byte in data)
     beyond = sum(byte > 127 for byte in data)
-    if beyond * 4 < letters:
-        try:
-            data.decode("cp1252")
+    try:
+        western = data.decode("cp1252")
+        accents = sum(character > "\xbf" and character.isalpha() for character in western)
+        if beyond * 4 < letters or (accents * 4 < letters and _is_common(western)):
             return "cp1252"
-        except UnicodeDecodeError:
-            pass
+    except UnicodeDecodeError:
+        pass
     from charset_normalizer import from_bytes
 
     best = from_bytes(data[:65_536]).best()
     if best is None:
         raise ManuscriptError(f"{name}: the encoding cannot be made out; declare it as text.encoding.")
     return best.encoding
+
+
+def _western_byte(error: UnicodeError) -> tuple[str, int]:
+    """Error handler: a byte that is no UTF-8 is one of cp1252."""
+    assert isinstance(error, UnicodeDecodeError)
+    byte = error.object[error.start : error.start + 1]
+    return byte.decode("cp1252", "ignore") or byte.decode("latin-1"), error.start + 1
+
+
+codecs.register_error(_MIXED, _western_byte)
+
+
+def _is_common(text: str) -> bool:
+    """Whether all characters beyond ASCII are usual ones in Western languages."""
+    return all(character < "\x80" or _COMMON.match(character) for character in text)
+
+
+def _is_mixed(data: bytes) -> bool:
+    """Whether bytes are UTF-8 in one place and cp1252 in another, as in files that were put together."""
+    whole = data.decode("utf-8", "ignore")
+    return not whole.isascii() and _is_common(whole) and _is_common(data.decode("utf-8", _MIXED))
+
+
+def _mend(text: str) -> str:
+    """Undo a UTF-8 text that was read as cp1252, where that is certain."""
+    if not _PROOF.search(text):
+        return text
+
+    def mended(match: re.Match[str]) -> str:
+        written = match[0]
+        try:
+            return bytes([ord(written[0]), *(_CP1252[character] for character in written[1:])]).decode("utf-8")
+        except (UnicodeDecodeError, KeyError):
+            return written
+
+    return _READ_TWICE.sub(mended, text)

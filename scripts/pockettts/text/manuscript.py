@@ -39,7 +39,7 @@ def parse_manuscript(source: str, name: str, encoding: str = "utf-8") -> Manuscr
         raise ManuscriptError(f"{name} holds nothing to speak: not one letter or digit is left after cleaning.")
     title = title or Path(name).stem
     chapters = tuple(Chapter(chapter.title or title, chapter.paragraphs) for chapter in chapters)
-    line_starts = (0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", source)))
+    line_starts = (0, *(match.end() for match in re.finditer(r"\r*\n|\r", source)))
     return Manuscript(title, encoding, chapters, name, line_starts, source, left_out)
 
 
