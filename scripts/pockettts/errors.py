@@ -119,6 +119,10 @@ class TakeRejected(EngineError):
     """Every attempt at a chunk was rejected by the acceptance checks."""
 
 
+class SynthesisCancelled(EngineError):
+    """The engine stopped because nobody waits for the audio any more."""
+
+
 def run_main(main: Callable[[], int | None]) -> None:
     """Run `main` as a program, with messages on stderr: a `PocketTTSError` becomes one line and its exit code.
 

@@ -16,7 +16,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,9 @@ DEFAULT_TEMPERATURE = 0.3
 DEFAULT_EOS_THRESHOLD = -4.0
 DEFAULT_DECODE_STEPS = 1
 FADE_SECONDS = 0.005
+
+POLL_SECONDS = 0.1
+"""How often a running command checks whether it was cancelled."""
 
 DRIVER = Path(__file__).with_name("driver.py")
 
@@ -191,16 +195,36 @@ class CommandTimeout(Exception):
         self.stderr = stderr
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], timeout: float, stdin: bytes = b"") -> Finished:
+class CommandCancelled(Exception):
+    """A process was killed because its result is not needed any more."""
+
+
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    timeout: float,
+    stdin: bytes = b"",
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Finished:
     """Run a command to its end, in a process group of its own, of which no process is left behind.
 
-    Raises `CommandTimeout` after `timeout` seconds and `ExecutableNotFound` if it cannot be started.
+    Raises `CommandTimeout` after `timeout` seconds, `CommandCancelled` soon after `cancelled` became true, and
+    `ExecutableNotFound` if it cannot be started.
     """
+    deadline = time.monotonic() + timeout
+    unsent: bytes | None = stdin
     with _started(command, environment) as process:
-        try:
-            stdout, stderr = process.communicate(stdin, timeout=max(0.0, timeout))
-        except subprocess.TimeoutExpired:
-            raise CommandTimeout(_kill(process).decode("utf-8", errors="replace")) from None
+        while True:
+            try:
+                wait = min(POLL_SECONDS, max(0.0, deadline - time.monotonic()))
+                stdout, stderr = process.communicate(unsent, timeout=wait)
+                break
+            except subprocess.TimeoutExpired:
+                unsent = None
+                if cancelled():
+                    raise CommandCancelled from None
+                if time.monotonic() >= deadline:
+                    raise CommandTimeout(_kill(process).decode("utf-8", errors="replace")) from None
     return Finished(process.returncode, stdout, stderr.decode("utf-8", errors="replace"))
 
 

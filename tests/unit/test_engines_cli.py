@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from pockettts.errors import (
     EngineTimeout,
     ExecutableNotFound,
     NoEndOfSpeech,
+    SynthesisCancelled,
     UsageError,
 )
 from pockettts.upstream import console_script_interpreter, describe_exit, find_command, last_error_line
@@ -169,6 +171,29 @@ def test_a_timeout_kills_the_whole_group_and_keeps_what_was_said(tmp_path: Path,
     pids = [int(word) for word in caught.value.stderr.partition("pids ")[2].split()]
     assert len(pids) == 2
     assert gone(*pids)
+
+
+def test_a_cancelled_process_is_killed_with_its_group(
+    tmp_path: Path, fake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake("forever")
+    started: list[int] = []
+    popen = subprocess.Popen
+
+    def noted(*arguments: Any, **keywords: Any) -> Any:
+        process = popen(*arguments, **keywords)
+        started.append(process.pid)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
+    engine = CliEngine(write_runtime(tmp_path), tmp_path / "v", SynthConfig(executable=FAKE))
+    began = time.monotonic()
+    engine.cancelled = lambda: time.monotonic() > began + 0.5
+    with pytest.raises(SynthesisCancelled):
+        engine.synthesize("Hello.", 1)
+    assert time.monotonic() - began < 5
+    assert started
+    assert gone(*started)
 
 
 SPEAK = """

@@ -35,6 +35,7 @@ from pockettts.errors import (
     EngineFailed,
     EngineTimeout,
     NoEndOfSpeech,
+    SynthesisCancelled,
     UsageError,
     VoiceError,
 )
@@ -215,6 +216,28 @@ def test_a_stream_that_stands_still_stops_nobody(engine: OnnxEngine) -> None:
     whole = engine.synthesize(LONG, 0)
     np.testing.assert_array_equal(np.concatenate([whole[:FRAME], *idle[0]]), whole)
     idle[1].close()
+
+
+def test_a_cancelled_take_ends_after_a_frame_and_leaves_no_trace(engine: OnnxEngine) -> None:
+    before = engine.synthesize(SHORT, 1)
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked >= 5
+
+    engine.cancelled = cancelled
+    try:
+        with pytest.raises(SynthesisCancelled):
+            engine.synthesize(LONG, 2)
+        assert asked == 5
+    finally:
+        del engine.cancelled
+    assert engine._speaker is not None
+    # No place in a batch stays taken.
+    assert not any(session._taken for session in engine._speaker._sessions)
+    np.testing.assert_array_equal(engine.synthesize(SHORT, 1), before)
 
 
 def test_int8_repeats_itself_and_is_as_loud_as_fp32(engine: OnnxEngine, int8: OnnxEngine) -> None:

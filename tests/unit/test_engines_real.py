@@ -10,7 +10,7 @@ from pockettts.config import SynthConfig
 from pockettts.engines import open_engine
 from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
 from pockettts.engines.torch import TorchEngine
-from pockettts.errors import ConfigError, EngineFailed, EngineTimeout, NoEndOfSpeech
+from pockettts.errors import ConfigError, EngineFailed, EngineTimeout, NoEndOfSpeech, SynthesisCancelled
 from support.babble import write_runtime, write_voice
 
 SHORT = "“Oh, Mr. Holmes!” said Alice"
@@ -70,6 +70,27 @@ def test_the_warm_engine_stops_in_time(paths: tuple[Path, Path], warm: TorchEngi
     slow._model = warm._model
     with pytest.raises(EngineTimeout, match=r"0\.001 s"):
         slow.synthesize(LONG, 1)
+
+
+def test_a_cancelled_take_ends_early_and_leaves_no_trace(warm: TorchEngine) -> None:
+    before = warm.synthesize(SHORT, 7)
+    frames = len(warm.synthesize(LONG, 8)) // 1_920
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked >= 5
+
+    warm.cancelled = cancelled
+    try:
+        with pytest.raises(SynthesisCancelled):
+            warm.synthesize(LONG, 8)
+        # pocket-tts still decodes the frames that are queued.
+        assert asked < frames / 3
+    finally:
+        del warm.cancelled
+    np.testing.assert_array_equal(warm.synthesize(SHORT, 7), before)
 
 
 def test_a_broken_voice_is_a_sentence(paths: tuple[Path, Path], tmp_path: Path) -> None:

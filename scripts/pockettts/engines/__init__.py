@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -20,6 +20,8 @@ class Engine(ABC):
 
     name: ClassVar[str]
     """The engine's id in config.yaml."""
+    cancelled: Callable[[], bool] = staticmethod(lambda: False)
+    """Asked after every frame: whether nobody waits for the audio any more."""
 
     @property
     def seeded(self) -> bool:
@@ -36,7 +38,8 @@ class Engine(ABC):
         """Return the samples of `text`, mono at 24 kHz, shape (samples,), without pocket-tts's 200 ms of silence.
 
         Raises subclasses of `EngineError`: `NoEndOfSpeech` where the model ran to its maximum length (with
-        `accept_runaway` that audio is returned), `EngineTimeout`, `EngineFailed`, `ExecutableNotFound`.
+        `accept_runaway` that audio is returned), `EngineTimeout`, `EngineFailed`, `ExecutableNotFound`,
+        `SynthesisCancelled` soon after `cancelled` became true.
         """
 
     def stream(self, text: str, seed: int, *, accept_runaway: bool = False) -> Iterator[Int16]:

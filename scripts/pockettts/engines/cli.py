@@ -23,8 +23,10 @@ from pockettts.errors import (
     EngineTimeout,
     ExecutableNotFound,
     NoEndOfSpeech,
+    SynthesisCancelled,
 )
 from pockettts.upstream import (
+    CommandCancelled,
     CommandTimeout,
     child_environment,
     describe_exit,
@@ -167,7 +169,9 @@ class CliEngine(Engine):
         command += ["--voice", str(self.voice), "--text", "-", "--output-path", "-", *self._options]
         environment = child_environment(KPOCKET_TTS_ERROR_WITHOUT_EOS="0" if accept_runaway else "1")
         try:
-            done = run(command, environment, deadline - time.monotonic(), text.encode())
+            done = run(command, environment, deadline - time.monotonic(), text.encode(), self.cancelled)
+        except CommandCancelled:
+            raise SynthesisCancelled(f"Speaking {quoted(text)} was cancelled.") from None
         except CommandTimeout as late:
             raise EngineTimeout(
                 f"pocket-tts took more than {self.timeout:g} s (synth.timeout_seconds) for {quoted(text)} and was"

@@ -19,7 +19,14 @@ from pockettts.config import SynthConfig
 from pockettts.engines import Engine
 from pockettts.engines.cli import check_tts_args, token_limit
 from pockettts.engines.pieces import Splitter, speak_in_pieces
-from pockettts.errors import ConfigError, EngineFailed, EngineTimeout, ExecutableNotFound, NoEndOfSpeech
+from pockettts.errors import (
+    ConfigError,
+    EngineFailed,
+    EngineTimeout,
+    ExecutableNotFound,
+    NoEndOfSpeech,
+    SynthesisCancelled,
+)
 from pockettts.values import Int16, quoted
 
 _EOS_SWITCH = "KPOCKET_TTS_ERROR_WITHOUT_EOS"
@@ -104,7 +111,7 @@ class TorchEngine(Engine):
         import torch
 
         model, state = self._load()
-        stop = threading.Event()
+        cancelled, stop = False, threading.Event()
         timer = threading.Timer(max(0.0, deadline - time.monotonic()), stop.set)
         timer.start()
         torch.manual_seed(seed)
@@ -117,7 +124,12 @@ class TorchEngine(Engine):
                 stop=stop,
             )
             # As pocket-tts writes a WAV, so that the samples are the same.
-            parts = [(part.clamp(-1, 1) * 32767).short().numpy() for part in stream]
+            parts = []
+            for part in stream:
+                parts.append((part.clamp(-1, 1) * 32767).short().numpy())
+                if self.cancelled():
+                    cancelled = True
+                    stop.set()
         except RuntimeError as error:
             if "without EOS" in str(error):
                 raise NoEndOfSpeech(
@@ -128,6 +140,8 @@ class TorchEngine(Engine):
             raise _failed(text, error) from error
         finally:
             timer.cancel()
+        if cancelled:
+            raise SynthesisCancelled(f"Speaking {quoted(text)} was cancelled.")
         if stop.is_set():
             raise EngineTimeout(
                 f"pocket-tts took more than {self.synth.timeout_seconds:g} s (synth.timeout_seconds) for {quoted(text)}"

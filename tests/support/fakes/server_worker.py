@@ -8,7 +8,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def slow_noise(parts: int, text: str, voice: str, seed: int) -> bytes:
     return noise(text, voice, seed)[:480] * parts
 
 
-def speak(request: SynthesisRequest) -> Iterator[bytes]:
+def speak(request: SynthesisRequest, cancelled: Callable[[], bool]) -> Iterator[bytes]:
     text, voice, seed = request.text, request.voice, request.seed
     assert voice is not None
     assert seed is not None

@@ -5,6 +5,7 @@ The samples of a take depend on text, seed, settings and bundle, and not on what
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import threading
 import time
@@ -21,8 +22,8 @@ from pockettts.engines import Engine
 from pockettts.engines.cli import check_tts_args, token_limit
 from pockettts.engines.onnx.speaker import LANES, TakeSpeaker
 from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
-from pockettts.errors import ConfigError, ExecutableNotFound, UsageError
-from pockettts.values import Int16
+from pockettts.errors import ConfigError, ExecutableNotFound, SynthesisCancelled, UsageError
+from pockettts.values import Int16, quoted
 
 # In every content key: raise it when the same bundle, text and seed give other samples.
 ENGINE_VERSION = 2
@@ -110,13 +111,18 @@ class OnnxEngine(Engine):
                     pause: Future[Int16] = Future()
                     pause.set_result(np.zeros(PAUSE_SAMPLES, np.int16))
                     waiting.append(pause)
-                for sound in self._speaker.speak(piece, voice, piece_seed(seed, index), deadline, accept_runaway):
-                    if sound is not None:
-                        waiting.append(sound)
-                    # Nobody hears anything yet: the first sound is worth more than the next frame.
-                    while waiting and (waiting[0].done() or not heard):
-                        heard = True
-                        yield waiting.popleft().result()
+                speech = self._speaker.speak(piece, voice, piece_seed(seed, index), deadline, accept_runaway)
+                # Closed, so that its place in the batch is free at once when this ends early.
+                with contextlib.closing(speech) as sounds:
+                    for sound in sounds:
+                        if self.cancelled():
+                            raise SynthesisCancelled(f"Speaking {quoted(piece)} was cancelled.")
+                        if sound is not None:
+                            waiting.append(sound)
+                        # Nobody hears anything yet: the first sound is worth more than the next frame.
+                        while waiting and (waiting[0].done() or not heard):
+                            heard = True
+                            yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:

@@ -13,7 +13,7 @@ import math
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,7 +178,7 @@ class TakeSpeaker:
 
     def speak(
         self, text: str, voice: Rows, seed: int, deadline: float, accept_runaway: bool
-    ) -> Iterator[Future[Int16] | None]:
+    ) -> Generator[Future[Int16] | None]:
         """Yield after every frame: the sound to come of the frames since the last one, or None.
 
         Raises `NoEndOfSpeech`, `EngineTimeout` and `EngineFailed`, which a sound to come may hold as well.

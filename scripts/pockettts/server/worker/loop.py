@@ -12,6 +12,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, BinaryIO
 
 from pockettts import log
@@ -21,8 +22,8 @@ from pockettts.server.job import SynthesisRequest
 from pockettts.server.worker import messages
 from pockettts.server.worker.messages import Message, MessageKind
 
-Speak = Callable[[SynthesisRequest], Iterator[bytes]]
-"""From a request to samples, part by part."""
+Speak = Callable[[SynthesisRequest, Callable[[], bool]], Iterator[bytes]]
+"""From a request to samples, part by part; the function returns whether the request was cancelled."""
 OpenSpeaker = Callable[[Mapping[str, Any]], contextlib.AbstractContextManager[Speak]]
 """From the values of START to a `Speak`."""
 
@@ -66,8 +67,9 @@ def answer_messages(inbox: Inbox, send: Callable[[bytes], None], open_speaker: O
         while True:
             values = inbox.get().values
             try:
-                for audio in speak(SynthesisRequest(**values["request"])):
-                    if inbox.cancelled(values["id"]):
+                cancelled = partial(inbox.cancelled, values["id"])
+                for audio in speak(SynthesisRequest(**values["request"]), cancelled):
+                    if cancelled():
                         break
                     send(messages.pack(MessageKind.AUDIO, audio))
                 send(messages.pack(MessageKind.DONE, {"id": values["id"]}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,13 +34,17 @@ class RequestSpeaker:
     def __exit__(self, *_: object) -> None:
         self._engine.close()
 
-    def __call__(self, request: SynthesisRequest) -> Iterator[bytes]:
-        """Yield the samples of a request, chunk after chunk; its voice and seed must be set."""
+    def __call__(self, request: SynthesisRequest, cancelled: Callable[[], bool]) -> Iterator[bytes]:
+        """Yield the samples of a request, chunk after chunk; its voice and seed must be set.
+
+        Raises `SynthesisCancelled` within a frame or two after `cancelled` became true.
+        """
         assert request.voice is not None
         assert request.seed is not None
         settings = self.settings.model_copy(update={"voice": request.voice})
         chunks = chunks_of(request.text, settings, chunk=request.chunk)
         self._use_voice(settings)
+        self._engine.cancelled = cancelled
         # With several lanes all of it is done sooner, but the first chunk later.
         lanes = 1 if request.stream else self._engine.lanes
         for samples in speak(self._engine, chunks, request.seed, settings, lanes=lanes):
