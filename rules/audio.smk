@@ -2,18 +2,20 @@
 
 Inputs: the receipts and the store of takes, results/{book}/chunks.json.
 Outputs: results/{book}.wav with results/{book}.report.html and results/{book}.provenance.json beside it; on the way
-results/{book}/joined.wav, timeline.json (start and end of every chunk, in samples), mastered.wav, mastering.json.
-Recordings are `ancient`, each stands beside a small file that holds its sha256 and tells snakemake of a change.
+results/{book}/joined.wav, timeline.json (start and end of every chunk, in samples), mastered.wav, mastering.json and
+measurement.json. Recordings are `ancient`; beside each stands a small file with its sha256, by which snakemake sees a
+change.
 """
 
 
 rule join_takes:
+    """Put the takes of a book in order, with their pauses."""
     input:
         chunks=ancient("results/{book}/chunks.json"),
-        # snakemake compares inputs as a set; order and pauses are told by a digest in here.
+        # snakemake compares inputs as a set; a digest in here tells it of a different order or different pauses.
         plan="results/{book}/plan.json",
         # What a job below a job that runs lacks is only seen through inputs that are not `ancient`.
-        model=model_file("runtime.json"),
+        model=runtime_sidecar,
         voice=voice_sidecar,
         receipts=receipts,
         repairs=repairs,
@@ -22,18 +24,26 @@ rule join_takes:
         timeline="results/{book}/timeline.json",
     log:
         "results/{book}/logs/join_takes.log",
+    benchmark:
+        "results/{book}/benchmarks/join_takes.tsv"
     conda:
         "../envs/pockettts.yaml"
+    resources:
+        mem_mb=1000,
+        disk_mb=5000,
+        runtime=60,
     params:
-        audio=lambda wildcards: differing("audio"),
-        store=str(books.STORE),
-        folder=lambda wildcards: f"results/{wildcards.book}/takes",
+        script=script("join_takes"),
+        audio=audio_settings,
+        store=store,
+        folder=receipt_folder,
     shell:
-        "python scripts/join_takes.py --chunks {input.chunks:q} --receipts {params.folder:q} --store {params.store:q}"
+        "python {params.script:q} --chunks {input.chunks:q} --receipts {params.folder:q} --store {params.store:q}"
         " --settings {params.audio:q} --out {output.audio:q} --timeline {output.timeline:q} 2>&1 | tee {log:q}"
 
 
 rule master_book:
+    """Run the book chain over the joined takes: fades, loudness, true-peak limiter."""
     input:
         audio=ancient("results/{book}/joined.wav"),
         timeline="results/{book}/timeline.json",
@@ -42,59 +52,109 @@ rule master_book:
         figures="results/{book}/mastering.json",
     log:
         "results/{book}/logs/master_book.log",
+    benchmark:
+        "results/{book}/benchmarks/master_book.tsv"
     conda:
         "../envs/pockettts.yaml"
+    resources:
+        mem_mb=1000,
+        disk_mb=5000,
+        runtime=60,
     params:
-        audio=lambda wildcards: differing("audio"),
+        script=script("master_book"),
+        audio=audio_settings,
     shell:
-        "python scripts/master_book.py {input.audio:q} --settings {params.audio:q} --out {output.audio:q}"
+        "python {params.script:q} {input.audio:q} --settings {params.audio:q} --out {output.audio:q}"
         " --figures {output.figures:q} 2>&1 | tee {log:q}"
 
 
+rule measure_book:
+    """Measure loudness, peaks and noise of the recording, and its outline for the report."""
+    input:
+        audio=ancient("results/{book}/mastered.wav"),
+        mastering="results/{book}/mastering.json",
+    output:
+        "results/{book}/measurement.json",
+    log:
+        "results/{book}/logs/measure_book.log",
+    benchmark:
+        "results/{book}/benchmarks/measure_book.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=1000,
+        disk_mb=10,
+        runtime=60,
+    params:
+        script=script("measure_book"),
+    shell:
+        "python {params.script:q} {input.audio:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
 rule write_provenance:
+    """Write down what the recording was made of."""
     input:
         chunks=ancient("results/{book}/chunks.json"),
-        lock=model_file("lock.json"),
+        lock=model_lock,
         receipts=receipts,
         mastering="results/{book}/mastering.json",
     output:
         "results/{book}.provenance.json",
     log:
         "results/{book}/logs/write_provenance.log",
+    benchmark:
+        "results/{book}/benchmarks/write_provenance.tsv"
     conda:
         "../envs/pockettts.yaml"
+    resources:
+        mem_mb=1000,
+        disk_mb=100,
+        runtime=10,
     params:
-        settings=lambda wildcards: differing(),
-        folder=lambda wildcards: f"results/{wildcards.book}/takes",
+        script=script("write_provenance"),
+        settings=all_settings,
+        folder=receipt_folder,
     shell:
-        "python scripts/write_provenance.py --chunks {input.chunks:q} --lock {input.lock:q}"
+        "python {params.script:q} --chunks {input.chunks:q} --lock {input.lock:q}"
         " --receipts {params.folder:q} --mastering {input.mastering:q} --settings {params.settings:q}"
         " --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule write_report:
+    """Write the page about the recording."""
     input:
-        audio=ancient("results/{book}/mastered.wav"),
+        measurement="results/{book}/measurement.json",
         chunks=ancient("results/{book}/chunks.json"),
         timeline="results/{book}/timeline.json",
         receipts=receipts,
         provenance="results/{book}.provenance.json",
     output:
-        "results/{book}.report.html",
+        report(
+            "results/{book}.report.html",
+            caption="report/book.rst",
+            category="Books",
+            labels={"book": "{book}"},
+        ),
     log:
         "results/{book}/logs/write_report.log",
+    benchmark:
+        "results/{book}/benchmarks/write_report.tsv"
     conda:
         "../envs/pockettts.yaml"
+    resources:
+        mem_mb=1000,
+        disk_mb=100,
+        runtime=10,
     params:
-        settings=lambda wildcards: differing(),
-        folder=lambda wildcards: f"results/{wildcards.book}/takes",
+        script=script("write_report"),
+        folder=receipt_folder,
     shell:
-        "python scripts/write_report.py {input.audio:q} --chunks {input.chunks:q} --timeline {input.timeline:q}"
-        " --receipts {params.folder:q} --provenance {input.provenance:q} --settings {params.settings:q}"
-        " --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.measurement:q} --chunks {input.chunks:q} --timeline {input.timeline:q}"
+        " --receipts {params.folder:q} --provenance {input.provenance:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule publish:
+    """Give the mastered recording its final name, now that report and provenance are there."""
     input:
         audio=ancient("results/{book}/mastered.wav"),
         mastering="results/{book}/mastering.json",
@@ -104,8 +164,16 @@ rule publish:
         "results/{book}.wav",
     log:
         "results/{book}/logs/publish.log",
+    benchmark:
+        "results/{book}/benchmarks/publish.tsv"
     conda:
         "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=5000,
+        runtime=30,
+    params:
+        script=script("publish"),
     shell:
-        "python scripts/publish.py {input.audio:q} --provenance {input.provenance:q} --report {input.report:q}"
+        "python {params.script:q} {input.audio:q} --provenance {input.provenance:q} --report {input.report:q}"
         " --out {output:q} 2>&1 | tee {log:q}"

@@ -17,8 +17,7 @@ rule bench:
 rule bench_model:
     """Make a model of random weights, and a voice of noise."""
     input:
-        # Its pieces are letters: the bundled model's are phones, which third-party programs cannot make from a text.
-        tokenizer="models/random/tokenizer.model",
+        tokenizer=random_tokenizer,
     output:
         runtime="results/bench/models/{model}/runtime.yaml",
         voice="results/bench/models/{model}/voice.safetensors",
@@ -35,8 +34,10 @@ rule bench_model:
         mem_mb=4000,
         runtime=10,
         disk_mb=2000,
+    params:
+        script=script("bench_model"),
     shell:
-        "python scripts/bench_model.py {wildcards.model:q} --tokenizer {input.tokenizer:q} --out {output.runtime:q}"
+        "python {params.script:q} {wildcards.model:q} --tokenizer {input.tokenizer:q} --out {output.runtime:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -61,9 +62,10 @@ rule bench_bundle:
         runtime=20,
         disk_mb=2000,
     params:
+        script=script("bench_bundle"),
         code=lambda wildcards: exporting_code(),
     shell:
-        "python scripts/bench_bundle.py {wildcards.model:q} --runtime {input.runtime:q}"
+        "python {params.script:q} {wildcards.model:q} --runtime {input.runtime:q}"
         " --precision {wildcards.precision} --out {output:q} 2>&1 | tee {log:q}"
 
 
@@ -87,6 +89,7 @@ rule bench_warm:
         runtime=60,
         disk_mb=100,
     params:
+        script=script("bench_warm"),
         options=bench_options,
         systems=lambda wildcards: [one.name for one in bench().systems()],
         cpus=lambda wildcards: bench().threads,
@@ -94,7 +97,7 @@ rule bench_warm:
         runs=lambda wildcards: bench().runs,
         code=lambda wildcards: measured_code(),
     shell:
-        "python scripts/bench_warm.py {wildcards.model:q} --systems {params.systems} {params.options}"
+        "python {params.script:q} {wildcards.model:q} --systems {params.systems} {params.options}"
         " --threads {params.cpus} --chars {params.chars} --runs {params.runs} --out {output:q} 2>&1 | tee {log:q}"
 
 
@@ -116,20 +119,21 @@ rule bench_cold:
         runtime=30,
         disk_mb=100,
     params:
+        script=script("bench_cold"),
         options=bench_options,
         systems=lambda wildcards: bench().cold_engines,
         chars=lambda wildcards: bench().text_chars[0],
         runs=lambda wildcards: bench().cold_runs,
         code=lambda wildcards: measured_code(),
     shell:
-        "python scripts/bench_cold.py {wildcards.model:q} --systems {params.systems} {params.options}"
+        "python {params.script:q} {wildcards.model:q} --systems {params.systems} {params.options}"
         " --chars {params.chars} --runs {params.runs} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule bench_book:
     """Build a whole book and measure that."""
     input:
-        lambda wildcards: bench_files(setup().model.id, [wildcards.engine]),
+        lambda wildcards: bench_files(project().model.id, [wildcards.engine]),
     output:
         f"{PARTS}/book.{{engine}}.{{chunks}}.j{{jobs}}.json",
     log:
@@ -148,12 +152,13 @@ rule bench_book:
         runtime=60,
         disk_mb=2000,
     params:
-        model=lambda wildcards: setup().model.id,
-        settings=lambda wildcards: differing("model", "voice"),
+        script=script("bench_book"),
+        model=lambda wildcards: project().model.id,
+        settings=lambda wildcards: changed_settings("model", "voice"),
         work=lambda wildcards: f"results/bench/work/{wildcards.engine}",
         code=lambda wildcards: measured_code(),
     shell:
-        "python scripts/bench_book.py {wildcards.engine} --model {params.model:q} --chunks {wildcards.chunks}"
+        "python {params.script:q} {wildcards.engine} --model {params.model:q} --chunks {wildcards.chunks}"
         " --jobs {wildcards.jobs} --settings {params.settings:q} --work {params.work:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
 
@@ -163,7 +168,7 @@ rule bench_report:
     input:
         parts=bench_parts,
         baseline=lambda wildcards: [
-            str(path) for path in [setup().config.bench.baseline] if path
+            str(path) for path in [project().config.bench.baseline] if path
         ],
     output:
         html="results/bench/report.html",
@@ -181,12 +186,13 @@ rule bench_report:
         runtime=5,
         disk_mb=50,
     params:
-        profile=lambda wildcards: setup().config.bench.profile,
+        script=script("bench_report"),
+        profile=lambda wildcards: project().config.bench.profile,
         baseline=lambda wildcards, input: shlex.join(
             ["--baseline", *input.baseline] if input.baseline else []
         ),
-        tolerance=lambda wildcards: setup().config.bench.tolerance,
+        tolerance=lambda wildcards: project().config.bench.tolerance,
         folder=lambda wildcards, output: os.path.dirname(output.html),
     shell:
-        "python scripts/bench_report.py {input.parts:q} --profile {params.profile} {params.baseline}"
+        "python {params.script:q} {input.parts:q} --profile {params.profile} {params.baseline}"
         " --tolerance {params.tolerance} --out {params.folder:q} 2>&1 | tee {log:q}"

@@ -1,4 +1,4 @@
-"""Input functions and parameters of the benchmark's rules. No rules."""
+"""Input functions and params of the benchmark. No rules."""
 
 from pockettts.bench import bench_models, environment, matrix, systems
 
@@ -6,15 +6,14 @@ PARTS = "results/bench/parts"
 
 
 @cache
-@in_a_sentence
+@exit_on_error
 def bench():
     """What is measured. Models are named as the manifest resolves them."""
-    chosen = matrix.resolve(setup().config.bench, setup().model.id)
-    manifest = models.load_manifest(books.MODEL_MANIFEST)
+    chosen = matrix.resolve(project().config.bench, project().model.id)
     return matrix.with_models(
         chosen,
         tuple(
-            name if bench_models.is_random(name) else models.resolve(manifest, name).id
+            name if bench_models.is_random(name) else project().find_model(name).id
             for name in chosen.models
         ),
     )
@@ -26,13 +25,13 @@ exporting_code = cache(environment.exporting_code)
 
 def bench_model(name):
     """The files of a model of the benchmark."""
-    return bench_models.planned_model(name, setup().voice, books.RESULTS)
+    return bench_models.planned_model(name, project().voice, project().results)
 
 
 def bench_files(name, names):
     """What must exist before these systems can run with a model."""
     model = bench_model(name)
-    if name == setup().model.id:
+    if name == project().model.id:
         refresh_runtime()
     chosen = systems.systems_named(names)
     precisions = sorted({one.precision for one in chosen if one.precision})
@@ -56,6 +55,11 @@ def bench_parts(wildcards):
         *(f"{PARTS}/cold.{name}.json" for name in bench().models),
         *(f"{PARTS}/book.{case.name}.json" for case in bench().books()),
     ]
+
+
+def random_tokenizer(wildcards):
+    """Its pieces are letters: the bundled model's are phones, which third-party programs cannot make from a text."""
+    return str(project().models / "random" / "tokenizer.model")
 
 
 def all_cores(wildcards):

@@ -1,29 +1,39 @@
-"""Settings and input functions that all stages share. No rules.
+"""Input functions, params and constants that several stages share. No rules.
 
-The library in scripts/ reads, normalises and chunks the text here, while the Snakefile is parsed: it is fast, kept by
-content hash in results/plans/, and it lets a dry run show every job.
+The library in scripts/ reads, normalizes and chunks the text here, while the Snakefile is parsed: it is fast, kept by
+content hash in results/plans/, and it lets a dry run show every job. Paths come from `pockettts.project.Project`, whose
+root is the working directory; only patterns with wildcards are spelled out in the rules.
 """
 
 import json
 import os
 import shlex
 import sys
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 
 import psutil
+from snakemake.settings.types import DeploymentMethod
 
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
-# The scripts run in the interpreter that runs snakemake, whether or not its environment was activated. A prefix takes the
-# place of the strict mode that snakemake sets, without which a failure in front of `| tee` would pass.
-shell.prefix(
-    f"set -euo pipefail; PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
-)
+# The checkout or the installed package: with `snakemake -s`, `-d` or `module` it is not the working directory.
+SOURCE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+# Relative where that is possible, so that the command of a job can be read and copied.
+SCRIPTS = Path("scripts") if SOURCE == Path.cwd() else SOURCE / "scripts"
+
+if (SOURCE / "scripts" / "pockettts").is_dir():
+    sys.path.insert(0, str(SOURCE / "scripts"))
+# The scripts run in the interpreter that runs snakemake, whether or not its environment was activated, unless conda makes
+# an environment for them. A prefix takes the place of the strict mode that snakemake sets, without which a failure in
+# front of `| tee` would pass.
+STRICT = "set -euo pipefail; "
+OWN_PYTHON = f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+shell.prefix(STRICT if with_conda else STRICT + OWN_PYTHON)
 
 from pockettts import book as books
 from pockettts import config as settings
-from pockettts import models, takes
 from pockettts.errors import PocketTTSError
+from pockettts.project import Project
 from pockettts.values import short_digest
 
 
@@ -34,9 +44,10 @@ wildcard_constraints:
     batch=r"[0-9a-f-]+",
 
 
-def in_a_sentence(function):
-    """End with the sentence of an error of the library: snakemake would add a traceback of its rules."""
+def exit_on_error(function):
+    """Wrap a function so that an error of the library ends the run with its sentence, not with a traceback of rules."""
 
+    @wraps(function)
     def wrapped(*args):
         try:
             return function(*args)
@@ -48,130 +59,115 @@ def in_a_sentence(function):
 
 
 @cache
-@in_a_sentence
-def setup():
-    return books.open_setup(settings.parse(config))
+@exit_on_error
+def project() -> Project:
+    """Return the project in the working directory, with the settings of this run."""
+    return Project(Path(), settings.parse(config)).checked()
 
 
 @cache
-@in_a_sentence
-def open_book(name):
-    return books.open_book(name, setup())
+@exit_on_error
+def open_book(name: str) -> books.Book:
+    """Return a book of the project, planned."""
+    return books.open_book(name, project())
 
 
-def differing(*sections):
-    """The settings of these sections that differ from the defaults, as JSON; if none is named, all but bench."""
-    values = settings.differences(setup().config)
+@cache
+def changed_settings(*sections: str) -> str:
+    """Return the settings of these sections that differ from the defaults, as JSON; by default all but `bench`."""
+    values = settings.differences(project().config)
+    chosen = sections or [name for name in values if name != "bench"]
     return json.dumps(
-        {
-            key: values[key]
-            for key in values
-            if (key in sections if sections else key != "bench")
-        },
-        sort_keys=True,
+        {name: values[name] for name in chosen if name in values}, sort_keys=True
     )
 
 
-def published(wildcards):
-    return f"results/{setup().config.book}.wav"
+def script(name: str):
+    """Return a param function for the program of a rule.
+
+    It takes `output` because snakemake does not compare params of such functions with those of the last run: the path
+    differs after a move, the results do not.
+    """
+
+    def path(wildcards, output) -> str:
+        return str(SCRIPTS / f"{name}.py")
+
+    return path
 
 
-def source(wildcards):
-    return ancient(open_book(wildcards.book).source)
+@exit_on_error
+def recording(wildcards) -> str:
+    """Return the target of a run that names none."""
+    books.check_name(project().config.book)
+    return str(project().of_book(project().config.book).recording)
 
 
-def model_file(name):
-    return lambda wildcards: f"results/models/{setup().model.id}/{name}"
+def model_lock(wildcards) -> str:
+    return str(project().of_model().lock)
 
 
-@in_a_sentence
-def committed_lock(wildcards):
-    """What models/lock.json says of a model: a lock that is changed by hand is compared anew."""
-    return short_digest(books.committed_lock(wildcards.model))
+def runtime_sidecar(wildcards) -> str:
+    return str(project().of_model().runtime_sidecar)
 
 
-@in_a_sentence
-def voice_source(wildcards):
-    return books.voice_source(wildcards.voice, wildcards.model)
+def voice_state(wildcards) -> str:
+    return str(project().voice_state())
 
 
-def voice_file(wildcards):
-    return f"results/voices/{setup().model.id}/{setup().voice.id}.safetensors"
-
-
-def bundle_folder():
-    """Where the exported model of engine onnx is; None for the other engines."""
-    if setup().config.engine != "onnx":
-        return None
-    return f"results/onnx/{setup().model.id}/{setup().config.synth.precision}"
-
-
-def bundle(wildcards):
-    """Named by its folder's place in the keys: model pins, precision and exporter are in them."""
-    folder = bundle_folder()
-    if folder is None:
-        return []
-    # Nothing is spoken with a bundle before it has said what the model says.
-    return [ancient(f"{folder}/manifest.json"), ancient(f"{folder}.verify.json")]
-
-
-def bundle_option(wildcards):
-    folder = bundle_folder()
-    return f"--bundle {shlex.quote(folder)}" if folder else ""
-
-
-def executable_option(wildcards):
-    executable = setup().config.synth.executable
-    return f"--executable {str(executable)!r}" if executable else ""
-
-
-def engine_memory(wildcards):
-    return books.memory_mb(setup().model)
-
-
-def synth_memory(wildcards):
-    return books.synth_memory_mb(setup())
-
-
-def engine_threads(wildcards):
-    memory = psutil.virtual_memory().total // 2**20
-    return books.job_threads(
-        workflow.cores or 1, os.cpu_count() or 1, memory, books.synth_memory_mb(setup())
-    )
+def voice_sidecar(wildcards) -> str:
+    return str(project().voice_state().with_suffix(".json"))
 
 
 @cache
-@in_a_sentence
-def inspected(name):
-    """A book whose receipts are all good: what is gone or damaged is noted, and its job runs again."""
-    book = open_book(name)
-    books.drop_stale_receipts(book)
-    return book
-
-
-def receipts(wildcards):
-    return [
-        f"results/{wildcards.book}/takes/{batch}.json"
-        for batch in inspected(wildcards.book).batches
-    ]
-
-
-def repairs(wildcards):
-    inspected(wildcards.book)
-    path = f"results/{wildcards.book}/{books.REPAIRS}"
-    return [path] if os.path.exists(path) else []
-
-
-@cache
-@in_a_sentence
-def refresh_runtime():
-    books.refresh_runtime(setup().model)
+@exit_on_error
+def refresh_runtime() -> None:
+    """Correct the absolute paths in runtime.yaml of a project that has moved."""
+    books.refresh_runtime(project().model, project())
 
 
 def runtime(wildcards):
+    """Return the model's runtime.yaml. It is `ancient`: which lock it was made of is told by its sidecar."""
     refresh_runtime()
-    return ancient(f"results/models/{setup().model.id}/runtime.yaml")
+    return ancient(str(project().of_model().runtime))
 
 
-def voice_sidecar(wildcards):
-    return f"results/voices/{setup().model.id}/{setup().voice.id}.json"
+@cache
+@exit_on_error
+def inspected(name: str) -> books.Book:
+    """Return a book after a look at its receipts: one whose take is missing or damaged is deleted and noted."""
+    book = open_book(name)
+    books.drop_stale_receipts(book, project())
+    return book
+
+
+def receipts(wildcards) -> list[str]:
+    paths = project().of_book(wildcards.book)
+    return [str(paths.receipt(batch)) for batch in inspected(wildcards.book).batches]
+
+
+@cache
+@exit_on_error
+def engine_mb() -> int:
+    """Return the memory of a process that has the model loaded, in MB."""
+    return books.memory_mb(project().model)
+
+
+@cache
+@exit_on_error
+def synth_mb() -> int:
+    """Return the memory of a synthesis job, in MB."""
+    return books.synth_memory_mb(project())
+
+
+def engine_memory(wildcards) -> int:
+    return engine_mb()
+
+
+def engine_threads(wildcards) -> int:
+    """Return the cores that a job with an engine claims: on other machines one, here as many as keep the machine whole."""
+    if not workflow.local_exec:
+        return 1
+    memory = psutil.virtual_memory().total // 2**20
+    return books.job_threads(
+        workflow.cores or 1, os.cpu_count() or 1, memory, synth_mb()
+    )

@@ -1,51 +1,76 @@
-"""Fetch a model and prove its bytes.
+"""Fetch a model and verify its bytes.
 
-Inputs: models/manifest.json (what to fetch), models/lock.json (sha256 of files known before), HF_TOKEN, HF_ENDPOINT.
+Inputs: models/manifest.json (what to fetch), models/lock.json (sha256 of known files), HF_TOKEN, HF_ENDPOINT.
 Outputs: results/models/{model}/ with download.json (what was fetched), lock.json (sha256 and size of every file),
 runtime.yaml (the configuration for `pocket-tts --config`, with absolute paths: no network is needed after this) and
-runtime.json (the lock that it was made of: what tells the jobs to which runtime.yaml is `ancient` that it was made).
+runtime.json (the lock that it was made from: it tells the jobs to which runtime.yaml is `ancient` that it changed).
 """
+
+MODEL = "results/models/{model}"
 
 
 rule download_model:
+    """Fetch the files of a model that are not there yet; a model in the project has nothing to fetch."""
     output:
-        "results/models/{model}/download.json",
+        f"{MODEL}/download.json",
     log:
-        "results/models/{model}/logs/download_model.log",
+        f"{MODEL}/logs/download_model.log",
+    benchmark:
+        f"{MODEL}/benchmarks/download_model.tsv"
     conda:
         "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=download_mb,
+        runtime=120,
     params:
-        allow_ungated=lambda wildcards: (
-            "--allow-ungated" if setup().config.hub.allow_ungated else ""
-        ),
+        script=script("download_model"),
+        allow_ungated=allow_ungated,
     shell:
-        "python scripts/download_model.py {wildcards.model:q} {params.allow_ungated} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {wildcards.model:q} {params.allow_ungated} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule lock_model:
+    """Compare every file with its known sha256, and write down what was found."""
     input:
-        "results/models/{model}/download.json",
+        f"{MODEL}/download.json",
     output:
-        "results/models/{model}/lock.json",
+        f"{MODEL}/lock.json",
     log:
-        "results/models/{model}/logs/lock_model.log",
+        f"{MODEL}/logs/lock_model.log",
+    benchmark:
+        f"{MODEL}/benchmarks/lock_model.tsv"
     conda:
         "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=10,
+        runtime=10,
     params:
+        script=script("lock_model"),
         committed=committed_lock,
     shell:
-        "python scripts/lock_model.py {wildcards.model:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {wildcards.model:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule write_runtime:
+    """Write the configuration that pocket-tts reads without a network."""
     input:
-        "results/models/{model}/lock.json",
+        f"{MODEL}/lock.json",
     output:
-        runtime="results/models/{model}/runtime.yaml",
-        sidecar="results/models/{model}/runtime.json",
+        runtime=f"{MODEL}/runtime.yaml",
+        sidecar=f"{MODEL}/runtime.json",
     log:
-        "results/models/{model}/logs/write_runtime.log",
+        f"{MODEL}/logs/write_runtime.log",
+    benchmark:
+        f"{MODEL}/benchmarks/write_runtime.tsv"
     conda:
         "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=10,
+        runtime=10,
+    params:
+        script=script("write_runtime"),
     shell:
-        "python scripts/write_runtime.py {wildcards.model:q} --out {output.runtime:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {wildcards.model:q} --out {output.runtime:q} 2>&1 | tee {log:q}"

@@ -6,15 +6,20 @@ sha256 of all other files), and results/onnx/{model}/{precision}.verify.json wit
 a failure stops the build; its table is in the log.
 """
 
+EXPORTED = "results/onnx/{model}/{precision}"
+
 
 rule export_onnx:
+    """Write the graphs of a model, and last the manifest with the sha256 of all files."""
     input:
         lock="results/models/{model}/lock.json",
         runtime=ancient("results/models/{model}/runtime.yaml"),
     output:
-        "results/onnx/{model}/{precision}/manifest.json",
+        f"{EXPORTED}/manifest.json",
     log:
         "results/onnx/{model}/logs/{precision}.export.log",
+    benchmark:
+        "results/onnx/{model}/benchmarks/{precision}.export.tsv"
     wildcard_constraints:
         precision="fp32|int8",
     # It uses two processors, and the voice can be made beside the check behind it, which uses one.
@@ -22,27 +27,41 @@ rule export_onnx:
     conda:
         "../envs/pockettts.yaml"
     threads: 2
+    resources:
+        mem_mb=export_memory,
+        disk_mb=2000,
+        runtime=30,
+    params:
+        script=script("export_onnx"),
     shell:
-        "python scripts/export_onnx.py {wildcards.model:q} --precision {wildcards.precision}"
+        "python {params.script:q} {wildcards.model:q} --precision {wildcards.precision}"
         " --runtime {input.runtime:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule verify_onnx:
+    """Compare every graph with PyTorch, frame by frame."""
     input:
-        bundle="results/onnx/{model}/{precision}/manifest.json",
+        bundle=f"{EXPORTED}/manifest.json",
         runtime=ancient("results/models/{model}/runtime.yaml"),
-        recording="voices/bundled.wav",
+        recording=comparison_recording,
     output:
-        report="results/onnx/{model}/{precision}.verify.json",
-        table="results/onnx/{model}/{precision}.verify.txt",
+        report=f"{EXPORTED}.verify.json",
+        table=f"{EXPORTED}.verify.txt",
     log:
         "results/onnx/{model}/logs/{precision}.verify.log",
+    benchmark:
+        "results/onnx/{model}/benchmarks/{precision}.verify.tsv"
     wildcard_constraints:
         precision="fp32|int8",
     conda:
         "../envs/pockettts.yaml"
+    resources:
+        mem_mb=export_memory,
+        disk_mb=100,
+        runtime=30,
     params:
-        folder=lambda wildcards, input: os.path.dirname(input.bundle),
+        script=script("verify_onnx"),
+        folder=folder_of_bundle,
     shell:
-        "python scripts/verify_onnx.py {params.folder:q} --runtime {input.runtime:q} --recording {input.recording:q}"
+        "python {params.script:q} {params.folder:q} --runtime {input.runtime:q} --recording {input.recording:q}"
         " --out {output.report:q} 2>&1 | tee {log:q}"

@@ -8,9 +8,9 @@ of the text is left out, with its kind and place).
 
 
 rule plan_book:
+    """Read, normalize and chunk a text."""
     input:
-        # Old on purpose: whether the text changed is told by its digest below, whatever its size and date.
-        text=source,
+        text=text,
     output:
         manuscript="results/{book}/manuscript.json",
         chunks="results/{book}/chunks.json",
@@ -18,15 +18,20 @@ rule plan_book:
         reading="results/{book}/reading.json",
     log:
         "results/{book}/logs/plan_book.log",
+    benchmark:
+        "results/{book}/benchmarks/plan_book.tsv"
     conda:
         "../envs/pockettts.yaml"
+    resources:
+        mem_mb=1000,
+        disk_mb=100,
+        runtime=10,
     params:
-        settings=lambda wildcards: differing(
-            "model", "voice", "language", "engine", "text", "synth", "qa"
-        ),
-        plan=lambda wildcards: open_book(wildcards.book).plan.digest,
-        recipe=lambda wildcards: short_digest(setup().recipe.as_dict()),
+        script=script("plan_book"),
+        settings=planned_settings,
+        plan=plan_digest,
+        recipe=recipe_digest,
     shell:
-        "python scripts/plan_book.py {wildcards.book:q} --settings {params.settings:q}"
+        "python {params.script:q} {wildcards.book:q} --settings {params.settings:q}"
         " --manuscript {output.manuscript:q} --chunks {output.chunks:q} --plan {output.plan:q} --reading {output.reading:q}"
         " 2>&1 | tee {log:q}"

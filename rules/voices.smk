@@ -6,6 +6,7 @@ Outputs: results/voices/{model}/{voice}.safetensors and its sidecar .json (lock 
 
 
 rule export_voice:
+    """Have pocket-tts listen to a recording, or fetch a predefined voice, and check that it fits the model."""
     input:
         lock="results/models/{model}/lock.json",
         runtime=runtime,
@@ -14,14 +15,19 @@ rule export_voice:
         sidecar="results/voices/{model}/{voice}.json",
     log:
         "results/voices/{model}/logs/{voice}.log",
+    benchmark:
+        "results/voices/{model}/benchmarks/{voice}.tsv"
     conda:
         "../envs/pockettts.yaml"
     threads: engine_threads
     resources:
         mem_mb=engine_memory,
+        disk_mb=100,
+        runtime=20,
     params:
+        script=script("export_voice"),
         pin=voice_source,
         executable=executable_option,
     shell:
-        "python scripts/export_voice.py {wildcards.voice:q} --model {wildcards.model:q} {params.executable}"
+        "python {params.script:q} {wildcards.voice:q} --model {wildcards.model:q} {params.executable}"
         " --lock {input.lock:q} --runtime {input.runtime:q} --out {output.voice:q} 2>&1 | tee {log:q}"

@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from pockettts import book, models
+from pockettts import models
 from pockettts.bench.bench_models import RANDOM, make_random_model
 from pockettts.errors import run_main
+from pockettts.project import Project
 
 
 def main() -> None:
@@ -15,7 +16,7 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, required=True, help="a SentencePiece model")
     parser.add_argument("--out", type=Path, required=True, help="runtime.yaml; the rest lies beside it")
     args = parser.parse_args()
-    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model.removeprefix(RANDOM))
+    entry = Project().find_model(args.model.removeprefix(RANDOM))
     make_random_model(args.out.parent, models.model_config(entry), args.tokenizer)
 
 

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from pockettts import book, models
+from pockettts import models
 from pockettts.errors import run_main
+from pockettts.project import Project, add_project_option
 
 
 def main() -> None:
@@ -13,11 +14,13 @@ def main() -> None:
     parser.add_argument("model", help="an id of models/manifest.json")
     parser.add_argument("--allow-ungated", action="store_true", help="take the ungated weights if the hub refuses")
     parser.add_argument("--out", type=Path, required=True, help="download.json; the files go beside it")
+    add_project_option(parser)
     args = parser.parse_args()
-    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model)
+    project = Project(args.project)
+    entry = project.find_model(args.model)
     if entry.notice:
         print(f"model {entry.id}: {entry.notice}")
-    models.download_model(entry, args.out.parent, allow_ungated=args.allow_ungated, committed_lock=book.MODEL_LOCK)
+    models.download_model(entry, args.out.parent, allow_ungated=args.allow_ungated, committed_lock=project.model_lock)
 
 
 if __name__ == "__main__":

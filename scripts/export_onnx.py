@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from pockettts import book, models
 from pockettts.errors import run_main
 from pockettts.export import require_export_packages
+from pockettts.project import Project, add_project_option
 
 
 def main() -> None:
@@ -15,8 +15,10 @@ def main() -> None:
     parser.add_argument("--precision", choices=("fp32", "int8"), default="fp32")
     parser.add_argument("--runtime", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="manifest.json; its folder is replaced")
+    add_project_option(parser)
     args = parser.parse_args()
-    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model)
+    project = Project(args.project)
+    entry = project.find_model(args.model)
     require_export_packages()
     from pockettts.export.export import export_onnx
 

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from pockettts import book, models, voices
+from pockettts import models, voices
 from pockettts.errors import run_main
+from pockettts.project import Project, add_project_option
 
 
 def main() -> None:
@@ -16,9 +17,11 @@ def main() -> None:
     parser.add_argument("--runtime", type=Path, required=True)
     parser.add_argument("--executable", type=Path, help="another pocket-tts than the one of this environment")
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors; its sidecar goes beside it")
+    add_project_option(parser)
     args = parser.parse_args()
-    voice = voices.resolve_voice(voices.load_voices(book.VOICE_MANIFEST), args.voice)
-    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model)
+    project = Project(args.project)
+    voice = project.find_voice(args.voice)
+    entry = project.find_model(args.model)
     sidecar = voices.export_voice(
         voice,
         entry,
@@ -26,7 +29,7 @@ def main() -> None:
         args.out,
         runtime=args.runtime,
         executable=args.executable,
-        committed_lock=book.MODEL_LOCK,
+        committed_lock=project.model_lock,
     )
     print(f"voice {voice.id}: {sidecar['frames']} frames, licence {voice.licence}")
 

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from pockettts import book, models
+from pockettts import models
 from pockettts.errors import run_main
+from pockettts.project import Project, add_project_option
 
 
 def main() -> None:
@@ -13,9 +14,11 @@ def main() -> None:
     parser.add_argument("model", help="an id of models/manifest.json")
     parser.add_argument("--commit", action="store_true", help="write what was found into models/lock.json, too")
     parser.add_argument("--out", type=Path, required=True, help="lock.json; the download lies beside it")
+    add_project_option(parser)
     args = parser.parse_args()
-    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model)
-    lock = models.lock_model(entry, args.out.parent, book.MODEL_LOCK, commit=args.commit)
+    project = Project(args.project)
+    entry = project.find_model(args.model)
+    lock = models.lock_model(entry, args.out.parent, project.model_lock, commit=args.commit)
     for role, file in lock.files.items():
         print(f"{lock.model} {role}: {file['bytes']:,} bytes, sha256 {file['sha256']}")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pockettts import book, config, files
 from pockettts.errors import run_main
+from pockettts.project import Project, add_project_option
 from pockettts.text.manuscript import read_manuscript
 from pockettts.text.plan import reading_of
 
@@ -19,13 +20,14 @@ def main() -> None:
     parser.add_argument("--chunks", type=Path, required=True)
     parser.add_argument("--plan", type=Path, required=True, help="a digest of the chunks")
     parser.add_argument("--reading", type=Path, required=True, help="what of the text is spoken, and what is left out")
+    add_project_option(parser)
     args = parser.parse_args()
-    setup = book.open_setup(config.parse(json.loads(args.settings), "--settings"))
-    opened = book.open_book(args.book, setup)
-    manuscript = read_manuscript(opened.source, setup.config.text.encoding)
+    project = Project(args.project, config.parse(json.loads(args.settings), "--settings")).checked()
+    opened = book.open_book(args.book, project)
+    manuscript = read_manuscript(opened.source, project.config.text.encoding)
     files.write_json(args.manuscript, manuscript.as_json())
-    files.write_json(args.chunks, book.chunks_document(opened, setup))
-    files.write_json(args.plan, book.plan_document(opened, setup))
+    files.write_json(args.chunks, book.chunks_document(opened, project))
+    files.write_json(args.plan, book.plan_document(opened, project))
     reading = reading_of(manuscript, opened.plan.chunks)
     files.write_json(args.reading, reading.as_json())
     characters = sum(len(chunk.text) for chunk in opened.plan.chunks)

@@ -4,9 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from pockettts import book, config, files, models, takes
+from pockettts import config, files, models, takes
 from pockettts.errors import run_main
-from pockettts.provenance import make_provenance
+from pockettts.project import Project, add_project_option
+from pockettts.provenance import write_provenance
 
 
 def main() -> None:
@@ -18,17 +19,18 @@ def main() -> None:
     parser.add_argument("--mastering", type=Path, required=True)
     parser.add_argument("--settings", default="{}", help="JSON of what differs from the default configuration")
     parser.add_argument("--out", type=Path, required=True)
+    add_project_option(parser)
     args = parser.parse_args()
     chunks = files.read_json(args.chunks)
-    setup = book.open_setup(config.parse(json.loads(args.settings), "--settings"))
-    provenance = make_provenance(
-        setup,
+    project = Project(args.project, config.parse(json.loads(args.settings), "--settings"))
+    write_provenance(
+        args.out,
+        project,
         models.read_lock(args.lock),
         chunks,
         takes.read_receipts(args.receipts, chunks["batches"]),
         files.read_json(args.mastering),
     )
-    files.write_json(args.out, provenance)
 
 
 if __name__ == "__main__":

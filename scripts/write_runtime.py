@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from pockettts import book, models
+from pockettts import models
 from pockettts.errors import run_main
+from pockettts.project import Project, add_project_option
 
 
 def main() -> None:
@@ -12,8 +13,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", help="an id of models/manifest.json")
     parser.add_argument("--out", type=Path, required=True, help="runtime.yaml; download and lock lie beside it")
+    add_project_option(parser)
     args = parser.parse_args()
-    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), args.model)
+    project = Project(args.project)
+    entry = project.find_model(args.model)
     models.write_runtime(entry, models.read_download(entry, args.out.parent), args.out)
     models.mark_runtime(args.out)
 

@@ -1,4 +1,4 @@
-"""A book as a build sees it: settings, model, voice and text become content keys, batches and a playlist.
+"""A book as a build sees it: a text of a project becomes content keys, batches and a playlist.
 
 Everything here is fast and needs neither model nor network, so that the Snakefile can do it while it is parsed. The
 scripts do the same again from the same settings, or read it from results/{book}/chunks.json.
@@ -8,100 +8,28 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
+import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pockettts import ear, files, takes
-from pockettts.config import BookConfig, TextConfig
 from pockettts.errors import ManuscriptError, ModelError
-from pockettts.models import (
-    ModelEntry,
-    load_manifest,
-    model_config,
-    model_pins,
-    read_download,
-    read_lock_file,
-    read_runtime,
-    resolve,
-    write_runtime,
-)
-from pockettts.takes import Recipe, content_key, make_recipe
+from pockettts.models import HubFile, ModelEntry, model_config, read_download, read_runtime, write_runtime
+from pockettts.project import Project
+from pockettts.takes import content_key
 from pockettts.text.plan import BookPlan, plan_book
-from pockettts.values import language_code, short_digest
-from pockettts.voices import Voice, check_licence, load_voices, resolve_voice, voice_pin
+from pockettts.values import short_digest
+from pockettts.voices import voice_pin
 
 log = logging.getLogger(__name__)
 
-INPUTS = Path("inputs")
-RESULTS = Path("results")
-STORE = RESULTS / "takes"
-PLANS = RESULTS / "plans"
-MODEL_MANIFEST = Path("models/manifest.json")
-MODEL_LOCK = Path("models/lock.json")
-VOICE_MANIFEST = Path("voices/manifest.json")
-REPAIRS = "repairs.json"
 SUFFIXES = (".txt", ".md")
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What all books of one configuration share."""
-
-    config: BookConfig
-    model: ModelEntry
-    voice: Voice
-
-    @property
-    def language(self) -> str:
-        """The language of the text."""
-        return self.config.language or self.model.language
-
-    @property
-    def text(self) -> TextConfig:
-        """How a text becomes chunks: as the settings say, within what the model can speak."""
-        text = self.config.text
-        limits = {"max_chars": self.model.max_chars, "min_chars": self.model.min_chars}
-        within = {name: min(getattr(text, name), most) for name, most in limits.items() if most is not None}
-        return text.model_copy(update=within)
-
-    @cached_property
-    def recipe(self) -> Recipe:
-        """All that decides the samples of a take but its text."""
-        return make_recipe(
-            self.config.engine,
-            self.config.synth,
-            model=model_pins(self.model),
-            voice=voice_pin(self.voice, self.model),
-        )
-
-    @cached_property
-    def judging(self) -> str:
-        """A digest of the settings that choose among the attempts at a take.
-
-        They are no part of its name. Other limits may choose another attempt, so a receipt is good for these only: the
-        job looks again at what the store has, and speaks only if it must.
-        """
-        synth = self.config.synth.model_dump(mode="json")
-        values = [synth[name] for name in ("attempts", "allow_failed", "checks")]
-        if self.config.qa.asr != "off":
-            values += [self.config.qa.model_dump(mode="json"), language_code(self.language)]
-        return short_digest(values)[:8]
-
-
-def open_setup(config: BookConfig) -> Setup:
-    """Look up the model and the voice. Raises `ModelError` or `VoiceError`, also when the licence forbids the use.
-
-    Raises `EnvironmentNotReady` or `ConfigError` when the check by ear is asked for and cannot be made.
-    """
-    model = resolve(load_manifest(MODEL_MANIFEST), config.model)
-    voice = resolve_voice(load_voices(VOICE_MANIFEST), config.voice)
-    check_licence(voice, config.commercial)
-    setup = Setup(config, model, voice)
-    ear.check_ready(config.qa, setup.language)
-    return setup
+RESERVED = ("models", "voices", "onnx", "takes", "plans", "bench", "damaged")
+"""Names of folders in results/ that are not books."""
 
 
 @dataclass(frozen=True)
@@ -119,24 +47,39 @@ class Book:
         return short_digest([(key, chunk.pause) for key, chunk in zip(self.keys, self.plan.chunks, strict=True)])
 
 
-def find_source(name: str) -> Path:
-    """Return inputs/{name}.txt or .md. Raises `ManuscriptError` if there is none, or both."""
-    found = [path for suffix in SUFFIXES if (path := INPUTS / f"{name}{suffix}").exists()]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ManuscriptError(f"There are both {found[0]} and {found[1]}; keep the one that is to be read.")
-    others = sorted(path.stem for path in INPUTS.glob("*") if path.suffix in SUFFIXES)
+def check_name(name: str) -> None:
+    """Raise `ManuscriptError` for a name that a book cannot have, because files or folders are named after it."""
+    if name.lower() in RESERVED:
+        raise ManuscriptError(
+            f"A book cannot be called {name!r}, which is a folder of results/: rename its file in inputs/."
+        )
+    if not re.fullmatch(r"[^-./{}\x00-\x1f\x7f][^/{}\x00-\x1f\x7f]*", name):
+        raise ManuscriptError(
+            f"A book cannot be called {name!r}: rename its file in inputs/. A name holds no slash, no brace and no "
+            "control character, and does not begin with a dot or a dash."
+        )
+
+
+def find_text(name: str, project: Project) -> Path:
+    """Return inputs/{name}.txt or .md. Raises `ManuscriptError` if there is none, or both, or the name is not valid."""
+    check_name(name)
+    texts = [path for suffix in SUFFIXES if (path := project.inputs / f"{name}{suffix}").exists()]
+    if len(texts) == 1:
+        return texts[0]
+    if texts:
+        raise ManuscriptError(f"There are both {texts[0]} and {texts[1]}; keep only the one to read.")
+    others = sorted(path.stem for path in project.inputs.glob("*") if path.suffix in SUFFIXES)
     near = difflib.get_close_matches(name, others, n=1)
     hint = f" Did you mean {near[0]}?" if near else f" There are: {', '.join(others) or 'none'}."
-    raise ManuscriptError(f"There is no inputs/{name}.txt or inputs/{name}.md.{hint}")
+    expected = " or ".join(f"{project.inputs / name}{suffix}" for suffix in SUFFIXES)
+    raise ManuscriptError(f"There is no {expected}.{hint}")
 
 
-def make_batches(keys: Sequence[str], size: int, judging: str = "") -> dict[str, tuple[str, ...]]:
-    """Divide the distinct keys into batches of about `size`, named by what they hold and by how it is judged.
+def make_batches(keys: Sequence[str], size: int, acceptance: str = "") -> dict[str, tuple[str, ...]]:
+    """Divide the distinct keys into batches of about `size`, named by their keys and by `acceptance`.
 
-    A border falls where a key's hash says so, hence inserting or deleting a chunk changes the batch that it is in and
-    no other. A batch never exceeds four times `size`.
+    The hash of a key decides whether a border follows it, so inserting or deleting a chunk changes only the batch that
+    holds it. A batch never exceeds four times `size`.
     """
     batches: dict[str, tuple[str, ...]] = {}
     current: list[str] = []
@@ -144,7 +87,7 @@ def make_batches(keys: Sequence[str], size: int, judging: str = "") -> dict[str,
     def close() -> None:
         if current:
             name = current[0] if len(current) == 1 else short_digest(current)
-            batches[f"{name}-{judging}" if judging else name] = tuple(current)
+            batches[f"{name}-{acceptance}" if acceptance else name] = tuple(current)
             current.clear()
 
     for key in dict.fromkeys(keys):
@@ -155,78 +98,91 @@ def make_batches(keys: Sequence[str], size: int, judging: str = "") -> dict[str,
     return batches
 
 
-def open_book(name: str, setup: Setup) -> Book:
-    """Read, normalise and chunk a text, from the cache if nothing changed. Raises `ManuscriptError`."""
-    source = find_source(name)
-    config = setup.config
-    plan = plan_book(source, setup.text, setup.language, PLANS)
-    keys = tuple(content_key(chunk.text, setup.recipe) for chunk in plan.chunks)
+def open_book(name: str, project: Project) -> Book:
+    """Read, normalize and chunk a text, from the cache if nothing changed. Raises `ManuscriptError`."""
+    source = find_text(name, project)
+    config = project.config
+    plan = plan_book(source, project.text, project.language, project.plans)
+    keys = tuple(content_key(chunk.text, project.recipe) for chunk in plan.chunks)
     size = 1 if config.engine == "cli" else config.synth.batch_chunks
-    return Book(name, source, plan, keys, make_batches(keys, size, setup.judging))
+    return Book(name, source, plan, keys, make_batches(keys, size, project.acceptance_digest))
 
 
-def plan_document(book: Book, setup: Setup) -> dict[str, Any]:
-    """Return results/{book}/plan.json: small, and other whenever something else is to be heard."""
-    return {"playlist": book.playlist(), "recipe": short_digest(setup.recipe.as_dict()), "chunks": len(book.keys)}
+def plan_document(book: Book, project: Project) -> dict[str, Any]:
+    """Return results/{book}/plan.json, which is small and differs whenever the sound of the book would."""
+    return {"playlist": book.playlist(), "recipe": short_digest(project.recipe.as_dict()), "chunks": len(book.keys)}
 
 
-def chunks_document(book: Book, setup: Setup) -> dict[str, Any]:
-    """Return results/{book}/chunks.json: all that the jobs of a book need to know of it."""
+def chunks_document(book: Book, project: Project) -> dict[str, Any]:
+    """Return results/{book}/chunks.json: all that the jobs of a book need."""
     return {
         "book": book.name,
         "title": book.plan.title,
-        "source": {"path": str(book.source), "sha256": book.plan.source_sha256},
-        "language": setup.language,
+        "source": {"path": str(project.relative(book.source)), "sha256": book.plan.source_sha256},
+        "language": project.language,
         "chapters": list(book.plan.chapters),
-        "engine": setup.config.engine,
-        "recipe": setup.recipe.as_dict(),
-        "synth": setup.config.synth.model_dump(mode="json"),
-        "qa": setup.config.qa.model_dump(mode="json"),
+        "engine": project.config.engine,
+        "recipe": project.recipe.as_dict(),
+        "synth": project.config.synth.model_dump(mode="json"),
+        "qa": project.config.qa.model_dump(mode="json"),
         "batches": {name: list(keys) for name, keys in book.batches.items()},
         "chunks": [{"key": key, **asdict(chunk)} for key, chunk in zip(book.keys, book.plan.chunks, strict=True)],
     }
 
 
-def committed_lock(model_id: str) -> Any:
-    """Return what models/lock.json says of a model; empty if it is not in there."""
-    return read_lock_file(MODEL_LOCK).get(model_id, {})
+def drop_stale_receipts(book: Book, project: Project) -> None:
+    """Delete each receipt with a take that is missing or damaged, and note its batch in repairs.json.
 
-
-def voice_source(voice_id: str, model_id: str) -> dict[str, str]:
-    """Return what pins the source of a voice of a model. Raises `VoiceError` or `ModelError`."""
-    model = resolve(load_manifest(MODEL_MANIFEST), model_id)
-    return voice_pin(resolve_voice(load_voices(VOICE_MANIFEST), voice_id), model)
-
-
-def drop_stale_receipts(book: Book) -> None:
-    """Delete each receipt of which a take is gone or damaged, and note its batch in repairs.json.
-
-    The missing receipt makes its job run again; the note, which is an input of the join, makes it be wanted.
+    The missing receipt makes its job run again; the note, an input of the join, makes snakemake want it.
     """
-    folder = RESULTS / book.name
-    stale = takes.drop_stale_receipts(folder / "takes", book.batches, takes.TakeStore(STORE))
+    paths = project.of_book(book.name)
+    stale = takes.drop_stale_receipts(paths.receipts, book.batches, project.store)
     if stale:
-        path = folder / REPAIRS
-        known = files.read_json(path, "the list of repairs") if path.exists() else []
-        files.write_json(path, [*known, *stale])
+        earlier = files.read_json(paths.repairs, "the list of repairs") if paths.repairs.exists() else []
+        files.write_json(paths.repairs, [*earlier, *stale])
 
 
-def refresh_runtime(model: ModelEntry, folder: Path | None = None) -> None:
-    """Write runtime.yaml anew if its absolute paths lead nowhere or elsewhere: the project was moved or copied.
+def refresh_runtime(model: ModelEntry, project: Project) -> None:
+    """Write runtime.yaml again if its absolute paths are no longer those of the model: the project has moved.
 
     In place, since deleting it would have snakemake run every job that reads it. Does nothing before the first build.
-    `folder` is where the model's files are recorded, results/models/{id} if not given.
     """
-    folder = folder or RESULTS / "models" / model.id
-    path = folder / "runtime.yaml"
-    if not path.exists():
+    paths = project.of_model(model.id)
+    if not paths.runtime.exists():
         return
     try:
-        if Path(read_runtime(path)["weights_path"]).is_relative_to(Path.cwd()):
+        downloaded = read_download(model, paths.folder)
+    except ModelError as error:
+        log.debug("%s is left as it is: %s", paths.runtime, error)
+        return
+    try:
+        if read_runtime(paths.runtime)["weights_path"] == str(downloaded.files["weights"].file.absolute()):
             return
     except ModelError:
-        log.debug("%s names files that are not there", path)
-    write_runtime(model, read_download(model, folder), path)
+        log.debug("%s names files that do not exist", paths.runtime)
+    write_runtime(model, downloaded, paths.runtime)
+
+
+def voice_source(voice_id: str, model_id: str, project: Project) -> dict[str, str]:
+    """Return what pins the source of a voice of a model. Raises `VoiceError` or `ModelError`."""
+    return voice_pin(project.find_voice(voice_id), project.find_model(model_id))
+
+
+def publish(mastered: Path, out: Path) -> None:
+    """Give the mastered recording its final name in one step: by a hard link, which costs no space, else by a copy."""
+    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        os.link(mastered, temporary)
+    except OSError:
+        shutil.copyfile(mastered, temporary)
+    temporary.replace(out)
+
+
+def download_mb(model: ModelEntry) -> int:
+    """Return how much disk the files of a model take, in MB; 1,000 where the manifest gives no sizes."""
+    sizes = [file.size for file in (model.weights, model.tokenizer) if isinstance(file, HubFile)]
+    known = [size for size in sizes if size is not None]
+    return 50 + sum(known) // 10**6 if len(known) == len(sizes) else 1000
 
 
 def memory_mb(model: ModelEntry) -> int:
@@ -240,9 +196,9 @@ def memory_mb(model: ModelEntry) -> int:
     return 700 + round(2 * 4 * parameters / 1e6)
 
 
-def synth_memory_mb(setup: Setup) -> int:
-    """Estimate the memory of one synthesis job, in MB: an engine, and an ear where takes are heard."""
-    return memory_mb(setup.model) + (0 if setup.config.qa.asr == "off" else ear.MEMORY_MB)
+def synth_memory_mb(project: Project) -> int:
+    """Estimate the memory of one synthesis job, in MB: an engine, and speech recognition where takes are checked."""
+    return memory_mb(project.model) + (0 if project.config.qa.asr == "off" else ear.MEMORY_MB)
 
 
 def job_threads(cores: int, cpus: int, memory: int, each: int) -> int:

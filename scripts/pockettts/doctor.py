@@ -15,14 +15,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from pockettts import book, models, voices
-from pockettts.config import BookConfig
 from pockettts.config.server import parse_address
 from pockettts.engines.cli import option_list
 from pockettts.errors import PocketTTSError
+from pockettts.project import ModelPaths, Project
 from pockettts.upstream import CommandTimeout, child_environment, find_command, last_error_line, run
 
 Status = Literal["pass", "warn", "fail"]
@@ -48,13 +47,13 @@ class Finding:
         return asdict(self)
 
 
-Check = Callable[[BookConfig], Iterator[Finding]]
+Check = Callable[[Project], Iterator[Finding]]
 
 
-def examine(config: BookConfig, listen: str, *, speak: bool = True) -> Iterator[Finding]:
-    """Look at everything, the quick things first, and yield what is found as it is found.
+def examine(project: Project, listen: str, *, speak: bool = True) -> Iterator[Finding]:
+    """Look at everything, the quick things first, and yield each finding at once.
 
-    In the project's folder. `listen` is HOST:PORT of the server. Without `speak`, no process of pocket-tts is started.
+    `listen` is HOST:PORT of the server. Without `speak`, no process of pocket-tts is started.
     """
     checks: list[Check] = [
         _python,
@@ -72,60 +71,62 @@ def examine(config: BookConfig, listen: str, *, speak: bool = True) -> Iterator[
         checks += [_flags, _speech]
     for check in checks:
         try:
-            yield from check(config)
+            yield from check(project)
         except Exception as error:
             # Whatever it is, the other checks are still of use.
-            told = str(error) if isinstance(error, PocketTTSError) else f"{type(error).__name__}: {error}"
-            yield Finding(check.__name__.strip("_"), "fail", told, "See the reason.")
+            reason = str(error) if isinstance(error, PocketTTSError) else f"{type(error).__name__}: {error}"
+            yield Finding(check.__name__.strip("_"), "fail", reason, "See the reason.")
 
 
 # --- this machine -------------------------------------------------------------------------------------------------
 
 
-def _python(config: BookConfig) -> Iterator[Finding]:
+def _python(project: Project) -> Iterator[Finding]:
     from packaging.specifiers import SpecifierSet
 
-    wanted = importlib.metadata.metadata(DISTRIBUTION)["Requires-Python"] or ""
+    required = importlib.metadata.metadata(DISTRIBUTION)["Requires-Python"] or ""
     version = platform.python_version()
-    told = f"{version} ({sys.executable})"
-    if SpecifierSet(wanted).contains(version):
-        yield Finding("python", "pass", told)
+    reason = f"{version} ({sys.executable})"
+    if SpecifierSet(required).contains(version):
+        yield Finding("python", "pass", reason)
     else:
-        yield Finding("python", "fail", f"{told}, and {wanted} is needed", "Make the environment with Python 3.11.")
+        yield Finding("python", "fail", f"{reason}, and {required} is needed", "Make the environment with Python 3.11.")
 
 
-def _packages(config: BookConfig) -> Iterator[Finding]:
+def _packages(project: Project) -> Iterator[Finding]:
     """The versions in the interpreter that runs, against what the project declares; extras only where they are used."""
     from packaging.requirements import Requirement
 
     requirements = [Requirement(text) for text in importlib.metadata.requires(DISTRIBUTION) or []]
     yield from _group("packages", [r for r in requirements if r.marker is None], "fail", "run `make env`")
     for extra, purpose in (("onnx", "engine onnx"), ("server", "the server"), ("asr", "the check of takes by ear")):
-        wanted = [r for r in requirements if r.marker is not None and r.marker.evaluate({"extra": extra})]
-        wanted = [r for r in wanted if not any(r.name == other.name for other in requirements if other.marker is None)]
-        needed = (extra, True) in {("onnx", config.engine == "onnx"), ("asr", config.qa.asr != "off")}
+        of_extra = [r for r in requirements if r.marker is not None and r.marker.evaluate({"extra": extra})]
+        of_extra = [
+            r for r in of_extra if not any(r.name == other.name for other in requirements if other.marker is None)
+        ]
+        needed = (extra, True) in {("onnx", project.config.engine == "onnx"), ("asr", project.config.qa.asr != "off")}
         remedy = f"run `pip install '.[{extra}]'`, if you want {purpose}"
-        yield from _group(f"packages of {purpose}", wanted, "fail" if needed else "warn", remedy)
+        yield from _group(f"packages of {purpose}", of_extra, "fail" if needed else "warn", remedy)
 
 
 def _group(name: str, requirements: list[Any], otherwise: Status, remedy: str) -> Iterator[Finding]:
-    faults, found = [], []
+    faults, versions = [], []
     for requirement in requirements:
         try:
             version = importlib.metadata.version(requirement.name)
         except importlib.metadata.PackageNotFoundError:
             faults.append(f"{requirement.name} is not installed")
             continue
-        found.append(f"{requirement.name} {version}")
+        versions.append(f"{requirement.name} {version}")
         if not requirement.specifier.contains(version, prereleases=True):
             faults.append(f"{requirement.name} is {version}, not {requirement.specifier}")
     if faults:
         yield Finding(name, otherwise, "; ".join(faults), remedy[0].upper() + remedy[1:] + ".")
     else:
-        yield Finding(name, "pass", ", ".join(found))
+        yield Finding(name, "pass", ", ".join(versions))
 
 
-def _audio(config: BookConfig) -> Iterator[Finding]:
+def _audio(project: Project) -> Iterator[Finding]:
     try:
         import soundfile
     except (ImportError, OSError) as error:
@@ -133,14 +134,16 @@ def _audio(config: BookConfig) -> Iterator[Finding]:
     else:
         formats = soundfile.available_formats()
         missing = [name for name in ("WAV", "FLAC", "MP3") if name not in formats]
-        told = soundfile.__libsndfile_version__
+        reason = soundfile.__libsndfile_version__
         if missing:
-            yield Finding("libsndfile", "warn", f"{told}, cannot read {', '.join(missing)}", "Give recordings as WAV.")
+            yield Finding(
+                "libsndfile", "warn", f"{reason}, cannot read {', '.join(missing)}", "Give recordings as WAV."
+            )
         else:
-            yield Finding("libsndfile", "pass", f"{told}, reads WAV, FLAC and MP3")
+            yield Finding("libsndfile", "pass", f"{reason}, reads WAV, FLAC and MP3")
 
 
-def _formats(config: BookConfig) -> Iterator[Finding]:
+def _formats(project: Project) -> Iterator[Finding]:
     """Whether PyAV, if it is installed, was built with all the encoders that the server needs."""
     from pockettts.server.audio import MEDIA_TYPES, encode
 
@@ -154,27 +157,27 @@ def _formats(config: BookConfig) -> Iterator[Finding]:
         except Exception as error:
             broken.append(f"{form} ({error})")
     if broken:
-        told = f"the server cannot write {', '.join(broken)}"
-        yield Finding("audio formats", "warn", told, "Install the package av from PyPI: it has every encoder.")
+        reason = f"the server cannot write {', '.join(broken)}"
+        yield Finding("audio formats", "warn", reason, "Install the package av from PyPI: it has every encoder.")
     else:
         yield Finding("audio formats", "pass", f"the server can write {', '.join(MEDIA_TYPES)}")
 
 
-def _disk(config: BookConfig) -> Iterator[Finding]:
-    place = next(path for path in (book.RESULTS.absolute(), *book.RESULTS.absolute().parents) if path.exists())
+def _disk(project: Project) -> Iterator[Finding]:
+    place = next(path for path in (project.results.absolute(), *project.results.absolute().parents) if path.exists())
     free = shutil.disk_usage(place).free
-    told = f"{free / 2**30:.1f} GiB free in {place}"
+    reason = f"{free / 2**30:.1f} GiB free in {place}"
     remedy = "Free some space: an English model takes 0.2 GiB, an hour of a book 0.5 GiB."
-    yield Finding("disk", "fail" if free < NEEDED_DISK else "warn" if free < LITTLE_DISK else "pass", told, remedy)
+    yield Finding("disk", "fail" if free < NEEDED_DISK else "warn" if free < LITTLE_DISK else "pass", reason, remedy)
 
 
-def _memory(config: BookConfig) -> Iterator[Finding]:
+def _memory(project: Project) -> Iterator[Finding]:
     import psutil
 
-    need = book.memory_mb(models.resolve(models.load_manifest(book.MODEL_MANIFEST), config.model))
+    need = book.memory_mb(project.model)
     free = psutil.virtual_memory().available // 2**20
-    told = f"{free:,} MB free, a process of the model {config.model} needs about {need:,}"
-    yield Finding("memory", "pass" if free > need else "warn", told, "End other programs, or choose a smaller model.")
+    reason = f"{free:,} MB free, a process of the model {project.model.id} needs about {need:,}"
+    yield Finding("memory", "pass" if free > need else "warn", reason, "End other programs, or choose a smaller model.")
 
 
 def _port(listen: str) -> Iterator[Finding]:
@@ -194,37 +197,35 @@ def _port(listen: str) -> Iterator[Finding]:
 # --- model and voice ----------------------------------------------------------------------------------------------
 
 
-def _here(config: BookConfig) -> tuple[models.ModelEntry, Path, bool]:
-    """Return the model, its folder, and whether it was fetched."""
-    entry = models.resolve(models.load_manifest(book.MODEL_MANIFEST), config.model)
-    folder = book.RESULTS / "models" / entry.id
-    return entry, folder, (folder / "lock.json").exists() and (folder / "download.json").exists()
+def _here(project: Project) -> tuple[models.ModelEntry, ModelPaths, bool]:
+    """Return the model, its paths, and whether it was fetched."""
+    paths = project.of_model()
+    return project.model, paths, paths.lock.exists() and paths.download.exists()
 
 
-def _model(config: BookConfig) -> Iterator[Finding]:
-    entry, folder, here = _here(config)
+def _model(project: Project) -> Iterator[Finding]:
+    entry, paths, here = _here(project)
     if not here:
         remedy = "Nothing, the first use fetches it; or `pockettts model download`."
         yield Finding("model", "pass" if entry.local else "warn", f"{entry.id} is not fetched yet", remedy)
         return
     try:
-        downloaded = models.read_download(entry, folder)
-        files = models.verify_files(downloaded, models.read_lock(folder / "lock.json"))
+        downloaded = models.read_download(entry, paths.folder)
+        files = models.verify_files(downloaded, models.read_lock(paths.lock))
     except PocketTTSError as error:
         yield Finding("model", "fail", str(error), "`pockettts model download`, after a look at the file.")
         return
     if downloaded.ungated:
-        told = f"{entry.id}: the {len(files)} files are as locked, but these weights cannot clone voices"
-        yield Finding("model", "warn", told, "For voices of your own, accept the terms and set HF_TOKEN.")
+        reason = f"{entry.id}: the {len(files)} files are as locked, but these weights cannot clone voices"
+        yield Finding("model", "warn", reason, "For voices of your own, accept the terms and set HF_TOKEN.")
     else:
         yield Finding("model", "pass", f"{entry.id}: the {len(files)} files are as locked")
 
 
-def _voice(config: BookConfig) -> Iterator[Finding]:
-    entry, folder, here = _here(config)
+def _voice(project: Project) -> Iterator[Finding]:
+    entry, paths, here = _here(project)
     try:
-        voice = voices.resolve_voice(voices.load_voices(book.VOICE_MANIFEST), config.voice)
-        voices.check_licence(voice, config.commercial)
+        voice = project.voice
         voices.voice_pin(voice, entry)
     except PocketTTSError as error:
         yield Finding("voice", "fail", str(error), "Choose another by --voice: `pockettts voices list`.")
@@ -235,8 +236,8 @@ def _voice(config: BookConfig) -> Iterator[Finding]:
         yield Finding("licence of the voice", "pass", f"{voice.id}: {voice.licence}, {voice.attribution}")
     if not here:
         return
-    lock, model_config = models.read_lock(folder / "lock.json"), models.model_config(entry)
-    exported = sorted((book.RESULTS / "voices" / entry.id).glob("*.safetensors"))
+    lock, model_config = models.read_lock(paths.lock), models.model_config(entry)
+    exported = sorted(project.voice_states().glob("*.safetensors"))
     if not exported:
         yield Finding("voice", "pass", f"{voice.id} is not exported yet; the first use does it")
     for path in exported:
@@ -250,14 +251,13 @@ def _voice(config: BookConfig) -> Iterator[Finding]:
             yield Finding(f"voice {path.stem}", "pass", f"{sidecar['frames']} frames, fits the model {entry.id}")
 
 
-def _bundles(config: BookConfig) -> Iterator[Finding]:
+def _bundles(project: Project) -> Iterator[Finding]:
     from pockettts.bundle import MANIFEST, read_bundle
 
-    entry, _, _ = _here(config)
-    folder = book.RESULTS / "onnx" / entry.id
-    for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
+    entry = project.model
+    for manifest in sorted(project.bundles().glob(f"*/{MANIFEST}")):
         name = f"onnx {manifest.parent.name}"
-        otherwise: Status = "fail" if config.engine == "onnx" else "warn"
+        otherwise: Status = "fail" if project.config.engine == "onnx" else "warn"
         try:
             bundle = read_bundle(manifest.parent)
         except PocketTTSError as error:
@@ -265,7 +265,7 @@ def _bundles(config: BookConfig) -> Iterator[Finding]:
             yield Finding(name, otherwise, str(error), remedy)
             continue
         yield from _graphs(name, bundle, otherwise)
-    if config.engine == "onnx" and not (folder / config.synth.precision / MANIFEST).exists():
+    if project.config.engine == "onnx" and not (project.bundle() / MANIFEST).exists():
         yield Finding("onnx", "pass", f"{entry.id} is not exported yet; the first use does it")
 
 
@@ -279,8 +279,8 @@ def _graphs(name: str, bundle: Any, otherwise: Status) -> Iterator[Finding]:
 
     failed = [check for check in check_graphs(bundle) if not check.passed]
     if failed:
-        told = "; ".join(f"{check.name}: {check.note}" for check in failed)
-        yield Finding(name, otherwise, told, f"Delete {bundle.folder} and run `pockettts model export`.")
+        reason = "; ".join(f"{check.name}: {check.note}" for check in failed)
+        yield Finding(name, otherwise, reason, f"Delete {bundle.folder} and run `pockettts model export`.")
     else:
         yield Finding(name, "pass", f"the files of {bundle.folder} are whole and every graph runs")
 
@@ -288,9 +288,9 @@ def _graphs(name: str, bundle: Any, otherwise: Status) -> Iterator[Finding]:
 # --- speaking -----------------------------------------------------------------------------------------------------
 
 
-def _flags(config: BookConfig) -> Iterator[Finding]:
+def _flags(project: Project) -> Iterator[Finding]:
     """The flags that pocket-tts really has, against those that it will be given."""
-    command = find_command(config.synth.executable)
+    command = find_command(project.synth.executable)
     try:
         done = run([*command.arguments(0), "generate", "--help"], child_environment(COLUMNS="200"), 120)
     except CommandTimeout:
@@ -300,33 +300,33 @@ def _flags(config: BookConfig) -> Iterator[Finding]:
         yield Finding("pocket-tts", "fail", f"{command.program}: {last_error_line(done.stderr)}", "Run `make env`.")
         return
     known = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", done.stdout.decode(errors="replace")))
-    wanted = {*FLAGS, *(re.split("=", option)[0] for option in option_list(config.synth) if option.startswith("-"))}
+    wanted = {*FLAGS, *(re.split("=", option)[0] for option in option_list(project.synth) if option.startswith("-"))}
     versions = ", ".join(f"{name} {version}" for name, version in command.identity().items())
     if missing := sorted(wanted - known):
-        told = f"{command.program} ({versions}) has no {', '.join(missing)}"
-        yield Finding("pocket-tts", "fail", told, "Install the pinned version (`make env`), or correct synth.tts_args.")
+        reason = f"{command.program} ({versions}) has no {', '.join(missing)}"
+        yield Finding(
+            "pocket-tts", "fail", reason, "Install the pinned version (`make env`), or correct synth.tts_args."
+        )
     elif not command.seeded:
-        told = f"{command.program} takes no seed, so its takes cannot be repeated"
-        yield Finding("pocket-tts", "warn", told, "Remove synth.executable to use the Python package.")
+        reason = f"{command.program} takes no seed, so its takes cannot be repeated"
+        yield Finding("pocket-tts", "warn", reason, "Remove synth.executable to use the Python package.")
     else:
         yield Finding("pocket-tts", "pass", f"{versions}; has every flag that is used")
 
 
-def _speech(config: BookConfig) -> Iterator[Finding]:
+def _speech(project: Project) -> Iterator[Finding]:
     """One word by the engine of the settings, through all that a take goes through; nothing of it is kept."""
-    from pockettts.engines import open_engine
     from pockettts.speaking import chunks_of, make_ready, speak
 
-    entry, _, here = _here(config)
-    name = f"speech by engine {config.engine}"
+    entry, _, here = _here(project)
+    name = f"speech by engine {project.config.engine}"
     if not here and not entry.local:
         yield Finding(name, "warn", f"not tried: {entry.id} is not fetched yet", "`pockettts model download`.")
         return
     try:
-        ready = make_ready(config, book.RESULTS)
-        with open_engine(config.engine, ready.runtime, ready.voice, config.synth, ready.bundle) as engine:
+        with make_ready(project).open_engine() as engine:
             began = time.monotonic()
-            samples = sum(len(part) for part in speak(engine, chunks_of("Hello.", config), config.synth.seed, config))
+            samples = sum(len(part) for part in speak(engine, chunks_of("Hello.", project), project))
     except PocketTTSError as error:
         yield Finding(name, "fail", str(error), "See the reason.")
     else:

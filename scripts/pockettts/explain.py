@@ -1,4 +1,4 @@
-"""What stands at a place of a book, and why it was or will be made: above `book`, read by `pockettts book explain`.
+"""What is spoken at a place of a book, and why it was or will be made: above `book`; `pockettts book explain` shows it.
 
 A place is a moment of the recording, found in timeline.json, or a take's key. What was built is compared with what
 would be built now.
@@ -13,13 +13,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pockettts import book, files
+from pockettts import files
 from pockettts.audio.join import Span, Timeline
-from pockettts.book import Book, Setup
+from pockettts.book import Book
 from pockettts.config import SynthConfig
 from pockettts.ear import Ear, open_ear
 from pockettts.errors import AudioError, UsageError
-from pockettts.takes import Take, TakeStore, content_key, reasons_against
+from pockettts.project import BookPaths, Project
+from pockettts.takes import Take, content_key, reasons_against
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)s?")
 _KEY = re.compile(r"[0-9a-f]{4,32}")
@@ -29,7 +30,7 @@ _KEY = re.compile(r"[0-9a-f]{4,32}")
 class Explanation:
     """One take of a book. Numbers count from 1; times are seconds from the start, None where it was not built.
 
-    `made` tells how the audio came to be, a sentence each; `next` what the next build will do with it, and why.
+    `made` is how the audio came to be, a sentence each; `next` what the next build will do with it, and why.
     """
 
     book: str
@@ -54,20 +55,20 @@ class Explanation:
 
 
 def parse_time(text: str) -> float | None:
-    """Return the seconds of 1:23:45, 23:45.5, 83 or 83.5s; None for what is no time."""
-    found = _CLOCK.fullmatch(text)
-    if found is None:
+    """Return the seconds of 1:23:45, 23:45.5, 83 or 83.5s; None if it is not a time."""
+    match = _CLOCK.fullmatch(text)
+    if match is None:
         return None
-    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds
 
 
-def explain(opened: Book, setup: Setup, place: str) -> Explanation:
-    """Explain the take at a moment of the recording or of a key, of which the first characters are enough.
+def explain(opened: Book, project: Project, place: str) -> Explanation:
+    """Explain the take at a moment of the recording, or of a key, of which the first characters are enough.
 
-    Raises `UsageError` for a place that is none, or not in this book.
+    Raises `UsageError` for a place that is not in this book.
     """
-    built = _Built.read(opened.name)
+    built = _Built.read(opened.name, project.of_book(opened.name))
     # Many digits and nothing else are the beginning of a key.
     seconds = None if place.isdigit() and len(place) >= 8 else parse_time(place)
     if seconds is not None:
@@ -76,17 +77,17 @@ def explain(opened: Book, setup: Setup, place: str) -> Explanation:
         key = _whole_key(place.lower(), [*opened.keys, *(chunk["key"] for chunk in built.chunks)])
     else:
         raise UsageError(f"{place!r} is neither a time such as 1:23:45 nor the key of a take.")
-    return _Explainer(opened, setup, built, key).explanation()
+    return _Explainer(opened, project, built, key).explanation()
 
 
 def _whole_key(start: str, keys: Sequence[str]) -> str:
-    found = sorted({key for key in keys if key.startswith(start)})
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    matches = sorted({key for key in keys if key.startswith(start)})
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
         raise UsageError(f"No take of this book has a key that begins with {start}.")
     raise UsageError(
-        f"{len(found)} takes have a key that begins with {start}; give more of it: {', '.join(found[:5])}."
+        f"{len(matches)} takes have a key that begins with {start}; give more of it: {', '.join(matches[:5])}."
     )
 
 
@@ -99,10 +100,8 @@ class _Built:
     timeline: Timeline | None
 
     @classmethod
-    def read(cls, name: str) -> _Built:
-        folder = book.RESULTS / name
-        chunks = folder / "chunks.json"
-        timeline = folder / "timeline.json"
+    def read(cls, name: str, paths: BookPaths) -> _Built:
+        chunks, timeline = paths.chunks, paths.timeline
         return cls(
             name,
             files.read_json(chunks, "the list of chunks")["chunks"] if chunks.exists() else [],
@@ -112,14 +111,14 @@ class _Built:
     def at(self, seconds: float) -> Span:
         """Return the take that sounds at a moment, or whose pause does."""
         if self.timeline is None:
-            raise UsageError(f"{book.RESULTS / self.name}/timeline.json is not there: build the book to have times.")
+            raise UsageError(f"{self.name} has no timeline yet: build the book first.")
         rate, entries = self.timeline.rate, self.timeline.entries
         if seconds > self.timeline.samples / rate:
             raise UsageError(f"The recording of {self.name} ends at {clock(self.timeline.samples / rate)}.")
         begun = [span for span in entries if span.start <= seconds * rate]
         if not begun:
             raise UsageError(
-                f"At {clock(seconds)} is the silence before the first word ({clock(entries[0].start / rate)})."
+                f"At {clock(seconds)} there is silence before the first word ({clock(entries[0].start / rate)})."
             )
         return begun[-1]
 
@@ -135,9 +134,9 @@ def clock(seconds: float) -> str:
 
 
 class _Explainer:
-    def __init__(self, opened: Book, setup: Setup, built: _Built, key: str) -> None:
-        self.book, self.setup, self.built, self.key = opened, setup, built, key
-        self.store = TakeStore(book.STORE)
+    def __init__(self, opened: Book, project: Project, built: _Built, key: str) -> None:
+        self.book, self.project, self.built, self.key = opened, project, built, key
+        self.paths, self.store = project.of_book(opened.name), project.store
         self.take = self._sidecar()
 
     def explanation(self) -> Explanation:
@@ -182,37 +181,37 @@ class _Explainer:
         take = self.take
         if take is None:
             return []
-        told = [f"attempt {n} was refused: {', '.join(one.reasons)}" for n, one in enumerate(take.refused, start=1)]
+        history = [f"attempt {n} was rejected: {', '.join(one.reasons)}" for n, one in enumerate(take.refused, start=1)]
         if take.accepted:
-            told.append(f"attempt {take.attempt + 1} was accepted after {take.seconds:.1f} s of work")
+            history.append(f"attempt {take.attempt + 1} was accepted after {take.seconds:.1f} s of work")
         else:
-            told.append("the best refused attempt is used, as synth.allow_failed says")
+            history.append("the best rejected attempt is used, as synth.allow_failed allows")
         batch = self._batch()
-        repairs = book.RESULTS / self.book.name / book.REPAIRS
+        repairs = self.paths.repairs
         if batch and repairs.exists() and batch in files.read_json(repairs, "the list of repairs"):
-            told.append("its job ran again once, since a take of it was gone or damaged (repairs.json)")
-        return told
+            history.append("its job ran again once, because one of its takes was missing or damaged (repairs.json)")
+        return history
 
     def _batch(self) -> str | None:
         return next((name for name, keys in self.book.batches.items() if self.key in keys), None)
 
     def _next(self, planned: bool, text: str) -> str:
-        """Say what the next build does with the take."""
+        """Return what the next build does with the take."""
         if not planned:
-            return f"nothing: it is no part of the book any more, {self._why_other(text)}"
-        receipt = book.RESULTS / self.book.name / "takes" / f"{self._batch()}.json"
+            return f"nothing: it is no longer part of the book, {self._why_replaced(text)}"
+        receipt = self.paths.receipt(str(self._batch()))
         fault = self._fault(receipt)
         if self.take is None or (fault and fault.startswith("its audio")):
-            return f"it is spoken: {fault or 'the store has no such take'}"
-        ear = open_ear(self.setup.config.qa, self.setup.language)
+            return f"it is spoken: {fault or 'it is not in the store'}"
+        ear = open_ear(self.project.qa, self.project.language)
         ear = ear if ear is not None and ear.wants(self.key) else None
-        refused = _against(self.take, self.setup.config.synth, ear)
+        refused = _against(self.take, self.project.synth, ear)
         if refused:
             return f"it is spoken again: {refused}"
         if not receipt.exists():
-            unheard = ear is not None and (self.take.heard is None or self.take.heard.by != ear.name)
-            first = "heard, since qa.asr asks for it, and if it is good " if unheard else ""
-            return f"it is {first}taken from the store, and its job writes a receipt ({receipt} is not there)"
+            unchecked = ear is not None and (self.take.heard is None or self.take.heard.by != ear.name)
+            first = "checked by speech recognition, as qa.asr asks, and if it passes " if unchecked else ""
+            return f"it is {first}taken from the store, and its job writes the receipt {receipt}"
         return f"nothing: the receipt {receipt} and the store agree"
 
     def _fault(self, receipt: Path) -> str | None:
@@ -226,36 +225,36 @@ class _Explainer:
         if receipt.exists():
             summary = files.read_json(receipt, "the receipt", AudioError).get(self.key, {})
             if summary.get("sha256") != self.take.sha256:
-                return "its audio is another than its receipt says"
+                return "its audio differs from its receipt"
         return None
 
-    def _why_other(self, text: str) -> str:
+    def _why_replaced(self, text: str) -> str:
         if text not in {chunk.text for chunk in self.book.plan.chunks}:
             return "since its text is not in it"
-        changed = sorted(_differences(self.take.recipe if self.take else {}, self.setup.recipe.as_dict()))
-        now = content_key(text, self.setup.recipe)
-        return f"since its text is now the take {now}, by another recipe ({', '.join(changed) or 'unknown'})"
+        changed = sorted(_differences(self.take.recipe if self.take else {}, self.project.recipe.as_dict()))
+        replacement = content_key(text, self.project.recipe)
+        return f"since its text is now the take {replacement}, whose recipe differs ({', '.join(changed) or 'unknown'})"
 
 
 def _against(take: Take, synth: SynthConfig, ear: Ear | None) -> str | None:
-    """Say why the settings of now would not choose this take, if so; `ear` where it is to be heard."""
+    """Return why the current settings would not choose this take; `ear` if it must be checked by speech recognition."""
     if take.attempt >= synth.attempts:
         return f"it is attempt {take.attempt + 1}, and synth.attempts is now {synth.attempts}"
     if reasons := reasons_against(take, take.text, synth, ear):
-        return None if synth.allow_failed and not take.accepted else f"by the checks of now {', '.join(reasons)}"
+        return None if synth.allow_failed and not take.accepted else f"under the current checks, {', '.join(reasons)}"
     for number, one in enumerate(take.refused, start=1):
         if one.quality is not None and not reasons_against(one, take.text, synth, ear):
-            return f"attempt {number}, which was refused, passes the checks of now"
+            return f"attempt {number}, which was rejected, passes the current checks"
     return None
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
-    """Name what differs between two recipes, with both values."""
-    told = []
+    """Return the differences between two recipes, each with both values."""
+    rows = []
     for name in sorted({*old, *new}):
         before, after = old.get(name), new.get(name)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
-            told += _differences(before, after, f"{path}{name}.")
+            rows += _differences(before, after, f"{path}{name}.")
         elif before != after:
-            told.append(f"{path}{name}: {before} -> {after}")
-    return told
+            rows.append(f"{path}{name}: {before} -> {after}")
+    return rows

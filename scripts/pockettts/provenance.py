@@ -6,10 +6,12 @@ import importlib.metadata
 import platform
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from pockettts.book import Setup
+from pockettts import files
 from pockettts.models import Lock
+from pockettts.project import Project
 from pockettts.voices import licence_notice
 
 # The packages whose version can change a sample or a chunk.
@@ -59,31 +61,38 @@ def cpu_name() -> str:
         return platform.processor()
 
 
-def make_provenance(
-    setup: Setup,
+def write_provenance(
+    out: Path,
+    project: Project,
     lock: Lock,
     chunks: Mapping[str, Any],
     receipts: Mapping[str, Mapping[str, Any]],
     mastering: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Return results/{book}.provenance.json.
+) -> None:
+    """Write results/{book}.provenance.json.
 
     `chunks` is chunks.json, `receipts` the takes by key, `mastering` what the last step decided. Holds no time and no
-    path of this machine, so that the same build on the same machine gives the same file.
+    path of this machine: the same build on the same machine gives the same file.
     """
-    voice, model = setup.voice, setup.model
-    refused = [chunk for chunk in chunks["chunks"] if not receipts[chunk["key"]]["accepted"]]
+    voice, model = project.voice, project.model
+    rejected = [chunk for chunk in chunks["chunks"] if not receipts[chunk["key"]]["accepted"]]
     notices = [
         *([f"model {model.id}: {model.notice}"] if model.notice else []),
         *([notice] if (notice := licence_notice(voice)) else []),
-        *([f"{len(refused)} refused takes are in this recording; the report names them."] if refused else []),
+        *([f"{len(rejected)} rejected takes are in this recording; the report names them."] if rejected else []),
     ]
-    return {
+    content = {
         "book": chunks["book"],
         "audio": {"sha256": mastering["sha256"], "samples": mastering["samples"], "rate": 24_000},
         "input": chunks["source"],
-        "settings": setup.config.model_dump(mode="json", exclude={"bench"}),
-        "model": {"id": model.id, "licence": model.licence, "lock": lock.as_dict(), "lock_digest": lock.digest},
+        "settings": project.config.model_dump(mode="json", exclude={"bench"}),
+        "model": {
+            "id": model.id,
+            "licence": model.licence,
+            "notice": model.notice,
+            "lock": lock.as_dict(),
+            "lock_digest": lock.digest,
+        },
         "voice": {
             "id": voice.id,
             "licence": voice.licence,
@@ -102,3 +111,4 @@ def make_provenance(
         "byte_order": sys.byteorder,
         "notices": notices,
     }
+    files.write_json(out, content)

@@ -1,7 +1,6 @@
 """A project folder as a user has it, without a Snakefile; and a quick stand-in for an engine."""
 
 import atexit
-import contextlib
 import shutil
 import tempfile
 from functools import cache
@@ -11,9 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
-from pockettts import book
 from pockettts.config import BookConfig
 from pockettts.engines import Engine
+from pockettts.project import Project
 from pockettts.speaking import make_ready
 from support import ROOT
 
@@ -37,8 +36,7 @@ def ready_project() -> Path:
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
     root = make_project(folder / "project")
-    with contextlib.chdir(root):
-        make_ready(BookConfig(engine="torch"), book.RESULTS)
+    make_ready(Project(root, BookConfig(engine="torch")))
     return root
 
 

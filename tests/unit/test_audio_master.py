@@ -8,7 +8,7 @@ import soundfile
 
 from pockettts.audio import master
 from pockettts.audio.master import master_book
-from pockettts.audio.measure import measure
+from pockettts.audio.measure import measure_book
 from pockettts.audio.wav import WavWriter, read_wav, write_wav
 from pockettts.config import AudioConfig, FadeConfig, LoudnessConfig
 from pockettts.errors import AudioError
@@ -39,7 +39,7 @@ def step(figures, name="loudness"):
 def test_target_and_true_peak_are_met(tmp_path, peak, target):
     config = AudioConfig(loudness=LoudnessConfig(target_lufs=target))
     samples, figures = mastered(tmp_path, book(peak=peak), config)
-    found = measure(tmp_path / "book.wav")
+    found = measure_book(tmp_path / "book.wav")
     assert found.lufs == pytest.approx(target, abs=0.2)
     assert found.true_peak_dbtp <= -3.2
     assert step(figures)["lufs_after"] == pytest.approx(found.lufs, abs=0.05)
@@ -56,7 +56,7 @@ def test_both_with_and_without_the_limiter_were_tried(tmp_path):
 
 def test_defaults_meet_acx(tmp_path):
     mastered(tmp_path, book())
-    found = measure(tmp_path / "book.wav")
+    found = measure_book(tmp_path / "book.wav")
     assert [verdict.passed for verdict in found.acx()] == [True, True, True]
 
 
@@ -71,16 +71,16 @@ def test_without_limiting_it_is_one_gain(tmp_path):
 def test_limiting_that_costs_loudness_is_made_up_for(tmp_path, monkeypatch):
     config = AudioConfig(loudness=LoudnessConfig(target_lufs=-18.5, true_peak_dbtp=-4))
     mastered(tmp_path, book(), config)
-    assert measure(tmp_path / "book.wav").lufs == pytest.approx(-18.5, abs=0.12)
+    assert measure_book(tmp_path / "book.wav").lufs == pytest.approx(-18.5, abs=0.12)
     monkeypatch.setattr(master, "_CORRECTIONS", 0)
     mastered(tmp_path, book(), config)
-    assert measure(tmp_path / "book.wav").lufs < -18.5 - 0.15
+    assert measure_book(tmp_path / "book.wav").lufs < -18.5 - 0.15
 
 
 def test_what_cannot_be_reached_still_keeps_the_peak(tmp_path):
     config = AudioConfig(loudness=LoudnessConfig(target_lufs=-5, true_peak_dbtp=-10))
     _, figures = mastered(tmp_path, book(), config)
-    found = measure(tmp_path / "book.wav")
+    found = measure_book(tmp_path / "book.wav")
     assert found.true_peak_dbtp <= -10
     assert step(figures)["lufs_after"] == pytest.approx(found.lufs, abs=0.1)
     assert found.lufs < -8
@@ -110,7 +110,7 @@ def test_figures_describe_the_file(tmp_path):
 def test_normalize_reaches_its_peak(tmp_path, peak_dbfs):
     config = AudioConfig(book_chain=("normalize",), peak_dbfs=peak_dbfs)
     mastered(tmp_path, book(peak=0.05), config)
-    assert measure(tmp_path / "book.wav").sample_peak_dbfs == pytest.approx(peak_dbfs, abs=0.01)
+    assert measure_book(tmp_path / "book.wav").sample_peak_dbfs == pytest.approx(peak_dbfs, abs=0.01)
 
 
 def test_steps_measure_what_the_steps_before_them_make(tmp_path):
@@ -159,7 +159,7 @@ def test_pauses_stay_digital_silence(tmp_path):
 
 def test_a_word_of_a_tenth_of_a_second(tmp_path):
     mastered(tmp_path, round_to_int16(0.05 * np.sin(np.arange(2400))), AudioConfig(book_chain=("loudness",)))
-    assert measure(tmp_path / "book.wav").lufs == pytest.approx(-19, abs=0.5)
+    assert measure_book(tmp_path / "book.wav").lufs == pytest.approx(-19, abs=0.5)
 
 
 def test_a_failure_leaves_the_book_as_it_was(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pockettts.audio.join import Span, Timeline
-from pockettts.audio.measure import measure
+from pockettts.audio.measure import measure_book
 from pockettts.audio.report import clock, level, write_report
 from pockettts.audio.wav import write_wav
 from pockettts.errors import AudioError
@@ -52,7 +52,7 @@ def recording(tmp_path_factory):
     path = tmp_path_factory.mktemp("audio") / "book.wav"
     parts = [np.zeros(12_000, np.int16), speech(16, 0.5), np.zeros(24_000, np.int16)]
     write_wav(path, np.concatenate(parts))
-    return measure(path)
+    return measure_book(path)
 
 
 def take(text, **changes):
@@ -100,7 +100,7 @@ def test_levels_are_shown_with_limits_and_verdicts(plain, recording):
 
 def test_failures_are_shown_as_failures(tmp_path):
     write_wav(tmp_path / "loud.wav", noise(48_000, -10))
-    page = Page(write(tmp_path, measure(tmp_path / "loud.wav"), [take("Hiss.")]))
+    page = Page(write(tmp_path, measure_book(tmp_path / "loud.wav"), [take("Hiss.")]))
     assert page.words.count("✗ fail") == 3
     assert "digital silence" not in page
 
@@ -250,7 +250,7 @@ def test_same_input_same_bytes(tmp_path, recording):
 @pytest.mark.parametrize("samples", [np.zeros(48_000, np.int16), np.zeros(1, np.int16), speech(0.05)])
 def test_silent_and_tiny_recordings_have_a_report(tmp_path, samples):
     write_wav(tmp_path / "odd.wav", samples)
-    page = Page(write(tmp_path, measure(tmp_path / "odd.wav"), [take("Oh.")]))
+    page = Page(write(tmp_path, measure_book(tmp_path / "odd.wav"), [take("Oh.")]))
     assert "silence throughout" in page
     assert page.tags.count("svg") == 2
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pockettts import ear
-from pockettts.book import Setup, job_threads, make_batches, memory_mb, open_setup, synth_memory_mb
-from pockettts.config import BookConfig, parse
-from pockettts.errors import ConfigError, EnvironmentNotReady
+from pockettts.book import check_name, find_text, job_threads, make_batches, memory_mb, synth_memory_mb
+from pockettts.config import TextConfig, parse
+from pockettts.errors import ConfigError, EnvironmentNotReady, ManuscriptError
+from pockettts.project import Project
 from support import ROOT
 
 
@@ -66,46 +68,78 @@ def test_jobs_at_once_fit_into_memory(cores: int, cpus: int, memory: int, each: 
 
 
 @pytest.fixture
-def setup(monkeypatch: pytest.MonkeyPatch) -> Setup:
-    monkeypatch.chdir(ROOT)
-    return open_setup(BookConfig())
+def project() -> Project:
+    return Project(ROOT)
 
 
-def test_the_check_by_ear_is_in_the_names_of_receipts_and_not_of_takes(setup: Setup) -> None:
-    """If the first line fails, every receipt of every user is made anew: change it only on purpose."""
-    assert setup.judging == "5c036db3"
+def test_the_check_by_ear_is_in_the_names_of_receipts_and_not_of_takes(project: Project) -> None:
+    """If the first line fails, every receipt of every user is made again: change it only on purpose."""
+    assert project.acceptance_digest == "5c036db3"
     others = [
-        parse({"qa": {"asr": "all"}}),
-        parse({"qa": {"asr": "all", "tolerance": 0.2}}),
-        parse({"qa": {"asr": "sample"}}),
+        project.with_config(parse(values))
+        for values in (
+            {"qa": {"asr": "all"}},
+            {"qa": {"asr": "all", "tolerance": 0.2}},
+            {"qa": {"asr": "sample"}},
+        )
     ]
-    setups = [replace(setup, config=config) for config in others]
-    assert len({setup.judging, *(other.judging for other in setups)}) == 4
-    assert replace(setup, config=parse({"qa": {"tolerance": 0.2}})).judging == setup.judging
-    assert {other.recipe.canonical for other in setups} == {setup.recipe.canonical}
+    assert len({project.acceptance_digest, *(other.acceptance_digest for other in others)}) == 4
+    assert project.with_config(parse({"qa": {"tolerance": 0.2}})).acceptance_digest == project.acceptance_digest
+    assert {other.recipe.canonical for other in others} == {project.recipe.canonical}
 
 
-def test_a_job_that_listens_has_memory_for_it(setup: Setup) -> None:
-    assert synth_memory_mb(setup) == memory_mb(setup.model)
-    listening = replace(setup, config=parse({"qa": {"asr": "sample"}}))
-    assert synth_memory_mb(listening) == memory_mb(setup.model) + ear.MEMORY_MB
+def test_a_job_that_listens_has_memory_for_it(project: Project) -> None:
+    assert synth_memory_mb(project) == memory_mb(project.model)
+    listening = project.with_config(parse({"qa": {"asr": "sample"}}))
+    assert synth_memory_mb(listening) == memory_mb(project.model) + ear.MEMORY_MB
 
 
-def test_a_check_that_cannot_be_made_stops_before_the_first_job(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_cannot_be_made_stops_before_the_first_job(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ConfigError, match="the text is in german"):
-        open_setup(parse({"language": "german", "qa": {"asr": "all"}}))
+        project.with_config(parse({"language": "german", "qa": {"asr": "all"}})).checked()
     find = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "faster_whisper" else find(name))
     with pytest.raises(EnvironmentNotReady, match="faster_whisper is not installed"):
-        open_setup(parse({"qa": {"asr": "all"}}))
-    assert open_setup(BookConfig()).judging == setup.judging
+        project.with_config(parse({"qa": {"asr": "all"}})).checked()
+    assert project.checked() is project
 
 
 @pytest.mark.parametrize(("most", "asked", "chars"), [(None, 180, 180), (90, 180, 90), (90, 60, 60), (20, 180, 20)])
-def test_no_chunk_is_longer_than_the_model_can_speak(most: int | None, asked: int, chars: int) -> None:
-    setup = open_setup(parse({"text": {"max_chars": asked}}))
-    setup = replace(setup, model=replace(setup.model, max_chars=most))
-    assert setup.text.max_chars == chars
-    assert replace(setup, model=replace(setup.model, min_chars=None)).text.min_chars == 25
-    assert replace(setup, model=replace(setup.model, min_chars=10)).text.min_chars == 10
-    assert setup.text.min_chars <= chars
+def test_no_chunk_is_longer_than_the_model_can_speak(
+    project: Project, most: int | None, asked: int, chars: int
+) -> None:
+    def text(most_min: int | None) -> TextConfig:
+        limited = project.with_config(parse({"text": {"max_chars": asked}}))
+        limited.__dict__["model"] = replace(project.model, max_chars=most, min_chars=most_min)
+        return limited.text
+
+    assert text(project.model.min_chars).max_chars == chars
+    assert text(None).min_chars == 25
+    assert text(10).min_chars == 10
+    assert text(project.model.min_chars).min_chars <= chars
+
+
+@pytest.mark.parametrize(
+    "name", ["models", "voices", "Voices", "onnx", "takes", "plans", "bench", "a{b}", "{", ".hidden", "-n", "a/b", ""]
+)
+def test_a_name_that_would_mix_with_other_files_is_refused(name: str) -> None:
+    with pytest.raises(ManuscriptError, match="A book cannot be called"):
+        check_name(name)
+
+
+@pytest.mark.parametrize("name", ["book", "mein buch ü", "a.b", "voices2", "a-b", "it's $HOME", "1"])
+def test_other_names_are_free(name: str) -> None:
+    check_name(name)
+
+
+def test_a_text_is_found_in_the_project_whatever_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    (tmp_path / "inputs").mkdir()
+    (tmp_path / "inputs/road.md").write_text("# The Road")
+    assert find_text("road", Project(tmp_path)) == tmp_path / "inputs/road.md"
+    with pytest.raises(ManuscriptError, match="Did you mean road"):
+        find_text("raod", Project(tmp_path))

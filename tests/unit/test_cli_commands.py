@@ -141,23 +141,23 @@ def test_a_project_is_found_from_within_and_by_name(project: Path, monkeypatch: 
     assert find_project(None) == project
     monkeypatch.chdir("/")
     assert find_project(project) == project
-    with pytest.raises(UsageError, match="is no project"):
+    with pytest.raises(UsageError, match="is not a project folder"):
         find_project(project / "inputs")
-    with pytest.raises(UsageError, match="There is no project"):
-        find_project(None)
+    assert find_project(None) is None
 
 
-@pytest.mark.parametrize(
-    "command", [["synth", "--text", "a"], ["voices", "list"], ["doctor"], ["book", "explain", "1"]]
-)
-def test_outside_a_project(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pockettts: Call, command: list[str]
+def test_outside_a_project_nothing_is_written_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pockettts: Call
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    answer = pockettts(*command)
-    assert answer.code == 2
-    assert "There is no project" in answer.err
-    assert "--project" in answer.err
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert "bundled" in {row["id"] for row in parsed(pockettts("voices", "list", "--json"))}
+    assert parsed(pockettts("model", "list", "--json"))[0]["here"] is False
+    lock = pockettts("model", "download").out
+    assert "model.safetensors" in lock
+    assert (tmp_path / "cache/pockettts/results/models/bundled/lock.json").is_file()
+    assert list(Path.cwd().iterdir()) == []
 
 
 # --- config -------------------------------------------------------------------------------------------------------

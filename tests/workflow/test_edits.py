@@ -12,7 +12,8 @@ import soundfile
 
 from support.workflow import PARAGRAPHS, Project
 
-AFTER_TEXT = {"plan_book", "join_takes", "master_book", "write_report", "write_provenance", "publish"}
+AFTER_AUDIO = {"master_book", "measure_book", "write_report", "write_provenance", "publish"}
+AFTER_TEXT = {"plan_book", "join_takes", *AFTER_AUDIO}
 
 
 def _new_takes(project: Project, *arguments: str) -> int:
@@ -122,7 +123,12 @@ def test_a_voice_changed_and_changed_back_costs_nothing_the_second_time(built: P
 def test_a_mastering_setting_speaks_nothing(built: Project) -> None:
     built.configure(audio={"loudness": {"target_lufs": -23}})
     counts = built.plan("results/book.wav")
-    assert counts.keys() == {"join_takes", "master_book", "write_report", "write_provenance", "publish"}
+    assert counts.keys() == {"join_takes", *AFTER_AUDIO}
+
+
+def test_an_unrelated_setting_measures_nothing_again(built: Project) -> None:
+    built.configure(hub={"allow_ungated": True})
+    assert built.plan("results/book.wav").keys() == {"download_model", "lock_model", "write_provenance", "write_report"}
 
 
 def test_jobs_and_engine_do_not_change_a_byte(built_once: Project, project: Project) -> None:

@@ -6,8 +6,10 @@ One pass over the file in constant memory; `master` uses the loudness meter, `re
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import signal
@@ -186,23 +188,44 @@ class Measurement:
             ),
         )
 
-    def figures(self) -> dict[str, float | int | bool | None]:
-        """Return the figures for JSON, rounded to 0.01; minus infinity, which JSON does not have, is None."""
-
-        def level(value: float | None) -> float | None:
-            return None if value is None or not math.isfinite(value) else round(value, 2)
-
-        return {
-            "samples": self.samples,
-            "seconds": round(self.duration, 3),
-            "lufs": level(self.lufs),
-            "true_peak_dbtp": level(self.true_peak_dbtp),
-            "sample_peak_dbfs": level(self.sample_peak_dbfs),
-            "rms_db": level(self.rms_db),
-            "noise_floor_db": level(self.noise_floor_db),
-            "quietest_sound_db": level(self.quietest_sound_db),
-            "acx": all(check.passed for check in self.acx()),
+    def as_json(self) -> dict[str, Any]:
+        """Return results/{book}/measurement.json; minus infinity, which JSON does not have, is null."""
+        values = {name: _finite(getattr(self, name)) for name in _FIGURES}
+        outline = {
+            item.name: [_finite(value) for value in getattr(self.outline, item.name)] for item in fields(Outline)
         }
+        return {**values, "outline": outline, "acx": all(check.passed for check in self.acx())}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Measurement:
+        """Read what `as_json` returned. Raises `KeyError` for anything else."""
+        values = {name: document[name] for name in _FIGURES}
+        for name in _FIGURES[2:-1]:
+            values[name] = _level(values[name])
+        outline = {
+            item.name: np.array([_level(value) for value in document["outline"][item.name]]) for item in fields(Outline)
+        }
+        return cls(**values, outline=Outline(**outline))
+
+
+_FIGURES = (
+    "samples",
+    "duration",
+    "lufs",
+    "true_peak_dbtp",
+    "sample_peak_dbfs",
+    "rms_db",
+    "noise_floor_db",
+    "quietest_sound_db",
+)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is None or isinstance(value, int) or math.isfinite(value) else None
+
+
+def _level(value: float | None) -> float:
+    return SILENCE if value is None else value
 
 
 class _Levels:
@@ -284,7 +307,7 @@ class _Sketch:
         return Outline(places / RATE, self.low, self.high, rms, loudness)
 
 
-def measure(path: Path, block: int = BLOCK) -> Measurement:
+def measure_book(path: Path, block: int = BLOCK) -> Measurement:
     """Measure a 24 kHz mono 16-bit WAV or RF64 file, streamed by `block` samples, which do not change the figures.
 
     Loudness after ITU-R BS.1770-4, true peak by four times oversampling (its annex 2), noise floor as in

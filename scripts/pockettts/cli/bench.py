@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pockettts.cli.context import absolute, in_project
+from pockettts.cli.context import absolute, open_project
 from pockettts.cli.texts import File, Text, read_chunks
 
 
@@ -42,35 +42,35 @@ def bench(
     The real-time factor is the time of synthesis divided by the length of the audio: less is faster. The start of the
     engine is reported and does not count.
     """
-    with in_project(context, voice=voice, model=model, engine=engine, precision=precision) as settings:
-        chunks = read_chunks(text, file, settings, chunk=False)
-        import json
-        import os
+    project = open_project(context, voice=voice, model=model, engine=engine, precision=precision)
+    chunks = read_chunks(text, file, project, chunk=False)
+    import json
+    import os
 
-        from pockettts.bench.bench_models import BenchModel
-        from pockettts.bench.environment import record_environment
-        from pockettts.bench.gate import run_gate, system_of
-        from pockettts.bench.results import read_rows
-        from pockettts.errors import PocketTTSError
-        from pockettts.speaking import make_ready
+    from pockettts.bench.bench_models import BenchModel
+    from pockettts.bench.environment import record_environment
+    from pockettts.bench.gate import run_gate, system_of
+    from pockettts.bench.results import read_rows
+    from pockettts.errors import PocketTTSError
+    from pockettts.speaking import make_ready
 
-        old_rows = None if baseline is None else read_rows(baseline)
-        system = system_of(settings)
-        ready = make_ready(settings)
-        environment = record_environment()
-        bundles = {system.precision: ready.bundle} if system.precision and ready.bundle else {}
-        result = run_gate(
-            system,
-            BenchModel(settings.model, ready.runtime, ready.voice, bundles=bundles),
-            " ".join(chunk.text for chunk in chunks),
-            voice=settings.voice,
-            environment=environment,
-            runs=runs,
-            threads=threads or os.cpu_count() or 1,
-            threshold=rtf_threshold,
-            baseline=old_rows,
-            tolerance=tolerance,
-        )
-        print(json.dumps(result.as_dict(), indent=1) if form == "json" else result.as_table(), flush=True)
-        if result.problems:
-            raise PocketTTSError(" ".join(result.problems))
+    old_rows = None if baseline is None else read_rows(baseline)
+    system = system_of(project.config)
+    ready = make_ready(project)
+    environment = record_environment()
+    bundles = {system.precision: ready.bundle} if system.precision and ready.bundle else {}
+    result = run_gate(
+        system,
+        BenchModel(project.config.model, ready.runtime, ready.voice, bundles=bundles),
+        " ".join(chunk.text for chunk in chunks),
+        voice=project.config.voice,
+        environment=environment,
+        runs=runs,
+        threads=threads or os.cpu_count() or 1,
+        threshold=rtf_threshold,
+        baseline=old_rows,
+        tolerance=tolerance,
+    )
+    print(json.dumps(result.as_dict(), indent=1) if form == "json" else result.as_table(), flush=True)
+    if result.problems:
+        raise PocketTTSError(" ".join(result.problems))

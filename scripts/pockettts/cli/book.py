@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pockettts.cli.context import in_project
+from pockettts.cli.context import open_project
 from pockettts.cli.output import print_json
 
 
@@ -25,31 +25,33 @@ def explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
-    """Tell which text, take, seed and file stand at a place, and why they were or will be made again."""
+    """Show the text, take, seed and file at a place, and why they were or will be made again."""
     from pockettts import book as books
     from pockettts.explain import clock
     from pockettts.explain import explain as explain_place
 
-    with in_project(context, book=book) as settings:
-        setup = books.open_setup(settings)
-        found = explain_place(books.open_book(settings.book, setup), setup, place)
+    project = open_project(context, book=book)
+    project.checked()
+    answer = explain_place(books.open_book(project.config.book, project), project, place)
     if as_json:
-        print_json(found.as_dict())
+        print_json(answer.as_dict())
         return
-    where = f"chunk {found.number} of {found.chunks}" if found.number else "a chunk of an earlier build"
-    when = f"{clock(found.start)} to {clock(found.end)}" if found.start is not None and found.end is not None else None
+    where = f"chunk {answer.number} of {answer.chunks}" if answer.number else "a chunk of an earlier build"
+    when = (
+        f"{clock(answer.start)} to {clock(answer.end)}" if answer.start is not None and answer.end is not None else None
+    )
     lines = {
-        "text": found.text,
-        "place": f"{where}, {found.chapter}" if found.chapter else where,
-        "source": found.source,
+        "text": answer.text,
+        "place": f"{where}, {answer.chapter}" if answer.chapter else where,
+        "source": answer.source,
         "time": when or "not in the recording",
-        "key": found.key,
-        "file": found.file,
-        "seed": found.seed,
-        "attempt": found.attempt,
-        "engine": found.engine,
-        "made": "; ".join(found.made) or None,
-        "next build": found.next,
+        "key": answer.key,
+        "file": answer.file,
+        "seed": answer.seed,
+        "attempt": answer.attempt,
+        "engine": answer.engine,
+        "made": "; ".join(answer.made) or None,
+        "next build": answer.next,
     }
     for name, value in lines.items():
         if value is not None:

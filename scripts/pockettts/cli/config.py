@@ -1,4 +1,4 @@
-"""`pockettts config`: the settings that hold."""
+"""`pockettts config`: the settings in effect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pockettts.cli.context import read_settings_anywhere
+from pockettts.cli.context import open_with_settings
 from pockettts.cli.output import print_json, print_table
 
 
@@ -20,13 +20,13 @@ def register(app: typer.Typer) -> None:
 
 def show(
     context: typer.Context,
-    changed: Annotated[bool, typer.Option("--changed", help="Leave out what is as by default.")] = False,
+    changed: Annotated[bool, typer.Option("--changed", help="Leave out defaults.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Print every setting: its value, where that came from (a flag, the environment, a file), and its variable."""
     from pockettts.config.sources import effective, variable
 
-    rows = [row for row in effective(read_settings_anywhere(context)) if not changed or row[2] != "default"]
+    rows = [row for row in effective(open_with_settings(context)[1]) if not changed or row[2] != "default"]
     if as_json:
         print_json({key: {"value": value, "origin": origin, "variable": variable(key)} for key, value, origin in rows})
         return

@@ -1,11 +1,9 @@
-"""What all commands share: where the project is, and the settings that hold for this call."""
+"""What all commands share: which project they work in, and the settings of this call."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +15,9 @@ from pockettts.errors import UsageError
 
 if TYPE_CHECKING:
     from pockettts.config.sources import Settings
+    from pockettts.project import Project
 
-MARKS = ("models/manifest.json", "voices/manifest.json")
+CONFIG_FILE = "config.yaml"
 
 
 @dataclass(frozen=True)
@@ -30,69 +29,70 @@ class Invocation:
     log_level: str | None = None
 
 
-def find_project(given: Path | None) -> Path:
-    """Return the folder of the project: `given`, or the current one, or the nearest above. Raises `UsageError`."""
+def is_project(folder: Path) -> bool:
+    """Whether a folder is laid out as a project: config.yaml and inputs/, or models of its own."""
+    laid_out = (folder / CONFIG_FILE).is_file() and (folder / "inputs").is_dir()
+    return laid_out or (folder / "models/manifest.json").is_file()
 
-    def is_project(folder: Path) -> bool:
-        return all((folder / mark).is_file() for mark in MARKS)
 
+def find_project(given: Path | None) -> Path | None:
+    """Return the folder of the project: `given`, or the current one, or the nearest above; None outside of projects.
+
+    Raises `UsageError` if `given` is not a project.
+    """
     if given is not None:
         if is_project(given):
             return given
-        raise UsageError(f"{given} is no project: it has no {' and no '.join(MARKS)}.")
+        raise UsageError(
+            f"{given} is not a project folder: it has no {CONFIG_FILE} with inputs/ beside it. "
+            f"`pockettts init {given}` makes one."
+        )
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        if is_project(folder):
-            return folder
-    raise UsageError(
-        f"There is no project in {here} or above it, that is a folder with {' and '.join(MARKS)}: go to one, or name "
-        "it by --project DIR."
-    )
+    return next((folder for folder in (here, *here.parents) if is_project(folder)), None)
+
+
+def personal_folder() -> Path:
+    """Return where commands keep models, voices and takes outside of projects: the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("pockettts", appauthor=False)
 
 
 def read_settings(context: typer.Context, root: Path | None, **flags: Any) -> Settings:
     """Return the settings of this call: from `flags` (named with _ for -), the environment and a file.
 
-    That is --config, else config.yaml of `root`. Messages go to stderr from the level that the settings say. Raises
-    `ConfigError`.
+    That is --config, else config.yaml of `root`. Sets the level of the messages on stderr. Raises `ConfigError`.
     """
     from pockettts.config.sources import load_settings
 
     invocation: Invocation = context.obj
     file = invocation.config
-    if file is None and root is not None and (root / "config.yaml").is_file():
-        file = root / "config.yaml"
-    given = {name.replace("_", "-"): value for name, value in flags.items()}
-    settings = load_settings({"log-level": invocation.log_level, **given}, os.environ, file)
+    if file is None and root is not None and (root / CONFIG_FILE).is_file():
+        file = root / CONFIG_FILE
+    values = {name.replace("_", "-"): value for name, value in flags.items()}
+    settings = load_settings({"log-level": invocation.log_level, **values}, os.environ, file)
     log.to_stderr(logging.getLevelNamesMapping()[settings.log.level.upper()])
     return settings
 
 
-def read_settings_anywhere(context: typer.Context) -> Settings:
-    """Return the settings of a command that needs no project; outside one there is no config.yaml.
+def open_with_settings(context: typer.Context, **flags: Any) -> tuple[Project, Settings]:
+    """Return the project of this call, with the settings that it was opened with. Raises `UsageError`.
 
-    Raises `UsageError` for a --project that is none, and `ConfigError`.
+    Outside of projects that is the user's cache folder, and there is no config.yaml.
     """
-    invocation: Invocation = context.obj
-    try:
-        root = find_project(invocation.project)
-    except UsageError:
-        if invocation.project is not None:
-            raise
-        root = None
-    return read_settings(context, root)
+    from pockettts.project import Project
 
-
-@contextlib.contextmanager
-def in_project(context: typer.Context, **flags: Any) -> Iterator[Settings]:
-    """Give the settings, with the project as the current directory until the command ends. Raises `UsageError`."""
     invocation: Invocation = context.obj
     root = find_project(invocation.project)
     settings = read_settings(context, root, **flags)
-    with contextlib.chdir(root):
-        yield settings
+    return Project(root or personal_folder(), settings.book_config()), settings
+
+
+def open_project(context: typer.Context, **flags: Any) -> Project:
+    """Return the project of this call. Raises `UsageError`."""
+    return open_with_settings(context, **flags)[0]
 
 
 def absolute(path: Path | None) -> Path | None:
-    """Callback of options that are paths: they mean the caller's directory, not the project's."""
+    """Callback of options that are paths, which are relative to the current directory; - is standard output."""
     return path.absolute() if path is not None and str(path) != "-" else path

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pockettts.cli.context import in_project
+from pockettts.cli.context import open_with_settings
 from pockettts.cli.output import print_json
 
 if TYPE_CHECKING:
     from pockettts.doctor import Finding
 
-COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
+COLORS = {"pass": "green", "warn": "yellow", "fail": "red"}
 NOT_READY = 3
 
 
@@ -40,11 +40,11 @@ def doctor(
     from pockettts.doctor import examine
 
     findings = []
-    with in_project(context, engine=engine, model=model, voice=voice) as settings:
-        for finding in examine(settings, listen or settings.server.listen, speak=not quick):
-            findings.append(finding)
-            if not as_json:
-                _print(finding)
+    project, settings = open_with_settings(context, engine=engine, model=model, voice=voice)
+    for finding in examine(project, listen or settings.server.listen, speak=not quick):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
     if as_json:
         print_json([finding.as_dict() for finding in findings])
     if any(finding.status == "fail" for finding in findings):
@@ -52,7 +52,7 @@ def doctor(
 
 
 def _print(finding: Finding) -> None:
-    mark = typer.style(f"{finding.status:<5}", fg=COLOURS[finding.status])
+    mark = typer.style(f"{finding.status:<5}", fg=COLORS[finding.status])
     typer.echo(f"{mark} {finding.name}: {finding.reason}")
     if finding.status != "pass" and finding.remedy:
         typer.echo(f"      {finding.remedy}")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pockettts.cli.context import in_project
+from pockettts.cli.context import open_project
 from pockettts.cli.output import print_json, print_table, yes
 
 if TYPE_CHECKING:
-    from pockettts.config.sources import Settings
-    from pockettts.models import Lock, ModelEntry
+    from pockettts.models import Lock
 
 Model = Annotated[
     str | None, typer.Argument(help="An id of `pockettts model list`.", show_default="model of the configuration")
@@ -31,43 +29,31 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="model")
 
 
-def _entry(settings: Settings) -> ModelEntry:
-    from pockettts import book, models
-
-    return models.resolve(models.load_manifest(book.MODEL_MANIFEST), settings.model)
-
-
-def _folder(entry: ModelEntry) -> Path:
-    from pockettts import book
-
-    return book.RESULTS / "models" / entry.id
-
-
 def _print_lock(lock: Lock) -> None:
     for role, facts in lock.files.items():
         print(f"{role}\t{facts['path']}\t{facts['bytes']}\t{facts['sha256']}")
 
 
 def list_models(context: typer.Context, as_json: Json = False) -> None:
-    """List the models of models/manifest.json, and which are here."""
-    from pockettts import book, models
+    """List the models of models/manifest.json, and which were fetched."""
+    from pockettts import models
 
-    with in_project(context):
-        manifest = models.load_manifest(book.MODEL_MANIFEST)
-        names = {
-            entry: [alias for alias, target in manifest.aliases.items() if target == entry] for entry in manifest.models
+    project = open_project(context)
+    manifest = project.manifest
+    names = {
+        entry: [alias for alias, target in manifest.aliases.items() if target == entry] for entry in manifest.models
+    }
+    rows = [
+        {
+            "id": entry.id,
+            "alias": ", ".join(names[entry.id]) or None,
+            "language": entry.language,
+            "licence": entry.licence,
+            "token needed": isinstance(entry.weights, models.HubFile) and entry.weights.gated,
+            "here": project.of_model(entry.id).lock.exists(),
         }
-        rows = [
-            {
-                "id": entry.id,
-                "alias": ", ".join(names[entry.id]) or None,
-                "language": entry.language,
-                "licence": entry.licence,
-                "token needed": isinstance(entry.weights, models.HubFile) and entry.weights.gated,
-                "here": (_folder(entry) / "lock.json").exists(),
-            }
-            for entry in manifest.models.values()
-        ]
+        for entry in manifest.models.values()
+    ]
     if as_json:
         print_json(rows)
         return
@@ -86,10 +72,8 @@ def download(
     """Fetch a model, prove its bytes and write results/models/MODEL/{download.json,lock.json,runtime.yaml}."""
     from pockettts.speaking import ready_model
 
-    with in_project(context, model=model, allow_ungated=allow_ungated or None) as settings:
-        entry = _entry(settings)
-        proven = ready_model(entry, _folder(entry), allow_ungated=settings.hub.allow_ungated)
-        _print_lock(proven)
+    project = open_project(context, model=model, allow_ungated=allow_ungated or None)
+    _print_lock(ready_model(project))
 
 
 def lock(
@@ -100,12 +84,11 @@ def lock(
     ] = False,
 ) -> None:
     """Read the bytes of a fetched model again and lock them: sha256 and size of every file."""
-    from pockettts import book, models
+    from pockettts import models
 
-    with in_project(context, model=model) as settings:
-        entry = _entry(settings)
-        proven = models.lock_model(entry, _folder(entry), book.MODEL_LOCK, commit=commit)
-        _print_lock(proven)
+    project = open_project(context, model=model)
+    folder = project.of_model().folder
+    _print_lock(models.lock_model(project.model, folder, project.model_lock, commit=commit))
 
 
 def verify(
@@ -116,46 +99,42 @@ def verify(
     ] = False,
 ) -> None:
     """Check the files of a fetched model against its lock, and every exported model against its manifest."""
-    from pockettts import book, models
+    from pockettts import models
     from pockettts.bundle import MANIFEST, read_bundle
     from pockettts.speaking import verify_bundle
 
-    with in_project(context, model=model) as settings:
-        entry = _entry(settings)
-        folder = _folder(entry)
-        checked = models.verify_files(models.read_download(entry, folder), models.read_lock(folder / "lock.json"))
-        for path in checked:
-            print(f"ok\t{path}")
-        for manifest in sorted((book.RESULTS / "onnx" / entry.id).glob(f"*/{MANIFEST}")):
-            read_bundle(manifest.parent)
-            print(f"ok\t{manifest.parent}")
-            if onnx:
-                report = manifest.parent.with_suffix(".verify.json")
-                print(verify_bundle(manifest.parent, folder / "runtime.yaml", report), end="")
+    project = open_project(context, model=model)
+    paths = project.of_model()
+    checked = models.verify_files(models.read_download(project.model, paths.folder), models.read_lock(paths.lock))
+    for path in checked:
+        print(f"ok\t{path}")
+    for manifest in sorted(project.bundles().glob(f"*/{MANIFEST}")):
+        bundle = read_bundle(manifest.parent)
+        print(f"ok\t{manifest.parent}")
+        if onnx:
+            print(verify_bundle(project, bundle.precision), end="")
 
 
 def export(
     context: typer.Context,
     model: Model = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Quantised: faster, smaller, and not quite the same voice.")
+        bool, typer.Option("--int8", help="Quantized: faster, smaller, and not quite the same voice.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Export a model as ONNX graphs into results/onnx/MODEL/{fp32,int8}/."""
-    from pockettts import book
     from pockettts.export import require_export_packages
+    from pockettts.speaking import ready_model
 
     precision: Literal["fp32", "int8"] = "int8" if int8 else "fp32"
-    with in_project(context, model=model) as settings:
-        require_export_packages()
-        from pockettts.export.export import export_onnx
-        from pockettts.speaking import ready_model
+    project = open_project(context, model=model)
+    require_export_packages()
+    from pockettts.export.export import export_onnx
 
-        entry = _entry(settings)
-        ready_model(entry, _folder(entry), allow_ungated=settings.hub.allow_ungated)
-        out = book.RESULTS / "onnx" / entry.id / precision
-        bundle = export_onnx(_folder(entry) / "runtime.yaml", out, precision=precision, language=entry.language)
+    ready_model(project)
+    out = project.bundle(precision)
+    bundle = export_onnx(project.of_model().runtime, out, precision=precision, language=project.model.language)
     if as_json:
         print_json(bundle.manifest)
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pockettts.cli.context import absolute, in_project, read_settings_anywhere
+from pockettts.cli.context import absolute, open_with_settings
 from pockettts.errors import EnvironmentNotReady, PocketTTSError, UsageError
 
 HEALTH_SECONDS = 5.0
@@ -78,17 +78,16 @@ def serve(
         "log_text": log_text,
     }
     # A flag that is absent must not hide the option of the same name before the command.
-    with in_project(context, **{name: value for name, value in flags.items() if value is not None}) as settings:
-        try:
-            from pockettts.server import logs
-            from pockettts.server.run import serve as run
-        except ImportError as error:
-            raise EnvironmentNotReady(f"The server needs {error.name}: run `pip install '.[server]'`.") from None
-        from pockettts.config import BookConfig
-
-        logs.configure(settings.log.level, settings.server.log_format)
-        book_config = BookConfig(**{name: getattr(settings, name) for name in BookConfig.model_fields})
-        raise typer.Exit(run(settings.server, book_config))
+    project, settings = open_with_settings(
+        context, **{name: value for name, value in flags.items() if value is not None}
+    )
+    try:
+        from pockettts.server import logs
+        from pockettts.server.run import serve as run
+    except ImportError as error:
+        raise EnvironmentNotReady(f"The server needs {error.name}: run `pip install '.[server]'`.") from None
+    logs.configure(settings.log.level, settings.server.log_format)
+    raise typer.Exit(run(settings.server, project))
 
 
 def health(
@@ -101,7 +100,7 @@ def health(
     """Check whether a server runs: prints ok, or ends with 1."""
     from pockettts.config.server import parse_address
 
-    settings = read_settings_anywhere(context)
+    _, settings = open_with_settings(context)
     try:
         host, port = parse_address(address or settings.server.listen)
     except ValueError as error:

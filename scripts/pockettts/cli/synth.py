@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pockettts.cli.context import absolute, in_project
+from pockettts.cli.context import absolute, open_project
 from pockettts.cli.output import progress
 from pockettts.cli.texts import File, Text, read_chunks
 from pockettts.errors import UsageError
@@ -19,7 +19,7 @@ from pockettts.values import RATE
 
 if TYPE_CHECKING:
     from pockettts.config import AudioConfig
-    from pockettts.config.sources import Settings
+    from pockettts.project import Project
     from pockettts.text.chunks import Chunk
 
 STDOUT = Path("-")
@@ -41,7 +41,7 @@ def synth(
     model: Annotated[str | None, typer.Option(help="An id of `pockettts model list`.")] = None,
     engine: Annotated[str | None, typer.Option(help="cli, torch or onnx.")] = None,
     precision: Annotated[str | None, typer.Option(help="Of engine onnx: fp32 or int8.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another number is another reading.")] = None,
+    seed: Annotated[int | None, typer.Option(help="A different number gives a different reading.")] = None,
     chunk: Annotated[
         bool, typer.Option("--chunk/--no-chunk", help="Speak the text in chunks, as a book, or in one take.")
     ] = True,
@@ -73,27 +73,27 @@ def synth(
         "max_chunk_chars": max_chunk_chars,
         "tts_arg": pairs(tts_arg) if tts_arg else None,
     }
-    with in_project(context, **flags) as settings:
-        audio = mastering(
-            settings.audio,
-            dc_block=dc_block,
-            normalize=normalize,
-            fade_in_ms=fade_in_ms,
-            fade_out_ms=fade_out_ms,
-            loudness=loudness,
-        )
-        chunks = read_chunks(text, file, settings, chunk=chunk)
-        if out == STDOUT:
-            with tempfile.TemporaryDirectory() as folder:
-                whole = Path(folder) / "out.wav"
-                _write(whole, chunks, settings, audio)
-                # Only now, with its sizes known: a player that reads a pipe believes what the header says.
-                with whole.open("rb") as wav:
-                    shutil.copyfileobj(wav, sys.stdout.buffer)
-                sys.stdout.buffer.flush()
-        else:
-            _write(out, chunks, settings, audio)
-            print(f"wrote {out}", file=sys.stderr)
+    project = open_project(context, **flags)
+    audio = mastering(
+        project.config.audio,
+        dc_block=dc_block,
+        normalize=normalize,
+        fade_in_ms=fade_in_ms,
+        fade_out_ms=fade_out_ms,
+        loudness=loudness,
+    )
+    chunks = read_chunks(text, file, project, chunk=chunk)
+    if out == STDOUT:
+        with tempfile.TemporaryDirectory() as folder:
+            whole = Path(folder) / "out.wav"
+            _write(whole, chunks, project, audio)
+            # Only now, with its sizes known: a player that reads a pipe believes what the header says.
+            with whole.open("rb") as wav:
+                shutil.copyfileobj(wav, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+    else:
+        _write(out, chunks, project, audio)
+        print(f"wrote {out}", file=sys.stderr)
 
 
 def pairs(arguments: Sequence[str]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def mastering(
         "loudness": loudness is not None,
     }
     changes: dict[str, Any] = {
-        "book_chain": tuple(step for step, wanted in steps.items() if wanted),
+        "book_chain": tuple(step for step, chosen in steps.items() if chosen),
         "book_fade": FadeConfig(in_ms=fade_in_ms, out_ms=fade_out_ms),
     }
     if loudness is not None:
@@ -145,45 +145,40 @@ def mastering(
 def _check_out(out: Path) -> None:
     if out == STDOUT:
         if sys.stdout.isatty():
-            raise UsageError("Audio would fill the terminal: name a file by --out, or send the output into one.")
+            raise UsageError("Refusing to write audio to a terminal: name a file by --out, or redirect the output.")
     elif out.is_dir():
         raise UsageError(f"{out} is a folder: name the file to write.")
     elif out.suffix.lower() != ".wav":
         raise UsageError(f"{out.name}: synth writes WAV; let the name end in .wav, or use - for standard output.")
 
 
-def _write(out: Path, chunks: Sequence[Chunk], settings: Settings, audio: AudioConfig) -> None:
+def _write(out: Path, chunks: Sequence[Chunk], project: Project, audio: AudioConfig) -> None:
     """Speak the chunks into `out`, which has its name only when all is done."""
     from pockettts.audio.master import master_book
 
     if not audio.book_chain:
-        _join(out, chunks, settings)
+        _join(out, chunks, project)
         return
     with tempfile.TemporaryDirectory() as folder:
         joined = Path(folder) / "joined.wav"
-        _join(joined, chunks, settings)
+        _join(joined, chunks, project)
         master_book(joined, out, audio)
 
 
-def _join(path: Path, chunks: Sequence[Chunk], settings: Settings) -> None:
-    from pockettts import book, takes
+def _join(path: Path, chunks: Sequence[Chunk], project: Project) -> None:
     from pockettts.audio.wav import WavWriter
-    from pockettts.engines import open_engine
     from pockettts.speaking import make_ready, speak
     from pockettts.voices import licence_notice
 
-    ready = make_ready(settings, book.RESULTS)
-    setup = book.open_setup(settings)
-    store = takes.TakeStore(book.STORE)
     with (
-        open_engine(settings.engine, ready.runtime, ready.voice, settings.synth, ready.bundle) as engine,
+        make_ready(project).open_engine() as engine,
         WavWriter(path) as writer,
         progress("chunk", len(chunks)) as step,
     ):
-        for samples in speak(engine, chunks, settings.synth.seed, settings, store, lanes=engine.lanes):
+        for samples in speak(engine, chunks, project, project.store, lanes=engine.lanes):
             writer.write(samples)
             step()
-    print(f"{writer.samples / RATE:.2f} s, model {setup.model.id}, voice {setup.voice.id}", file=sys.stderr)
-    for notice in (setup.model.notice, licence_notice(setup.voice)):
+    print(f"{writer.samples / RATE:.2f} s, model {project.model.id}, voice {project.voice.id}", file=sys.stderr)
+    for notice in (project.model.notice, licence_notice(project.voice)):
         if notice:
             print(notice, file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pockettts.cli.context import in_project
+from pockettts.cli.context import open_project
 from pockettts.cli.output import print_json, print_table
 from pockettts.cli.texts import File, Text, read_chunks
 
@@ -24,8 +24,8 @@ def register(app: typer.Typer) -> None:
 
 def normalize(context: typer.Context, text: Text = None, file: File = None) -> None:
     """Print a text as it will be spoken, a paragraph a line: numbers and abbreviations in words."""
-    with in_project(context) as settings:
-        chunks = read_chunks(text, file, settings)
+    project = open_project(context)
+    chunks = read_chunks(text, file, project)
     paragraph: list[str] = []
     for part in chunks:
         paragraph.append(part.text)
@@ -44,8 +44,8 @@ def chunk(
     as_json: Json = False,
 ) -> None:
     """Print the chunks of a text, which are spoken one by one, and the pause after each in seconds."""
-    with in_project(context, max_chunk_chars=max_chunk_chars) as settings:
-        chunks = read_chunks(text, file, settings)
+    project = open_project(context, max_chunk_chars=max_chunk_chars)
+    chunks = read_chunks(text, file, project)
     if as_json:
         print_json([asdict(part) for part in chunks])
         return

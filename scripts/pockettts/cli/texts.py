@@ -12,7 +12,7 @@ from pockettts.cli.context import absolute
 from pockettts.errors import UsageError
 
 if TYPE_CHECKING:
-    from pockettts.config import BookConfig
+    from pockettts.project import Project
     from pockettts.text.chunks import Chunk
 
 Text = Annotated[str | None, typer.Option("--text", "-t", help="The text; - or nothing for standard input.")]
@@ -21,16 +21,16 @@ File = Annotated[
 ]
 
 
-def read_chunks(text: str | None, file: Path | None, config: BookConfig, *, chunk: bool = True) -> list[Chunk]:
-    """Return the chunks of the text that was given. Raises `UsageError` for none, two or one without a word."""
+def read_chunks(text: str | None, file: Path | None, project: Project, *, chunk: bool = True) -> list[Chunk]:
+    """Return the chunks of the text. Raises `UsageError` for no text, two texts or one without a word."""
     from pockettts import speaking
 
     if file is not None and text is not None:
-        raise UsageError("--text and --file are two texts; give one of them.")
+        raise UsageError("Use --text or --file, not both.")
     if file is not None and str(file) != "-":
-        return speaking.chunks_of_file(file, config, chunk=chunk)
+        return speaking.chunks_of_file(file, project, chunk=chunk)
     if text not in (None, "-"):
-        return speaking.chunks_of(text or "", config, chunk=chunk)
+        return speaking.chunks_of(text or "", project, chunk=chunk)
     if sys.stdin.isatty():
         raise UsageError("There is no text: give --text or --file, or send one to standard input.")
-    return speaking.chunks_of_bytes(sys.stdin.buffer.read(), config, chunk=chunk)
+    return speaking.chunks_of_bytes(sys.stdin.buffer.read(), project, chunk=chunk)

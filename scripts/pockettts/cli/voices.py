@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pockettts.cli.context import absolute, in_project
+from pockettts.cli.context import absolute, open_project
 from pockettts.cli.output import print_json, print_table, yes
 
 if TYPE_CHECKING:
@@ -28,21 +28,20 @@ def register(app: typer.Typer) -> None:
 
 def list_voices(context: typer.Context, as_json: Json = False) -> None:
     """List the voices of voices/manifest.json: licence, commercial use, and whether the model can speak with each."""
-    from pockettts import book, voices
+    from pockettts import voices
 
-    with in_project(context) as settings:
-        model = book.open_setup(settings).model
-        known = voices.load_voices(book.VOICE_MANIFEST)
-        rows = [
-            {
-                "id": voice.id,
-                "licence": voice.licence,
-                "commercial": voice.commercial,
-                "attribution": voice.attribution,
-                f"usable with {model.id}": isinstance(voice.source, voices.Recording) or model.voices is not None,
-            }
-            for voice in known.values()
-        ]
+    project = open_project(context)
+    model = project.model
+    rows = [
+        {
+            "id": voice.id,
+            "licence": voice.licence,
+            "commercial": voice.commercial,
+            "attribution": voice.attribution,
+            f"usable with {model.id}": isinstance(voice.source, voices.Recording) or model.voices is not None,
+        }
+        for voice in project.voices.values()
+    ]
     if as_json:
         print_json(rows)
         return
@@ -51,17 +50,15 @@ def list_voices(context: typer.Context, as_json: Json = False) -> None:
 
 
 def show(context: typer.Context, voice: Annotated[str, typer.Argument(help="An id.")], as_json: Json = False) -> None:
-    """Show one voice: its source, licence and credit, and the exported files that there are."""
-    from pockettts import book, voices
-
-    with in_project(context):
-        found = _described(voices.resolve_voice(voices.load_voices(book.VOICE_MANIFEST), voice))
-        exported = sorted((book.RESULTS / "voices").glob(f"*/{voice}.safetensors"))
-    found["exported"] = [str(path) for path in exported]
+    """Show one voice: its source, licence and credit, and its exported files."""
+    project = open_project(context)
+    facts = _described(project.find_voice(voice))
+    exported = sorted(project.voice_states("*").parent.glob(f"*/{voice}.safetensors"))
+    facts["exported"] = [str(path) for path in exported]
     if as_json:
-        print_json(found)
+        print_json(facts)
         return
-    for name, value in found.items():
+    for name, value in facts.items():
         for line in value if isinstance(value, list) else [value]:
             if line is not None:
                 print(f"{name + ':':<16}{yes(line) if isinstance(line, bool) else line}")
@@ -93,28 +90,27 @@ def export_voice(
     ] = None,
 ) -> None:
     """Make a voice of a recording, and print its entry for voices/manifest.json."""
-    from pockettts import book, voices
+    from pockettts import voices
     from pockettts.speaking import ready_model
 
     name = voice_id or voices.id_of(recording)
-    with in_project(context, model=model) as settings:
-        entry = voices.manifest_entry(
-            recording, book.VOICE_MANIFEST.parent.absolute(), licence=licence, attribution=attribution, right=right
-        )
-        voice = voices.Voice(name, voices.Recording(recording), licence, False, attribution, right)
-        target = book.open_setup(settings).model
-        folder = book.RESULTS / "models" / target.id
-        lock = ready_model(target, folder, allow_ungated=settings.hub.allow_ungated)
-        file = out or (book.RESULTS / "voices" / target.id / f"{name}.safetensors").absolute()
-        sidecar = voices.export_voice(
-            voice,
-            target,
-            lock,
-            file,
-            runtime=folder / "runtime.yaml",
-            executable=settings.synth.executable,
-            committed_lock=book.MODEL_LOCK,
-        )
+    project = open_project(context, model=model)
+    entry = voices.manifest_entry(
+        recording, project.own_voices.absolute(), licence=licence, attribution=attribution, right=right
+    )
+    voice = voices.Voice(name, voices.Recording(recording), licence, False, attribution, right)
+    target = project.checked().model
+    lock = ready_model(project)
+    file = out or project.voice_state(name)
+    sidecar = voices.export_voice(
+        voice,
+        target,
+        lock,
+        file,
+        runtime=project.of_model().runtime,
+        executable=project.synth.executable,
+        committed_lock=project.model_lock,
+    )
     typer.echo(f"wrote {file}: {sidecar['frames']} frames for the model {target.id}", err=True)
     typer.echo(
         "Put this into voices/manifest.json" + ("" if right else ", and say in `right` why you may use it:"), err=True

@@ -76,6 +76,10 @@ class Settings(BookConfig):
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
+    def book_config(self) -> BookConfig:
+        """Return what config.yaml may hold."""
+        return BookConfig(**{name: getattr(self, name) for name in BookConfig.model_fields})
+
     def origin(self, key: str) -> str:
         """Return where a key's value came from: "flag --x", "environment POCKETTTS_X", "file F" or "default"."""
         return self._origins.get(key, "default")

@@ -27,12 +27,13 @@ from pockettts.config import BookConfig, differences
 from pockettts.config.server import MIN_TOKEN, Address, ServerConfig, parse_address
 from pockettts.errors import ConfigError, EnvironmentNotReady
 from pockettts.models import read_lock
+from pockettts.project import Project
 from pockettts.server.app import build_app, metrics_app
 from pockettts.server.connections import limited_protocol
 from pockettts.server.metrics import ServerMetrics
 from pockettts.server.pool import Pool, PoolLimits
 from pockettts.server.service import Service, check_aliases, offered_voices
-from pockettts.voices import Voice, load_voices
+from pockettts.voices import Voice
 
 if TYPE_CHECKING:
     from pockettts.server.wyoming import WyomingListener
@@ -76,7 +77,7 @@ def with_token(settings: ServerConfig) -> ServerConfig:
     return settings.model_copy(update={"token": SecretStr(token)})
 
 
-def serve(settings: ServerConfig, config: BookConfig) -> int:
+def serve(settings: ServerConfig, project: Project) -> int:
     """Prepare model and voice, serve until a signal comes, and return the exit code.
 
     0 when all requests were done, 1 when some were stopped. Raises `EnvironmentNotReady` for a port in use, and the
@@ -85,15 +86,13 @@ def serve(settings: ServerConfig, config: BookConfig) -> int:
     settings = with_token(settings)
     listeners = Listeners.bind(settings)
     # These import scipy, and errors in the settings should come first.
-    from pockettts import book
     from pockettts.speaking import make_ready
 
-    ready = make_ready(config, book.RESULTS)
-    setup = book.open_setup(config)
-    lock = read_lock(ready.runtime.with_name("lock.json"))
-    voices = offered_voices(load_voices(book.VOICE_MANIFEST), setup.model, lock, config.commercial)
-    worker = WorkerCommand(WORKER, {"config": differences(config), "results": str(book.RESULTS)})
-    return asyncio.run(run(settings, config, setup.model.language, voices, worker, listeners))
+    make_ready(project)
+    config = project.config
+    voices = offered_voices(project.voices, project.model, read_lock(project.of_model().lock), config.commercial)
+    worker = WorkerCommand(WORKER, {"config": differences(config), "root": str(project.root.absolute())})
+    return asyncio.run(run(settings, config, project.model.language, voices, worker, listeners))
 
 
 @dataclass(frozen=True)

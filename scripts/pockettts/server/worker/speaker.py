@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pockettts.config import BookConfig, parse
-from pockettts.engines import Engine, open_engine
+from pockettts.config import parse
+from pockettts.project import Project
 from pockettts.server.job import SynthesisRequest
 from pockettts.speaking import chunks_of, make_ready, speak
 
@@ -17,14 +17,11 @@ WARM_UP = "Hello there."
 class RequestSpeaker:
     """An engine and the voices that requests have named so far."""
 
-    def __init__(self, settings: BookConfig, results: Path) -> None:
-        self.settings = settings
-        self.results = results
-        ready = make_ready(settings, results)
-        self._voices = {settings.voice: ready.voice}
-        self._voice = settings.voice
-        self._engine: Engine = open_engine(settings.engine, ready.runtime, ready.voice, settings.synth, ready.bundle)
-        if settings.engine != "cli":
+    def __init__(self, project: Project) -> None:
+        self._projects = {project.config.voice: project}
+        self._voice = project.config.voice
+        self._engine = make_ready(project).open_engine()
+        if project.config.engine != "cli":
             # This loads the model, so that no request waits for it. Engine cli keeps none.
             self._engine.synthesize(WARM_UP, 0, accept_runaway=True)
 
@@ -41,25 +38,26 @@ class RequestSpeaker:
         """
         assert request.voice is not None
         assert request.seed is not None
-        settings = self.settings.model_copy(update={"voice": request.voice})
-        chunks = chunks_of(request.text, settings, chunk=request.chunk)
-        self._use_voice(settings)
+        project = self._use_voice(request.voice)
+        chunks = chunks_of(request.text, project, chunk=request.chunk)
         self._engine.cancelled = cancelled
         # With several lanes all of it is done sooner, but the first chunk later.
         lanes = 1 if request.stream else self._engine.lanes
-        for samples in speak(self._engine, chunks, request.seed, settings, lanes=lanes):
+        for samples in speak(self._engine, chunks, project.with_seed(request.seed), lanes=lanes):
             yield samples.tobytes()
 
-    def _use_voice(self, settings: BookConfig) -> None:
-        """Switch to a voice; one that no request has named before is exported first."""
-        voice = settings.voice
-        if voice not in self._voices:
-            self._voices[voice] = make_ready(settings, self.results).voice
+    def _use_voice(self, voice: str) -> Project:
+        """Switch to a voice, which is exported if no request has named it before; returns the project with it."""
+        if voice not in self._projects:
+            project = self._projects[self._voice].with_voice(voice)
+            make_ready(project)
+            self._projects[voice] = project
         if voice != self._voice:
-            self._engine.use_voice(self._voices[voice])
+            self._engine.use_voice(self._projects[voice].voice_state())
             self._voice = voice
+        return self._projects[voice]
 
 
 def open_speaker(start: Mapping[str, Any]) -> RequestSpeaker:
     """Open the engine for the settings in START."""
-    return RequestSpeaker(parse(start["config"], "the server's settings"), Path(start["results"]))
+    return RequestSpeaker(Project(Path(start["root"]), parse(start["config"], "the server's settings")))

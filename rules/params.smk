@@ -1,0 +1,135 @@
+"""Input functions, params and resources of one stage each, in the order of the stages. No rules.
+
+What several stages share is in common.smk. Functions stand apart from rules because `snakemake --lint` asks for it.
+"""
+
+# --- model
+
+
+@exit_on_error
+def committed_lock(wildcards) -> str:
+    """Return a digest of a model's entry in models/lock.json: after a change by hand its files are compared again."""
+    return short_digest(project().committed(wildcards.model))
+
+
+def allow_ungated(wildcards) -> str:
+    return "--allow-ungated" if project().config.hub.allow_ungated else ""
+
+
+@exit_on_error
+def download_mb(wildcards) -> int:
+    """Return the disk space that a model's files may take, in MB."""
+    return books.download_mb(project().find_model(wildcards.model))
+
+
+# --- voices
+
+
+@exit_on_error
+def voice_source(wildcards) -> dict[str, str]:
+    """Return the pin of a voice's source."""
+    return books.voice_source(wildcards.voice, wildcards.model, project())
+
+
+def executable_option(wildcards) -> str:
+    executable = project().synth.executable
+    return shlex.join(["--executable", str(executable)]) if executable else ""
+
+
+# --- text
+
+
+def text(wildcards):
+    """Return the text of a book. It is `ancient`: a change is seen by its digest in the params, not by its date."""
+    return ancient(open_book(wildcards.book).source)
+
+
+def planned_settings(wildcards) -> str:
+    return changed_settings(
+        "model", "voice", "language", "engine", "text", "synth", "qa"
+    )
+
+
+def plan_digest(wildcards) -> str:
+    return open_book(wildcards.book).plan.digest
+
+
+@exit_on_error
+def recipe_digest(wildcards) -> str:
+    return short_digest(project().recipe.as_dict())
+
+
+# --- onnx
+
+
+@exit_on_error
+def comparison_recording(wildcards) -> str:
+    return str(project().comparison_recording)
+
+
+@exit_on_error
+def export_memory(wildcards) -> int:
+    """Return the memory of an export or a comparison, in MB: the model in PyTorch, its graphs, and torch's exporter."""
+    return 1500 + 2 * books.memory_mb(project().find_model(wildcards.model))
+
+
+def folder_of_bundle(wildcards, input) -> str:
+    return os.path.dirname(input.bundle)
+
+
+# --- synth
+
+
+def bundle(wildcards) -> list:
+    """Return the exported model of engine onnx and the report on it: nothing is spoken before it matched PyTorch.
+
+    They are `ancient`: model pins, precision and exporter are in the keys.
+    """
+    if project().config.engine != "onnx":
+        return []
+    manifest, report = (
+        project().bundle() / "manifest.json",
+        project().bundle_report(),
+    )
+    return [ancient(str(manifest)), ancient(str(report))]
+
+
+def bundle_option(wildcards) -> str:
+    if project().config.engine != "onnx":
+        return ""
+    return shlex.join(["--bundle", str(project().bundle())])
+
+
+def store(wildcards) -> str:
+    return str(project().store.root)
+
+
+def synth_memory(wildcards) -> int:
+    return synth_mb()
+
+
+def synth_minutes(wildcards, attempt) -> int:
+    """Return the time limit of a synthesis job in minutes: a full batch at one third of real time, more at a retry."""
+    return 60 * attempt
+
+
+# --- audio
+
+
+def repairs(wildcards) -> list[str]:
+    """Return the note of receipts that were deleted: with it as an input of the join, snakemake wants them again."""
+    inspected(wildcards.book)
+    path = project().of_book(wildcards.book).repairs
+    return [str(path)] if path.exists() else []
+
+
+def audio_settings(wildcards) -> str:
+    return changed_settings("audio")
+
+
+def all_settings(wildcards) -> str:
+    return changed_settings()
+
+
+def receipt_folder(wildcards) -> str:
+    return str(project().of_book(wildcards.book).receipts)
