@@ -15,16 +15,26 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
     "\u2066-\u206f\ufe00-\ufe0f\ufeff\ufff9-\uffff\ue000-\uf8ff\U000f0000-\U0010ffff]+"
 )
+_SPACED_DOTS = re.compile(r"\.(?: ?\.)+")
+_ROMAN_CHARACTERS = re.compile("[Ⅰ-ⅿ]+")
+_APOSTROPHE = re.compile("(?<=[^\\W\\d_])[`´](?=[^\\W\\d_])")
+_RULE_AS_DASH = re.compile("[─━]+")
 _SPACE = re.compile(r"\s\s+|[^\S ]")
 _COMBINING = re.compile("[^\u0300-\u036f][\u0300-\u036f]+")
 
 
 def clean(mapped: Mapped) -> Mapped:
-    """Drop invisible characters, take ligatures apart, compose accents, make white space single."""
+    """Drop invisible characters, take ligatures apart, compose accents, make white space single, close spaced dots."""
+    if ". ." in mapped.text:
+        mapped = mapped.sub(_SPACE, " ").sub(_SPACED_DOTS, lambda match: "..." if " " in match[0] else None)
+    if "`" in mapped.text or "´" in mapped.text:
+        mapped = mapped.sub(_APOSTROPHE, "'")
     if mapped.text.isascii() and not _INVISIBLE.search(mapped.text):
         return mapped.sub(_SPACE, " ").strip()
     mapped = mapped.sub(_INVISIBLE, "")
     mapped = mapped.sub(_LIGATURE, lambda match: _LIGATURES[match[0]])
+    mapped = mapped.sub(_ROMAN_CHARACTERS, lambda match: unicodedata.normalize("NFKC", match[0]))
+    mapped = mapped.sub(_RULE_AS_DASH, "—")
     mapped = mapped.sub(_COMBINING, lambda match: unicodedata.normalize("NFC", match[0]))
     return mapped.sub(_SPACE, " ").strip()
 

@@ -23,11 +23,13 @@ _CONTAINERS = (
     (b"\x89PNG", "a PNG picture"),
     (b"\x1f\x8b", "a gzip archive"),
 )
+_STRAY_CONTROLS = 2
 _MIXED = "utf-8 and cp1252"
 _COMMON = re.compile("[À-ÖØ-öø-ÿŒœŠšŽžŸ‘’“”‚„†‡•–—…‹›€£¥©®°±²³´·¹º»¼½¾¿¡«§¶ª\u00a0\u00ad]")
 _CP1252 = {bytes([byte]).decode("cp1252", "replace"): byte for byte in range(0x80, 0xC0)}
 _CP1252 |= {chr(byte): byte for byte in range(0x80, 0xA0)}
 _TRAIL = "[" + "".join(sorted(_CP1252)).replace("\ufffd", "") + "]"
+_INNER_CAPITAL = re.compile("[a-z][À-ÖØ-ÞŽŠ]")
 _READ_TWICE = re.compile(f"[ÂÃ]{_TRAIL}|[â-ï]{_TRAIL}{{2}}")
 _PROOF = re.compile(f"â€{_TRAIL}")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x19\x1b\x1c\x1d\x1f\x7f]")
@@ -53,9 +55,9 @@ def decode(data: bytes, encoding: str, name: str) -> tuple[str, str]:
             "set text.encoding to the file's own encoding, or to auto."
         ) from None
     controls = len(_CONTROLS.findall(text))
-    if "\x00" in text or controls * 200 > len(text):
+    if "\x00\x00" in text or (controls > _STRAY_CONTROLS and controls * 200 > len(text)):
         raise ManuscriptError(f"{name} is binary, not text; give a .txt or .md file.")
-    return _mend(text.removeprefix("\ufeff")), codec
+    return _mend(text.removeprefix("\ufeff")).replace("\x00", "\x01"), codec
 
 
 def _declared(encoding: str, name: str) -> str:
@@ -99,7 +101,9 @@ def _guess(data: bytes, name: str) -> str:
     try:
         western = data.decode("cp1252")
         accents = sum(character > "\xbf" and character.isalpha() for character in western)
-        if beyond * 4 < letters or (accents * 4 < letters and _is_common(western)):
+        if beyond * 4 < letters or (
+            accents * 4 < letters and _is_common(western) and not _INNER_CAPITAL.search(western)
+        ):
             return "cp1252"
     except UnicodeDecodeError:
         pass

@@ -18,15 +18,21 @@ _ABBREVIATIONS = word_set(
     "mr mrs ms messrs dr st prof rev hon gen col capt lt sgt maj cmdr adm gov sen rep pres sr jr nos vol vols pp p fig "
     "figs ch chap vs viz cf ca jan feb mar apr jun jul aug sep sept oct nov dec mt ft mme mlle fr bro"
 )
+_NEED_NUMBER = word_set("fig figs no nos sec p pp vol vols ch chap")
+_NUMBER = re.compile(r"\d|[IVXLC]{2,}(?!\w)|one|two|three|four|five|six|seven|eight|nine|ten|[a-z]")
 _BEFORE = re.compile(r"(?:[^\W\d_]\.)*[^\W_]+\Z")
 _OPENERS = "\"'“‘«([¡¿—–- "
 _CLOSERS = "\"'”’»)]"
 _LONGEST_WORD_BEFORE = 20
+_FIRST_PERSON = re.compile(r"I(?:['’]\w+)?(?!\w)")
 _TAG = re.compile(
     r"(?!(?:He|She|It|They|We|You|I|The|A|An|And|But|Then|So|No|Not)\s)"
     r"(?:[^\W\d_][\w.'’-]{0,30}\s){1,3}(?:said|asked|cried|replied|answered|thought|"
     r"whispered|shouted|exclaimed|returned|"
-    r"repeated|muttered|murmured|continued|added|called|inquired|rejoined|remarked|observed|screamed|sighed|demanded)(?!\w)"
+    r"repeated|muttered|murmured|continued|added|called|inquired|rejoined|remarked|observed|screamed|sighed|demanded|laughed|"
+    r"growled|snapped|gasped|sobbed|roared|yelled|groaned|hissed|wailed|bellowed|breathed|begged|pleaded|protested|urged|"
+    r"warned|insisted|agreed|admitted|announced|explained|declared|suggested|interrupted|echoed|croaked|grunted|stammered|"
+    r"faltered|chuckled|mused|retorted|ejaculated|responded|remonstrated|persisted|concluded|interposed)(?!\w)"
 )
 
 
@@ -55,12 +61,16 @@ def _ends(text: str, start: int, match: re.Match[str], after: int) -> bool:
     if text[place : place + 1].islower():
         return False
     mark = match[0].rstrip(_CLOSERS)
+    if (mark.endswith("..") or mark.endswith("…")) and _FIRST_PERSON.match(text, place):
+        return False
     if mark != match[0] and mark[-1] in "!?" and _TAG.match(text, after):
         return False
     if mark != ".":
         return True
     before = _BEFORE.search(text, max(start, match.start() - _LONGEST_WORD_BEFORE), match.start())
     word = before[0] if before else ""
+    if word.lower() in _NEED_NUMBER and not _NUMBER.match(text, place):
+        return True
     if word.lower() in _ABBREVIATIONS or (word.lower() == "no" and text[place : place + 1].isdecimal()):
         return False
     return not (word and before and before.start() == start and word.isdecimal()) and not _is_initial(word)

@@ -23,6 +23,7 @@ from pockettts.text.normalize import (
     money,
     numbers,
     numerals,
+    references,
     symbols,
     years,
 )
@@ -36,6 +37,9 @@ __all__ = ["ENGLISH", "cardinal", "normalize", "ordinal", "year"]
 
 ENGLISH: tuple[Rule, ...] = (
     *addresses.RULES,
+    *symbols.BEFORE_NUMBERS,
+    *references.RULES,
+    *numbers.RATIOS,
     *dates.RULES,
     *money.RULES,
     *measures.RULES,

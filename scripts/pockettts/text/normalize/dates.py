@@ -61,7 +61,7 @@ def _day_month(match: re.Match[str]) -> str | None:
     return said + stop(match, CAPITAL_NEXT)
 
 
-_NOT_A_DAY = r"(?![\w%:/]|[.,]\d| ?(?:o['’]clock|[ap]\.?m\b|%|million|thousand|hundred|miles|men|people|years|feet))"
+_NOT_A_DAY = r"(?![\w%:/]|[.,]\d| ?(?:o['’]clock|[ap]\.?\s?m\b|%|million|thousand|hundred|miles|men|people|years|feet))"
 
 
 @rule("dates", rf"(?<!\w){_MONTH} (?P<day>\d{{1,2}})\s?[-–]\s?(?P<last>\d{{1,2}}){_NOT_A_DAY}", NUMERIC)
@@ -115,13 +115,105 @@ def _time(match: re.Match[str]) -> str:
     return f"{said} {two_digits(int(match['second']))}" if match["second"] else said
 
 
+_DAYS = {
+    "Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday", "Thur": "Thursday",
+    "Thurs": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
+}  # fmt: skip
+_DAY = "|".join(sorted(_DAYS, key=len, reverse=True))
+
+
+_MONTH_NAME = "|".join(f"{name[:3]}\\.?(?!\\w)|{name}" for name in _MONTHS) + "|Sept\\.?"
+
+
+@rule("dates", rf"(?<!\w)(?P<first>{_MONTH_NAME})\s?[-–]\s?(?P<month>{_MONTH_NAME})(?!\w)", "-–")
+def _months(match: re.Match[str]) -> str:
+    return f"{_month(match['first'])} to {_month(match['month'])}"
+
+
+@rule("dates", rf"(?<!\w)({_DAY})\.?\s?[-–]\s?({_DAY})(?!\w)\.?", "-–")
+def _weekdays(match: re.Match[str]) -> str:
+    return f"{_DAYS[match[1]]} to {_DAYS[match[2]]}" + stop(match, CAPITAL_NEXT)
+
+
+@rule("dates", rf"(?<!\w)({_DAY})\.(?=,? (?:\d|[A-Z][a-z]{{2}}))|(?<!\w)({_DAY}),(?= (?:\d|[A-Z][a-z]{{2}}))", ".,")
+def _weekday(match: re.Match[str]) -> str:
+    return _DAYS[match[1]] if match[1] else f"{_DAYS[match[2]]},"
+
+
+_DOTTED = r"(?:1[0-9]|2[0-3]|0?\d)\.[0-5]\d"
+
+
+@rule(
+    "times",
+    rf"(?<![\w.:/,$£€])(?:(?P<first>{_DOTTED}) ?(?P<link>and|or|to|till|until|-|–) ?)?(?P<time>{_DOTTED})"
+    rf"(?= ?(?:o['’]clock|sharp|in the (?:morning|evening|afternoon)|at night|[ap]\. ?m\.)(?!\w))",
+    ".",
+)
+def _dotted_time(match: re.Match[str]) -> str:
+    said = _spoken_time(match["time"])
+    if not match["first"]:
+        return said
+    link = "to" if match["link"] in "-–" else match["link"]
+    return f"{_spoken_time(match['first'])} {link} {said}"
+
+
+@rule(
+    "times",
+    rf"(?<=\b[Tt]he )(?P<time>{_DOTTED})(?= (?:train|express|bus|boat|mail|local|ferry|coach|steamer|flight|"
+    rf"service)(?!\w))"
+    r"|(?<=\bat )(?P<hour>(?:1[0-2]|[1-9])\.[0-5][05])"
+    r"(?=[,;:!?)—]|\.?\s*\Z|\. [A-Z]| (?:and|he|she|they|we|I|that|this|sharp|precisely|every|each morning|on|"
+    r"from)(?!\w))",
+    ".",
+)
+def _timetable(match: re.Match[str]) -> str:
+    return _spoken_time(match["time"] or match["hour"])
+
+
+def _spoken_time(written: str) -> str:
+    hour, minute = written.split(".")
+    return _clock(int(hour), int(minute), half=True)
+
+
+_CLOCK = r"(?:[01]?\d|2[0-4]):[0-5]\d"
+
+
+@rule("times", rf"(?<![\w.:/,])(?P<first>{_CLOCK})\s?[-–]\s?(?P<last>{_CLOCK})(?![\w:]|\.\d)", ":")
+def _time_range(match: re.Match[str]) -> str:
+    (hour, minute), (last_hour, last_minute) = match["first"].split(":"), match["last"].split(":")
+    return f"{_clock(int(hour), int(minute), half=False)} to {_clock(int(last_hour), int(last_minute), half=False)}"
+
+
+@rule(
+    "times",
+    r"(?<![\w.,:/-])(?P<hour>0\d|1\d|2[0-3])(?P<minute>[0-5]\d)(?= (?:hours|hrs|h|GMT|UTC|local time)(?!\w))"
+    r"|(?<![\w.,:/-])(?P<early>0\d)(?P<past>[0-5]\d)(?= (?:bus|train|flight|ferry|news|departure|boat|service)(?!\w))"
+    r"|(?<=\bat )(?P<at>0\d)(?P<after>[0-5]\d)(?![\w-]|[.,:/]\d)",
+    "012",
+)
+def _four_figures(match: re.Match[str]) -> str:
+    hour, minute = (
+        (match["hour"] or match["early"] or match["at"]),
+        (match["minute"] or match["past"] or match["after"]),
+    )
+    said = f"oh {cardinal(hour[1])}" if hour[0] == "0" and hour != "00" else "zero" if hour == "00" else cardinal(hour)
+    return f"{said} hundred" if minute == "00" else f"{said} {two_digits(int(minute))}"
+
+
 RULES = (
+    _months,
+    _weekdays,
+    _weekday,
     _iso_date,
     _slashed_date,
     _day_month,
     _month_days,
     _month_day,
     _month_year,
+    _four_figures,
+    _time_range,
     _half_day,
+    _dotted_time,
+    _timetable,
     _time,
 )

@@ -45,6 +45,37 @@ def _unit(match: re.Match[str]) -> str:
     return f"{match['number']} {said}" + stop(match, CAPITAL_NEXT)
 
 
+@rule(
+    "units",
+    r"(?<![\w.,])(?P<degrees>\d{1,3})° ?(?P<minutes>\d{1,2})['′’](?: ?(?P<seconds>\d{1,2})(?:[\"″”]|''))?"
+    r"(?: ?(?P<point>[NSEW])(?!\w)\.?)?",
+    "°",
+)
+def _angle(match: re.Match[str]) -> str:
+    said = f"{match['degrees']} {'degree' if match['degrees'] == '1' else 'degrees'} {match['minutes']} "
+    said += "minute" if match["minutes"] == "1" else "minutes"
+    if match["seconds"]:
+        said += f" {match['seconds']} {'second' if match['seconds'] == '1' else 'seconds'}"
+    point = {"N": " north", "S": " south", "E": " east", "W": " west"}.get(match["point"] or "", "")
+    return said + point + stop(match)
+
+
+@rule("units", r"(?<![\w.,$£€])(?P<number>\d{1,4}(?:\.\d{1,4})?|[½¼¾]) ?in\.(?!\w)", ".")
+def _inches(match: re.Match[str]) -> str:
+    return f"{match['number']} {'inch' if match['number'] == '1' else 'inches'}" + stop(match, CAPITAL_NEXT)
+
+
+_COUNTED_MILLIONS = (
+    "people|men|women|children|voters|users|copies|years|dollars|pounds|euros|viewers|readers|listeners|tonnes|tons|"
+    "inhabitants|jobs|homes|households|passengers|visitors|members|patients|soldiers|workers|acres|barrels|shares"
+)
+
+
+@rule("units", rf"(?<![\w.,$£€])(\d{{1,4}}(?:\.\d{{1,3}})?) ?m(?= (?:{_COUNTED_MILLIONS})(?!\w))", "m")
+def _millions(match: re.Match[str]) -> str:
+    return f"{match[1]} million"
+
+
 @rule("units", r"(?<![\w.,])(\d{1,2})['′]\s?(\d{1,2})(?:[\"″]|'')", "'′")
 def _feet(match: re.Match[str]) -> str:
     return f"{cardinal(match[1])} {'foot' if match[1] == '1' else 'feet'} {cardinal(match[2])}"
@@ -53,7 +84,8 @@ def _feet(match: re.Match[str]) -> str:
 _FRACTIONS = {
     "½": "half", "⅓": "one third", "⅔": "two thirds", "¼": "one quarter", "¾": "three quarters", "⅕": "one fifth",
     "⅖": "two fifths", "⅗": "three fifths", "⅘": "four fifths", "⅙": "one sixth", "⅚": "five sixths", "⅛": "one eighth",
-    "⅜": "three eighths", "⅝": "five eighths", "⅞": "seven eighths",
+    "⅐": "one seventh", "⅑": "one ninth", "⅒": "one tenth", "⅜": "three eighths", "⅝": "five eighths",
+    "⅞": "seven eighths",
 }  # fmt: skip
 _DENOMINATORS = {
     2: "half", 3: "third", 4: "quarter", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth", 9: "ninth", 10: "tenth",
@@ -61,7 +93,7 @@ _DENOMINATORS = {
 }  # fmt: skip
 
 
-@rule("symbols", r"(?:(?<![\w.,])(\d{1,6})\s?)?([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞")
+@rule("symbols", r"(?:(?<![\w.,])(\d{1,6})\s?)?([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅐⅑⅒])", "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅐⅑⅒")
 def _vulgar(match: re.Match[str]) -> str:
     part = _FRACTIONS[match[2]]
     after = " " if match.string[match.end() : match.end() + 1].isalnum() else ""
@@ -86,6 +118,9 @@ def _fraction(match: re.Match[str]) -> str | None:
 RULES = (
     Rule("percent", r"(?<=\d)\s?%", " percent", "%"),
     Rule("percent", r"(?<=\d)\s?‰", " per mille", "‰"),
+    _angle,
+    _millions,
+    _inches,
     _unit,
     _feet,
 )

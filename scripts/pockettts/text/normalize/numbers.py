@@ -33,13 +33,15 @@ def _phone(match: re.Match[str]) -> str | None:
 )
 def _range(match: re.Match[str]) -> str:
     low, high = match["low"], match["high"]
+    if low == high and "–" not in match[0]:
+        return f"{low} {high}"
     if len(low) == 4 and low.isdecimal() and 1000 <= int(low) < 2100 and len(high) <= 2 and high.isdecimal():
         end = two_digits(int(high)) if len(high) == 2 else cardinal(high)
         return f"{year(int(low))} to {end}"
     return f"{low} to {high}"
 
 
-@rule("ordinals", rf"(?<![\w.,])({WHOLE})(?:st|nd|rd|th)(?!\w)", "snrt")
+@rule("ordinals", rf"(?<![\w.,])({WHOLE})(?:st|nd|rd|th|St|Nd|Rd|Th|ST|ND|RD|TH)(?!\w)", "snrtSNRT")
 def _ordinal(match: re.Match[str]) -> str:
     return ordinal(match[1])
 
@@ -68,7 +70,33 @@ def _cardinal(match: re.Match[str]) -> str:
     return before + cardinal(match[0]) + after
 
 
+@rule("numbers", r"(?<![\w.,:/])(\d{1,3}):(\d{1,3})(?![\w:]|[.,]\d)", ":")
+def _ratio(match: re.Match[str]) -> str | None:
+    before = match.string[max(0, match.start() - 24) : match.start()]
+    if len(match[2]) != 2 or re.search(r"(?:ratio|odds|proportion|scale)s?(?: of| at| was| is)? \Z", before):
+        return f"{match[1]} to {match[2]}"
+    return None
+
+
+@rule(
+    "numbers",
+    r"(?<![\w.,])(\d{1,4})x(?= (?:as|more|faster|better|bigger|larger|slower|cheaper|stronger|the|a|per)(?!\w))",
+    "x",
+)
+def _times_as(match: re.Match[str]) -> str:
+    return f"{match[1]} times"
+
+
+@rule("numbers", r"(?<![\w.,])(\d{1,5}) ?x ?(\d{1,5})(?: ?x ?(\d{1,5}))?(?!\w)(?! ?=)", "x")
+def _dimensions(match: re.Match[str]) -> str:
+    return " by ".join(number for number in match.groups() if number)
+
+
+RATIOS = (_ratio,)
+
 GROUPS = (
+    _times_as,
+    _dimensions,
     _phone,
     _range,
 )

@@ -20,26 +20,36 @@ _RULERS = (
 )
 COUNTERS = (
     "Chapter|Book|Part|Volume|Act|Scene|Canto|Section|Article|War|Type|Class|Phase|Figure|Table|Plate|Appendix|Epoch|"
-    "Number|Psalm|Letter|Stave|Lesson|Stage|Level|Title|Division|Corps|Apollo|Mark|Olympiad|Bowl|Lecture|Fit|Numbers"
+    "Number|Psalm|Letter|Stave|Lesson|Stage|Level|Title|Division|Corps|Apollo|Mark|Olympiad|Bowl|Lecture|Fit|Numbers|Adventure|Tale|Story|Episode|Night|Day|Fable|Sonnet|Hymn|Elegy|Ode|Satire|Epistle|Lib|Tome|Stanza|Verse"
 )
 NUMERAL = r"(?=[IVXLC])(?:C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))"
 
 
+_AFTER_RULER = (
+    r" (?:of|in|at|by|from|with|the|who|whose|whom|had|was|is|reigned|ruled|died|became|married|succeeded|and "
+    r"(?=[A-Z])(?!I\b)"
+    r"|to)(?!\w)|[,)]? \(|\)|\.,? [a-z]|[;:]"
+)
+
+
 @rule("roman", rf"(?<!\w)(?P<title>King |Queen |Pope |Emperor |Tsar |Czar |Prince |Kaiser )?(?P<name>{_RULERS}) "
-       rf"(?P<numeral>{NUMERAL})(?P<own>['’]s)?(?!\w)", "IVXLC")  # fmt: skip
+       rf"(?P<numeral>{NUMERAL})(?P<own>['’]s)?(?P<stop>\.(?=,? [a-z]|[,;:]))?(?!\w)", "IVXLC")  # fmt: skip
 def _ruler(match: re.Match[str]) -> str | None:
     numeral = match["numeral"]
     if (match["name"], numeral) == ("Malcolm", "X"):
         return None
-    follows = match.string[match.end() : match.end() + 8]
-    sure = match["title"] or match["own"] or re.match(r" of [A-Z]|[,)]? \(|\)", follows)
+    sure = match["title"] or match["own"] or compiled(_AFTER_RULER).match(match.string, match.end())
     if numeral in ("I", "C", "L") and not sure:
         return None
     own = "'s" if match["own"] else ""
     return f"{match['title'] or ''}{match['name']} the {ordinal(str(roman_value(numeral)))}{own}"
 
 
-@rule("roman", rf"(?<!\w)(?P<counter>(?i:{COUNTERS})) (?P<numeral>{NUMERAL})(?![\w'’])", "IVXLC")
+@rule(
+    "roman",
+    rf"(?<!\w)(?P<counter>(?i:{COUNTERS})) (?P<numeral>{NUMERAL})(?P<stop>\.(?=,? [a-z]|[,;:]))?(?![\w'’])",
+    "IVXLC",
+)
 def _counted(match: re.Match[str]) -> str | None:
     if match["counter"][0].islower() and len(match["numeral"]) < 2:
         return None
@@ -60,7 +70,7 @@ def _roman_century(match: re.Match[str]) -> str:
     return ordinal(str(roman_value(match["numeral"])))
 
 
-@rule("roman", rf"(?<=[a-z] )(?P<numeral>(?=[IVX]{{2}}){NUMERAL})(?![\w'’])", "IVX")
+@rule("roman", rf"(?<=[a-z] )(?P<numeral>(?=[IVX]{{2}}){NUMERAL})(?:\.(?=,? [a-z]|[,;:]))?(?![\w'’])", "IVX")
 def _named_roman(match: re.Match[str]) -> str | None:
     before = re.search(r"([^\W\d_]+) \Z", match.string[max(0, match.start() - 30) : match.start()])
     if before is None or not before[1][0].isupper():
@@ -69,14 +79,24 @@ def _named_roman(match: re.Match[str]) -> str | None:
 
 
 def heading_numerals(mapped: Mapped) -> Mapped:
-    """A numeral at the start of a heading: `IV. The Title`, `XII`."""
+    """A numeral at the start of a heading or after its first word: `IV. The Title`, `XII`, `Adventure I. The Title`."""
+    mapped = mapped.sub(compiled(_WORD_AND_NUMERAL), lambda match: f"{match[1]} {cardinal(str(roman_value(match[2])))}")
     return mapped.sub(compiled(_HEADING_NUMERAL), lambda match: cardinal(str(roman_value(match[1]))))
 
 
+_WORD_AND_NUMERAL = rf"\A([^\W\d_]+) ({NUMERAL})(?=\s*[.:–—-]|\s*\Z)"
 _HEADING_NUMERAL = rf"\A({NUMERAL})(?=\s*[.:–—-]|\s*\Z)"
 
 
+@rule("roman", r"\A(?P<numeral>[ivxlc]{2,7})\.(?= [A-ZÀ-Þ])", "ivxlc")
+def _small_numeral(match: re.Match[str]) -> str | None:
+    if not compiled(NUMERAL).fullmatch(match["numeral"].upper()):
+        return None
+    return f"{cardinal(str(roman_value(match['numeral'])))}."
+
+
 RULES = (
+    _small_numeral,
     _ruler,
     _counted,
     _roman_ordinal,

@@ -65,7 +65,7 @@ STARTERS = (
     "Might|Must|Under|Over|Upon|Up|Down|Out|Into|Through|During|Between|Both|Either|Neither|Again|Also|Next|Later|Soon"
 )
 ENDS = rf"[\"'”’)\]]*\s*\Z|[\"”’)\]]+\s+[\"“‘(]*[{UPPER}]|\s+[\"'“‘(]*(?:{STARTERS})(?![\w.])"
-CAPITAL_NEXT = rf"[\"'”’)\]]*\s*\Z|[\"”’)\]]*\s+[\"'“‘(]*[{UPPER}]"
+CAPITAL_NEXT = rf"[\"'”’)\]]*\s*\Z|[\"'”’)\]]*\s+[\"'“‘(]*[{UPPER}]"
 
 
 def stop(match: re.Match[str], ends: str = ENDS) -> str:

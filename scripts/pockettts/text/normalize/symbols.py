@@ -6,12 +6,62 @@ import re
 import unicodedata
 
 from pockettts.text.normalize.rules import Rule, rule
+from pockettts.text.normalize.words import cardinal, ordinal
 
 
 @rule("symbols", r"(?<!\w)[Α-ΡΣ-Ωα-ρσ-ω](?!\w)")
 def _greek(match: re.Match[str]) -> str:
     return unicodedata.name(match[0]).rsplit(" ", 1)[-1].lower()
 
+
+_POWERS = {"²": " squared", "³": " cubed"}
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
+
+@rule("symbols", r"(?<=[^\s])⁻?[⁰¹²³⁴-⁹]+", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+def _power(match: re.Match[str]) -> str:
+    after = " " if match.string[match.end() : match.end() + 1].isalnum() else ""
+    if said := _POWERS.get(match[0]):
+        return said + after
+    figures = match[0].lstrip("⁻").translate(_RAISED)
+    if match[0][0] == "⁻":
+        return f" to the minus {cardinal(figures)}{after}"
+    return f" to the {ordinal(figures)}{after}"
+
+
+# Elements of formulas that are written outside of chemistry: H2O, CO2, C2H5OH, NaCl has no figure and is left alone.
+_ELEMENT = r"(?:C[laou]?|H[e]?|O|N[ai]?|S[in]?|P[b]?|K|F[e]?|Mg|Al|Li|Br|I|Ag|Au|Zn|Ba?|U)"
+
+
+@rule(
+    "symbols", rf"(?<![\w])(?=[A-Za-z]*[0-9₀-₉])(?:{_ELEMENT}[0-9₀-₉]{{0,3}}){{1,12}}(?![\w])", "0123456789₀₁₂₃₄₅₆₇₈₉"
+)
+def _formula(match: re.Match[str]) -> str | None:
+    parts = re.findall(r"([A-Z][a-z]?)([0-9₀-₉]*)", match[0])
+    if len(parts) < 2 and match[0].isascii():
+        return None
+    if len(parts) == 2 and match[0].isascii() and parts[0][0] in ("B", "P", "U", "K", "I") and parts[0][1]:
+        return None
+    said = [
+        " ".join(symbol.upper()) + (f" {cardinal(number.translate(_LOWERED))}" if number else "")
+        for symbol, number in parts
+    ]
+    return " ".join(said)
+
+
+@rule("symbols", r"[₀-₉]+", "₀₁₂₃₄₅₆₇₈₉")
+def _lowered(match: re.Match[str]) -> str:
+    after = " " if match.string[match.end() : match.end() + 1].isalnum() else ""
+    return f" {cardinal(match[0].translate(_LOWERED))}{after}"
+
+
+@rule("symbols", r"[①-⒛⓪⓫-⓿❶-➓]")
+def _circled(match: re.Match[str]) -> str:
+    return f" {cardinal(str(int(unicodedata.numeric(match[0]))))} "
+
+
+BEFORE_NUMBERS = (_formula, _power, _lowered, _circled)
 
 RULES = (
     Rule("symbols", r"(?<!\w)([Aa])nd/or(?!\w)", "and or", "/"),
@@ -26,9 +76,18 @@ RULES = (
     Rule("symbols", r"(?<=\b[A-G])#(?!\w)", " sharp", "#"),
     Rule("symbols", r"#(?=[^\W\d_])", "hashtag ", "#"),
     Rule("symbols", r"(?<=[\w)])\s?\+\s?(?=[\w(])|(?<!\S)\+(?=\w)", " plus ", "+"),
+    Rule("symbols", r"(?<=\w)\+\+(?!\w)", " plus plus", "+"),
     Rule("symbols", r"(?<=\w)\+(?!\w)", " plus", "+"),
     Rule("symbols", r"(?<=[\w)])\s?=\s?(?=[\w(])", " equals ", "="),
     Rule("symbols", r"(?<=[\w)])\s?×\s?(?=[\w(])", " times ", "×"),
+    Rule("symbols", r"(?<=\w)\s?\*\*\s?(?=\w)", " to the power of ", "*"),
+    Rule("symbols", r"(?<=\w)(?:\s\*\s)(?=\w)", " times ", "*"),
+    Rule(
+        "symbols",
+        r"(?<=s)\s?/\s?(?=(?:second|minute|hour|day|week|month|year|head|person|mile|acre)(?!\w))",
+        " per ",
+        "/",
+    ),
     Rule("symbols", r"(?<=[\w)])\s?÷\s?(?=[\w(])", " divided by ", "÷"),
     Rule("symbols", r"(?<=\w) <\s(?=\w)", " less than ", "<"),
     Rule("symbols", r"(?<=\w) >\s(?=\w)", " greater than ", ">"),
@@ -38,6 +97,6 @@ RULES = (
     Rule("symbols", r"(?<=\w)\s?%", " percent", "%"),
     Rule("symbols", r"~(?=\w)", "about ", "~"),
     Rule("symbols", r"(?<=\w)\s?/\s?(?=\w)", " slash ", "/"),
-    Rule("symbols", r"(?<=[a-z]{2})\.(?=[a-z]{2})", " dot ", "."),
+    Rule("symbols", r"(?<=[A-Za-z]{2})\.(?=[a-z]{2})", " dot ", "."),
     _greek,
 )

@@ -35,8 +35,12 @@ def _is_year(match: re.Match[str]) -> bool:
         len(following) > 2
         and following.endswith("s")
         and following not in _NOT_COUNTED
-        and not following.endswith("ss")
+        and not following.endswith(("ss", "us", "is"))
     )
+    if match.string[match.start() - 1 : match.start()] == "(" and match.string[match.end() : match.end() + 1] == ")":
+        return True
+    if word == "the" and following not in _COUNTED and value >= 1500 and value % 50:
+        return True
     if word in _YEAR_WORDS:
         return value >= 1100 or not counted
     if counted or word in _COUNT_WORDS:
@@ -72,7 +76,13 @@ def _short_year(match: re.Match[str]) -> str:
     return two_digits(int(match[1]))
 
 
+@rule("years", r"(?<=\d )(?:BCE?|AD|CE)(?![\w.])|(?<!\w)AD(?= \d)", "BCAD")
+def _era(match: re.Match[str]) -> str:
+    return " ".join(match[0])
+
+
 RULES = (
+    _era,
     _year,
     _decade,
     _short_year,
