@@ -8,9 +8,11 @@ import gzip
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
+import subprocess
 import threading
 import time
 import urllib.request
@@ -18,6 +20,7 @@ import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import av
@@ -333,6 +336,65 @@ def test_events_carry_the_audio(client: openai.OpenAI, form: Any) -> None:
         assert audio == noise("Hello.", "other", 0)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "voice"),
+    [
+        # Open WebUI; SillyTavern's provider "OpenAI Compatible"; LibreChat; each by its public source.
+        ("/v1/audio/speech", {"input": "Hello.", "voice": "other", "model": "tts-1"}, "other"),
+        (
+            "/v1/audio/speech",
+            {"model": "tts-1", "input": "Hello.", "voice": "other", "response_format": "mp3", "speed": 1},
+            "other",
+        ),
+        ("/v1/audio/speech", {"input": "Hello.", "model": "tts-1", "voice": "bundled"}, "bundled"),
+    ],
+)
+def test_what_programs_send_is_spoken(server: Running, path: str, body: dict, voice: str) -> None:
+    reply = server.ask(path, body, Authorization="Bearer none", X_OpenWebUI_User_Name="someone")
+    assert (reply.status, reply.headers["content-type"]) == (200, "audio/mpeg")
+    assert len(samples_of(reply.body)) >= len(noise("Hello.", voice, 0)) // 2
+    # Each shows this sentence to its user.
+    wrong = server.ask(path, {**body, "voice": "nobody"}).json["error"]["message"]
+    assert "There are: bundled, other." in wrong
+
+
+JAVASCRIPT = """
+import { pathToFileURL } from "node:url";
+const { default: OpenAI } = await import(pathToFileURL(process.argv[2]));
+const client = new OpenAI({ baseURL: process.argv[3], apiKey: "none", maxRetries: 0 });
+const speech = { model: "gpt-4o-mini-tts", voice: "other", input: "Hello.", response_format: "pcm" };
+const audio = await (await client.audio.speech.create(speech)).arrayBuffer();
+const events = await (await client.audio.speech.create({ ...speech, stream_format: "sse" })).text();
+const models = [];
+for await (const model of client.models.list()) models.push(model.id);
+const model = (await client.models.retrieve("tts-1")).id;
+const error = await client.audio.speech.create({ ...speech, voice: "nobody" }).catch((reason) => reason);
+const { status, param, code, message } = error;
+const audio64 = Buffer.from(audio).toString("base64");
+console.log(JSON.stringify({ audio64, events, models, model, status, param, code, message }));
+"""
+
+
+@pytest.mark.slow
+def test_openai_client_in_javascript(server: Running, tmp_path: Path) -> None:
+    """Needs node, and the folder where `npm install openai` was run in OPENAI_NODE."""
+    node, folder = shutil.which("node"), os.environ.get("OPENAI_NODE")
+    if node is None or folder is None:
+        pytest.skip("node or the package openai of npm is not there")
+    (tmp_path / "client.mjs").write_text(JAVASCRIPT)
+    package = Path(folder) / "node_modules" / "openai" / "index.mjs"
+    done = subprocess.run(
+        [node, str(tmp_path / "client.mjs"), str(package), f"{server.address}/v1"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert base64.b64decode(answer["audio64"]) == noise("Hello.", "other", 0)
+    assert '"speech.audio.done"' in answer["events"]
+    assert (answer["models"], answer["model"]) == (["bundled"], "tts-1")
+    assert (answer["status"], answer["param"], answer["code"]) == (400, "voice", "unknown_voice")
+    assert "There are: bundled, other." in answer["message"]
+
+
 # --- bad clients
 
 
@@ -424,7 +486,7 @@ def test_clients_that_do_not_read_are_dropped_and_keep_no_worker(server: Running
 
 
 def test_a_client_that_plays_what_it_reads_is_not_dropped() -> None:
-    with fake_server(body_timeout=2) as server, reading_little(server) as client:
+    with fake_server(body_timeout=1) as server, reading_little(server) as client:
         server.wait_ready()
         post(client, {"text": "x" * 200, "format": "pcm"})
         received = 0
@@ -433,7 +495,7 @@ def test_a_client_that_plays_what_it_reads_is_not_dropped() -> None:
             part = client.recv(4_000)
             assert part, f"broken off after {received} bytes"
             received += len(part)
-            time.sleep(0.1)
+            time.sleep(0.05)
 
 
 def test_a_client_that_leaves_frees_its_worker(server: Running) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +22,11 @@ VOICES = {"bundled": VOICE, "other": replace(VOICE, id="other", commercial=False
 
 
 def serve(values: dict[str, Any]) -> int:
-    """Serve with these settings of the section `server`; `start` is the first message to each worker, and `engine`
-    what they pretend to be."""
+    """Serve with these settings of the section `server`; `start` is the first message to each worker, `engine`
+    what they pretend to be, and `nofile` how many files the server may open."""
     start = values.pop("start", {})
+    if files := values.pop("nofile", 0):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     config = BookConfig(engine=values.pop("engine", "torch"))
     settings = with_token(ServerConfig(**values))
     logs.configure("debug", "json")

@@ -1,11 +1,12 @@
 """A worker without a model: noise that text, voice and seed decide, and every fault that a worker can have.
 
 The first word of a text selects the behavior: crash, crash-late, crash-once FILE, hang, slow N, refuse, runaway, eat,
-print; any other is spoken, 1/40 s of sound a character up to 5 s, in three parts.
+devour, print; any other is spoken, 1/40 s of sound a character up to 5 s, in three parts.
 """
 
 import os
 import random
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -57,6 +58,9 @@ def speak(request: SynthesisRequest, cancelled: Callable[[], bool]) -> Iterator[
         raise NoEndOfSpeech("pocket-tts did not find the end.")
     elif word == "eat":
         EATEN.append(b"x" * 100_000_000)
+    elif word == "devour":
+        while True:
+            EATEN.append(b"x" * 10_000_000)
     elif word == "print":
         print("a library that prints")
         print(rest, file=sys.stderr)
@@ -73,6 +77,8 @@ def open_fake(start: Mapping[str, Any]) -> Iterator[Speak]:
     if "die" in start:
         print("RuntimeError: no such model", file=sys.stderr)
         os._exit(9)
+    if "megabytes" in start:
+        resource.setrlimit(resource.RLIMIT_AS, (start["megabytes"] << 20,) * 2)
     time.sleep(start.get("sleep", 0))
     yield speak
 
