@@ -87,6 +87,7 @@ def test_it_serves_ipv6() -> None:
 def test_it_survives_a_lack_of_file_descriptors() -> None:
     with fake_server(nofile=48, header_timeout=5) as server:
         server.wait_ready()
+        assert server.wait_log(level="warning")["event"] == "max_connections needs more open files than are allowed"
         clients = []
         for _ in range(80):
             client = socket.socket()

@@ -203,7 +203,7 @@ def _add_errors(app: FastAPI) -> None:
 
 def metrics_app(metrics: ServerMetrics) -> ASGIApp:
     """Return the application of --metrics-addr: /metrics and nothing else."""
-    app = FastAPI(openapi_url=None)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
     _add_metrics(app, metrics)
     _add_errors(app)
-    return Recorder(app, metrics)
+    return Recorder(PlainRequests(app), metrics)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import importlib.util
+import resource
 import signal
 import socket
 import sys
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger("pockettts.server")
 
 WORKER = (sys.executable, "-m", "pockettts.server.worker")
+FILES_PER_WORKER = 8
+FILES_BESIDE = 64
+"""Open files that a server needs besides its connections: pipes of workers, sockets, the log, files being read."""
 LAST_ANSWERS_SECONDS = 2.0
 """How long requests that are stopped at shutdown may take to send their error."""
 
@@ -133,6 +137,7 @@ async def run(
 ) -> int:
     """Serve with workers of this command until a signal comes, and return the exit code as `serve` does."""
     check_aliases(settings, voices)
+    _allow_open_files(settings)
     metrics = ServerMetrics()
     pool = open_pool(settings, config, worker, metrics)
     service = Service(settings, config, language, voices, pool, metrics)
@@ -171,6 +176,18 @@ async def _open_wyoming(service: Service, listener: socket.socket) -> WyomingLis
     wyoming = WyomingListener(service)
     await wyoming.open(listener)
     return wyoming
+
+
+def _allow_open_files(settings: ServerConfig) -> None:
+    """Raise the soft limit of open files to what `max_connections` needs; warn where the hard limit is lower."""
+    needed = settings.max_connections + FILES_PER_WORKER * settings.workers + FILES_BESIDE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
+    if allowed < needed:
+        log.warning("max_connections needs more open files than are allowed", needed=needed, allowed=allowed)
 
 
 def open_pool(settings: ServerConfig, config: BookConfig, worker: WorkerCommand, metrics: ServerMetrics) -> Pool:
