@@ -28,7 +28,7 @@ PARAGRAPHS = (
 # Settings of `synth` for takes that are never refused: what is babbled has no right length.
 BABBLED = {
     "allow_failed": True,
-    "checks": dict.fromkeys(("min_chars_per_second", "max_chars_per_second", "max_gap_seconds", "max_end_dbfs")),
+    "checks": dict.fromkeys(("min_chars_per_second", "max_chars_per_second", "max_gap_seconds", "min_end_drop_db")),
 }
 
 

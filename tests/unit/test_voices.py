@@ -123,7 +123,7 @@ def test_the_bundled_voice_is_usable(manifest):
     voice = manifest["bundled"]
     assert voice.right
     assert voice.commercial
-    assert 1 < voices.check_recording(voice.source.path) <= 30
+    assert 1 < voices.check_recording(voice.source.path).seconds <= 30
 
 
 # --- reading a manifest -------------------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def test_a_voice_of_the_first_release_fits(tmp_path):
         (tensors(width=7), "made for a different model"),
         (tensors(frames=0), "made for a different model"),
         ({**tensors(), "transformer.layers.1.self_attn/cache": np.zeros((2, 1, 4, 2, 6), np.float32)}, "layer 1"),
-        ({"audio_prompt": np.zeros((1, 5, 16), np.float32)}, "it has 0 layers"),
+        ({"audio_prompt": np.zeros((1, 5, 16), np.float32)}, r"format of pocket-tts 1\.0 .*export the voice again"),
     ],
 )
 def test_a_voice_of_another_model_is_refused(tmp_path, content, message):
@@ -449,7 +449,7 @@ def test_the_ungated_weights_make_no_voice_of_a_recording(tmp_path, export):
 def test_formats_that_can_be_read(tmp_path, suffix):
     path = tmp_path / f"me{suffix}"
     soundfile.write(path, tone(), 24_000)
-    assert voices.check_recording(path) == pytest.approx(3.0, abs=0.1)
+    assert voices.check_recording(path).seconds == pytest.approx(3.0, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -492,6 +492,32 @@ def test_an_unreadable_recording_is_a_sentence(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(VoiceError, match=r"me.wav cannot be read .*WAV, FLAC or MP3"):
         voices.check_recording(path)
+
+
+def sounding(seconds=8.0, level=0.1, noise=1e-4):
+    """Syllables with pauses: a tone at that level, on noise."""
+    time = np.arange(round(seconds * 24_000)) / 24_000
+    tone = np.sin(2 * np.pi * 200 * time) * level * np.sqrt(2) * (time % 0.5 < 0.3)
+    return tone + np.random.default_rng(0).normal(0, noise, len(time))
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (sounding(), None),
+        (sounding(seconds=3), "3.0 s long"),
+        (sounding(level=0.3), "will be clipped: make it 10 dB quieter"),
+        (np.clip(sounding(level=0.1), -0.1, 0.1), "% of it is clipped"),
+        (sounding(level=0.01, noise=1e-5), "make it 20 dB louder"),
+        (sounding(noise=0.01), "heard in every pause"),
+    ],
+)
+def test_what_will_be_heard_of_a_recording_is_said(tmp_path, caplog, samples, words):
+    path = tmp_path / "me.wav"
+    soundfile.write(path, samples, 24_000, subtype="PCM_16")
+    quality = voices.check_recording(path)
+    assert len(quality.warnings()) == len(caplog.records) == (words is not None)
+    assert words is None or words in caplog.text
 
 
 def test_a_long_recording_is_said_to_be_cut(tmp_path, caplog):

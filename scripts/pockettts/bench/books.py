@@ -89,7 +89,7 @@ def build_book(case: BookCase, project: Path, home: Path, settings: Mapping[str,
     text = "\n\n".join(PARAGRAPH.format(number=number) for number in range(1, case.chunks + 1))
     files.write_text(project / "inputs" / "book.txt", text + "\n")
     # The checks that depend on the words are off: with them, engines would differ in their number of attempts.
-    checks = dict.fromkeys(("min_chars_per_second", "max_chars_per_second", "max_gap_seconds", "max_end_dbfs"))
+    checks = dict.fromkeys(("min_chars_per_second", "max_chars_per_second", "max_gap_seconds", "min_end_drop_db"))
     synth = {"attempts": 1, "allow_failed": True, "checks": checks, "quantize": system.quantize}
     synth["precision"] = system.precision or "fp32"
     values = {**settings, "engine": system.engine, "synth": synth}

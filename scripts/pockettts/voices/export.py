@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import wave
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,13 @@ def export_voice(
                     "the ungated repository, whose weights cannot clone voices. Choose a predefined voice, or accept "
                     "the terms of the gated repository and fetch the model again."
                 )
-            check_recording(voice.source.path)
+            quality = asdict(check_recording(voice.source.path))
             _run_export(voice.source.path, temporary, runtime, executable, timeout)
         else:
             source = embedding(voice, entry)
             file = fetch_locked(source, entry.id, f"voice/{voice.id}", runtime.parent, committed_lock, commit)
             shutil.copyfile(file, temporary)
+            quality = None
         tensors = read_tensors(temporary)
         frames = check_shapes(temporary, tensors, config)
         check_values(temporary)
@@ -65,6 +67,7 @@ def export_voice(
             "sha256": sha256_file(temporary),
             "tensors": {name: [dtype, list(shape)] for name, (dtype, shape) in tensors.items()},
             "frames": frames,
+            "recording": quality,
         }
         temporary.replace(out)
     finally:

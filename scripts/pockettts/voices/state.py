@@ -47,6 +47,11 @@ def check_shapes(path: Path, tensors: Mapping[str, tuple[str, tuple[int, ...]]],
     """
     layers, heads, width = expected_layers(config)
     caches = {int(match[1]): tensors[name][1] for name in tensors if (match := _CACHE.fullmatch(name))}
+    if not caches and "audio_prompt" in tensors:
+        raise VoiceError(
+            f"The voice file {path} is in the format of pocket-tts 1.0 (a tensor audio_prompt), which later versions "
+            "cannot load: export the voice again from its recording, or fetch the model's predefined voice."
+        )
     if sorted(caches) != list(range(layers)):
         raise VoiceError(
             f"The voice file {path} was made for a different model: it has {len(caches)} layers, "
