@@ -26,12 +26,14 @@ from pockettts.files import read_json, sha256_file
 
 Precision = Literal["fp32", "int8"]
 
-FORMAT = "pockettts-onnx-2"
+FORMAT = "pockettts-onnx-3"
 OPSET = 18
 GRAPHS = ("text_conditioner", "flow_lm_main", "flow_lm_step", "flow_lm_flow", "mimi_encoder", "mimi_decoder")
 QUANTIZED = ("flow_lm_main", "flow_lm_step", "flow_lm_flow", "mimi_decoder")
 MAX_ROWS = 4096
 """Rows that flow_lm_step knows positions for: of voice, text and frames together, five minutes and a half."""
+INT8_WEIGHT_LIMIT = 64
+"""The largest absolute value of a weight of precision int8: twice 255 times it fits in 16 bits."""
 MANIFEST = "manifest.json"
 AGAIN = "delete the folder and export the model again"
 

@@ -66,6 +66,7 @@ def examine(project: Project, listen: str, *, speak: bool = True) -> Iterator[Fi
         _model,
         _voice,
         _bundles,
+        _integers,
     ]
     if speak:
         checks += [_flags, _speech]
@@ -283,6 +284,21 @@ def _graphs(name: str, bundle: Any, otherwise: Status) -> Iterator[Finding]:
         yield Finding(name, otherwise, reason, f"Delete {bundle.folder} and run `pockettts model export`.")
     else:
         yield Finding(name, "pass", f"the files of {bundle.folder} are whole and every graph runs")
+
+
+def _integers(project: Project) -> Iterator[Finding]:
+    """What precision int8 stands on; a bundle is right everywhere only if every processor multiplies exactly."""
+    if any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxruntime")):
+        return
+    from pockettts.engines.onnx.integers import wrong_sums
+    from pockettts.processor import read_cpu_facts
+
+    processor = read_cpu_facts().label()
+    if wrong := wrong_sums():
+        told = f"ONNX Runtime adds integers wrongly on {processor}: {wrong:,} sums of a test differ"
+        yield Finding("int8", "warn", told, "Set synth.precision to fp32, and report the processor.")
+    else:
+        yield Finding("int8", "pass", f"integer sums are exact on {processor}")
 
 
 # --- speaking -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 
 from pockettts import files
 from pockettts.models import Lock
+from pockettts.processor import read_cpu_facts
 from pockettts.project import Project
 from pockettts.voices import licence_notice
 
@@ -50,15 +51,6 @@ def installed_versions(names: Iterable[str]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def cpu_name() -> str:
-    """Return the processor's name where it can be read: floating point differs between families."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as stream:
-            return next((line.split(":", 1)[1].strip() for line in stream if line.startswith("model name")), "")
-    except OSError:
-        return platform.processor()
 
 
 def write_provenance(
@@ -107,7 +99,11 @@ def write_provenance(
         ],
         "mastering": mastering["steps"],
         "versions": {"python": platform.python_version(), **package_versions()},
-        "machine": {"system": platform.system(), "architecture": platform.machine(), "cpu": cpu_name()},
+        "machine": {
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "processor": read_cpu_facts().as_dict(),
+        },
         "byte_order": sys.byteorder,
         "notices": notices,
     }

@@ -185,6 +185,16 @@ def test_an_exported_model_that_does_not_run(
     assert str(folder) in finding["remedy"]
 
 
+@pytest.mark.parametrize(("wrong", "status"), [(0, "pass"), (3, "warn")])
+def test_a_processor_that_adds_integers_wrongly(
+    project: Path, pockettts: Call, monkeypatch: pytest.MonkeyPatch, wrong: int, status: str
+) -> None:
+    monkeypatch.setattr("pockettts.engines.onnx.integers.wrong_sums", lambda: wrong)
+    finding = found(pockettts)[1]["int8"]
+    assert finding["status"] == status
+    assert ("fp32" in finding.get("remedy", "")) == bool(wrong)
+
+
 @pytest.mark.parametrize("path", ["models/bundled/config.yaml", "results/models/bundled/lock.json"])
 @pytest.mark.parametrize("content", [b"\xff{", b"{}", None])
 def test_whatever_is_broken_the_other_checks_are_told(

@@ -21,8 +21,10 @@ import yaml
 from onnx import numpy_helper
 
 from pockettts.bundle import GRAPHS, QUANTIZED, Bundle, read_bundle
+from pockettts.engines.onnx.integers import exact_product, multiply_integers
 from pockettts.errors import BundleError, EnvironmentNotReady, ModelError
 from pockettts.export import export, listen, verify
+from pockettts.export.quantize import EXCLUDED, quantize_weight
 from pockettts.export.tokens import model_from_json, tokenizer_files
 from pockettts.files import sha256_file
 from support.babble import BABBLE, RECORDING, write_runtime
@@ -175,6 +177,62 @@ def test_weights_are_in_a_bundle_once(exported: Exported, precision: str) -> Non
     assert places == {main.name}
 
 
+# --- int8 --------------------------------------------------------------------------------------------------------
+
+
+def integer_weights(proto: onnx.ModelProto) -> dict[str, np.ndarray]:
+    names = {node.input[1] for node in proto.graph.node if node.op_type == "MatMulInteger"}
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer if tensor.name in names}
+
+
+@pytest.mark.parametrize("name", QUANTIZED)
+def test_two_products_of_any_row_fit_in_16_bits(exported: Exported, name: str) -> None:
+    """Arithmetic on the weights: it fails on every machine, not only where the kernels add in 16 bits."""
+    weights = integer_weights(onnx.load(exported.int8.graphs[name]))
+    assert weights
+    for weight in weights.values():
+        assert weight.dtype == np.int8
+        pairs = weight[:-1].astype(int) + weight[1:]
+        assert 255 * pairs.max() <= 32_767
+        assert 255 * pairs.min() >= -32_768
+
+
+@pytest.mark.parametrize("name", QUANTIZED)
+def test_integer_products_with_exported_weights_are_exact(exported: Exported, name: str) -> None:
+    for weight in integer_weights(onnx.load(exported.int8.graphs[name])).values():
+        for rows in (np.full((3, len(weight)), 255, np.uint8), np.zeros((1, len(weight)), np.uint8)):
+            np.testing.assert_array_equal(multiply_integers(rows, weight), exact_product(rows, weight))
+
+
+def test_no_large_weight_stays_fp32(exported: Exported) -> None:
+    for name in QUANTIZED:
+        proto = onnx.load(exported.int8.graphs[name])
+        constant = {tensor.name for tensor in proto.graph.initializer}
+        left = {node.input[1] for node in proto.graph.node if node.op_type == "MatMul"} & constant
+        assert left <= set(EXCLUDED)
+
+
+def test_a_weight_is_rounded_to_its_scale() -> None:
+    weight = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+    weight[:, 3] = 0
+    parts = quantize_weight(weight)
+    error = np.abs(parts["quantized"] * parts["scale"] - weight)
+    assert (error <= 0.5001 * parts["scale"]).all()
+    assert np.abs(parts["quantized"]).max(axis=0).tolist() == [64, 64, 64, 0, 64, 64, 64, 64]
+
+
+def test_weights_of_8_bits_fail_the_check(exported: Exported, tmp_path: Path) -> None:
+    """What made int8 wrong on processors without VNNI: right here or not, it is refused."""
+    proto = onnx.load(exported.int8.graphs["flow_lm_flow"])
+    put(proto, "blocks.0.first.weight", lambda value: np.clip(value.astype(int) * 2, -127, 127).astype(np.int8))
+    path = tmp_path / "flow_lm_flow_int8.onnx"
+    path.write_bytes(proto.SerializeToString())
+    bundle = replace(exported.int8, graphs={**exported.int8.graphs, "flow_lm_flow": path})
+    failed = [check for check in verify.check_graphs(bundle) if not check.passed]
+    assert [check.name.split(":")[0] for check in failed] == ["flow_lm_flow"]
+    assert "16 bits" in failed[0].note
+
+
 # --- verify -------------------------------------------------------------------------------------------------------
 
 
@@ -294,7 +352,7 @@ def test_a_fault_in_a_graph_is_seen(exported: Exported, tmp_path: Path, name: st
     bundle = getattr(exported, precision)
     assert all(check.passed for check in checks_of(exported, bundle, tmp_path, graph, lambda proto: None))
     seen = not all(check.passed for check in checks_of(exported, bundle, tmp_path, graph, mutate))
-    assert seen or (precision == "int8" and name in HIDDEN_BY_INT8)
+    assert seen != (precision == "int8" and name in HIDDEN_BY_INT8)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
@@ -306,7 +364,7 @@ def test_every_lost_state_of_the_decoder_is_seen(
     assert len(bundle.mimi_states) == 11
     checks = checks_of(exported, bundle, tmp_path, "mimi_decoder", drop_state(f"state_{state}"))
     seen = not all(check.passed for check in checks)
-    assert seen or (precision == "int8" and f"state_{state}" in HIDDEN_BY_INT8)
+    assert seen != (precision == "int8" and f"state_{state}" in HIDDEN_BY_INT8)
     # In one call nothing is lost.
     assert all(check.passed for check in checks if "one call" in check.name)
 

@@ -13,7 +13,8 @@ import psutil
 
 import pockettts
 from pockettts import files
-from pockettts.provenance import cpu_name, installed_versions, package_versions
+from pockettts.processor import read_cpu_facts
+from pockettts.provenance import installed_versions, package_versions
 from pockettts.values import short_digest
 
 BUSY_PERCENT = 15.0
@@ -23,8 +24,6 @@ _THIRD_PARTY = ("sherpa-onnx", "pocketsynth", "onnx-ir", "matplotlib")
 _EXPORTING = ("export", "bundle", "bench/bench_models")
 _MEASURING = ("engines", "bench/adapters", "bench/books", "bench/measure", "bench/systems")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_CPUINFO = Path("/proc/cpuinfo")
-_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "amx_bf16")
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
@@ -32,10 +31,12 @@ def record_environment(seconds: float = 1.0) -> dict[str, Any]:
     """Return the machine and its state; its load is observed for `seconds`."""
     memory = psutil.virtual_memory()
     busy = psutil.cpu_percent(interval=seconds)
+    processor = read_cpu_facts()
     return {
         "time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "cpu": cpu_name(),
-        **_family_and_flags(),
+        "cpu": processor.name,
+        "family": f"family {processor.family or '?'}, model {processor.model or '?'}",
+        "flags": list(processor.flags),
         "cpus": os.cpu_count(),
         "cores": psutil.cpu_count(logical=False),
         "allowed_cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -49,17 +50,6 @@ def record_environment(seconds: float = 1.0) -> dict[str, Any]:
         "load": [round(load, 2) for load in os.getloadavg()],
         "busy_percent": busy,
     }
-
-
-def _family_and_flags() -> dict[str, Any]:
-    """Return the processor's family, and those of its instruction sets that decide how fast, and which bits."""
-    try:
-        lines = (line.partition(":") for line in _CPUINFO.read_text(encoding="utf-8").splitlines())
-    except OSError:
-        return {"family": platform.machine(), "flags": []}
-    facts = {name.strip(): value.strip() for name, _, value in lines}
-    family = f"family {facts.get('cpu family', '?')}, model {facts.get('model', '?')}"
-    return {"family": family, "flags": [flag for flag in _FLAGS if flag in facts.get("flags", "").split()]}
 
 
 def _governor() -> str | None:
@@ -80,7 +70,12 @@ def measured_code() -> str:
     With a different one, the benchmark measures again.
     """
     return short_digest(
-        [*_sources(*_EXPORTING, *_MEASURING), package_versions(), installed_versions(_THIRD_PARTY), cpu_name()]
+        [
+            *_sources(*_EXPORTING, *_MEASURING),
+            package_versions(),
+            installed_versions(_THIRD_PARTY),
+            read_cpu_facts().label(),
+        ]
     )
 
 

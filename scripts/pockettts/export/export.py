@@ -42,7 +42,7 @@ VOICE_ROWS = 1000  # the size of the caches that clients reserve for a voice
 _DYNAMIC = torch.export.Dim.DYNAMIC
 _VERSIONS = ("pocket-tts", "torch", "onnx", "onnx-ir", "onnxscript", "onnxruntime")
 _LIMIT = 2**31 - 1  # of a protobuf file
-_WORTH_SHARING = 1024  # bytes of a weight
+_WORTH_SHARING = 256  # bytes of a weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,13 +289,13 @@ def plans(model: Any) -> dict[str, Plan]:
         "flow_lm_flow": Plan(
             graphs.FlowLMFlow(model),
             {
-                "c": torch.zeros(1, conditioned),
+                "c": torch.zeros(2, conditioned),
                 "s": torch.zeros(1, 1),
                 "t": torch.ones(1, 1),
-                "x": torch.zeros(1, latent),
+                "x": torch.zeros(2, latent),
             },
             ("flow_dir",),
-            {},
+            {"c": {0: _DYNAMIC}, "x": {0: _DYNAMIC}},
         ),
         "mimi_encoder": Plan(
             graphs.MimiEncoder(model, width),

@@ -9,7 +9,7 @@ sherpa-onnx (by position), pocketsynth (by name) and PocketTTS.cpp (by both) sha
     flow_lm_main       sequence [1, S, latent], text_embeddings [1, T, W], state_0 ... state_n
                                                                          -> conditioning [1, Z], eos_logit [1, 1],
                                                                             out_state_0 ... out_state_n
-    flow_lm_flow       c [1, Z], s [1, 1], t [1, 1], x [1, latent]       -> flow_dir [1, latent]
+    flow_lm_flow       c [B, Z], s [1, 1], t [1, 1], x [B, latent]       -> flow_dir [B, latent]
     mimi_decoder       latent [1, N, latent], state_0 ... state_m        -> audio_frame [1, 1, N * samples per frame],
                                                                             out_state_0 ... out_state_m
 

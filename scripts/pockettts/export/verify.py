@@ -176,6 +176,8 @@ def _check_graph(bundle: Bundle, name: str) -> None:
     opset = max(item.version for item in proto.opset_import if item.domain in ("", "ai.onnx"))
     if opset != OPSET:
         raise BundleError(f"{path} is of opset {opset}, not {OPSET}.")
+    if (largest := largest_pair_sum(proto)) > np.iinfo(np.int16).max:
+        raise BundleError(f"{path} has weights of which two products sum to {largest:,}, which 16 bits cannot hold.")
     told = bundle.manifest["graphs"][name]
     if describe_graph(proto) != {key: told[key] for key in ("inputs", "outputs")}:
         raise BundleError(f"{path} has other inputs or outputs than its manifest says.")
@@ -196,6 +198,17 @@ def _check_graph(bundle: Bundle, name: str) -> None:
     for key, result in results.items():
         if not np.isfinite(result).all():
             raise BundleError(f"{path} gives values that are not numbers in {key}.")
+
+
+def largest_pair_sum(proto: onnx.ModelProto) -> int:
+    """Return the largest absolute sum of two neighboring products that any input can cause in MatMulInteger.
+
+    Kernels for x86 without VNNI add two products in 16 bits, and clip what does not fit. 0 without such an operator.
+    """
+    names = {node.input[1] for node in proto.graph.node if node.op_type == "MatMulInteger"}
+    weights = [onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer if tensor.name in names]
+    sizes = (np.abs(weight.astype(np.int64)) for weight in weights)
+    return max((255 * int((size[:-1] + size[1:]).max(initial=0)) for size in sizes), default=0)
 
 
 class Session:
