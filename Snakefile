@@ -1,4 +1,4 @@
-"""Spoken books with Pocket TTS: inputs/{book}.txt or .md becomes results/{book}.wav.
+"""Spoken books with Pocket TTS: inputs/{book}.txt, .md, .epub, .docx, .html or .fb2 becomes results/{book}.wav.
 
     download_model -> lock_model -> export_voice -+
     plan_book ------------------------------------+-> synth (one job a chunk) -> join_takes -> master_book -> publish

@@ -1,6 +1,6 @@
 """Read a text, normalize it and cut it into chunks.
 
-Inputs: inputs/{book}.txt or .md, the pronunciation dictionary, if there is one.
+Inputs: inputs/{book}.txt, .md, .epub, .docx, .html or .fb2, the pronunciation dictionary, if there is one.
 Outputs: results/{book}/manuscript.json (chapters and paragraphs as read), chunks.json (what is spoken, in order, each
 with its content key, the pause after it and its place in the source), plan.json, a digest of that, and reading.json (what
 of the text is left out, with its kind and place).

@@ -24,7 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     project = Project(args.project, config.parse(json.loads(args.settings), "--settings")).checked()
     opened = book.open_book(args.book, project)
-    manuscript = read_manuscript(opened.source, project.config.text.encoding)
+    manuscript = read_manuscript(opened.source, project.config.text.encoding, project.config.text.epub)
     files.write_json(args.manuscript, manuscript.as_json())
     files.write_json(args.chunks, book.chunks_document(opened, project))
     files.write_json(args.plan, book.plan_document(opened, project))

@@ -22,12 +22,12 @@ from pockettts.models import HubFile, ModelEntry, model_config, read_download, r
 from pockettts.project import Project
 from pockettts.takes import content_key
 from pockettts.text.plan import BookPlan, plan_book
+from pockettts.text.source import SUFFIXES
 from pockettts.values import short_digest
 from pockettts.voices import voice_pin
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".txt", ".md")
 RESERVED = ("models", "voices", "onnx", "takes", "plans", "bench", "damaged")
 """Names of folders in results/ that are not books."""
 
@@ -61,7 +61,7 @@ def check_name(name: str) -> None:
 
 
 def find_text(name: str, project: Project) -> Path:
-    """Return inputs/{name}.txt or .md. Raises `ManuscriptError` if there is none, or both, or the name is not valid."""
+    """Return inputs/{name} with its suffix. Raises `ManuscriptError` without one, with several, for an invalid name."""
     check_name(name)
     texts = [path for suffix in SUFFIXES if (path := project.inputs / f"{name}{suffix}").exists()]
     if len(texts) == 1:
@@ -71,8 +71,8 @@ def find_text(name: str, project: Project) -> Path:
     others = sorted(path.stem for path in project.inputs.glob("*") if path.suffix in SUFFIXES)
     near = difflib.get_close_matches(name, others, n=1)
     hint = f" Did you mean {near[0]}?" if near else f" There are: {', '.join(others) or 'none'}."
-    expected = " or ".join(f"{project.inputs / name}{suffix}" for suffix in SUFFIXES)
-    raise ManuscriptError(f"There is no {expected}.{hint}")
+    expected = f"{project.inputs / name}{SUFFIXES[0]}"
+    raise ManuscriptError(f"There is no {expected}, and none with {', '.join(SUFFIXES[1:])} instead.{hint}")
 
 
 def make_batches(keys: Sequence[str], size: int, acceptance: str = "") -> dict[str, tuple[str, ...]]:

@@ -188,8 +188,9 @@ def chunks_of(text: str, project: Project, *, chunk: bool = True) -> list[Chunk]
 
 
 def chunks_of_file(path: Path, project: Project, *, chunk: bool = True) -> list[Chunk]:
-    """Like `chunks_of`, for a .txt or .md file of any encoding that `text.encoding` allows."""
-    return _cut(read_manuscript(path, project.config.text.encoding), project, chunk)
+    """Like `chunks_of`, for a file: a text that `text.encoding` fits, or a document such as an EPUB."""
+    text = project.config.text
+    return _cut(read_manuscript(path, text.encoding, text.epub), project, chunk)
 
 
 def chunks_of_bytes(data: bytes, project: Project, *, chunk: bool = True) -> list[Chunk]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pockettts.cli.context import open_project
+from pockettts.cli.context import absolute, open_project
 from pockettts.cli.output import print_json
 
 
@@ -14,7 +15,26 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="Ask about a book.")
     group.command()(explain)
+    group.command()(contents)
     app.add_typer(group, name="book")
+
+
+def contents(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(callback=absolute, help="A book: .epub, .docx, .html, .fb2, .txt or .md.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+) -> None:
+    """List the chapters of a file with their words, and what of it is not spoken, why and where."""
+    from pockettts.text.contents import contents_of
+    from pockettts.text.manuscript import read_manuscript
+
+    text = open_project(context).config.text
+    answer = contents_of(read_manuscript(file, text.encoding, text.epub))
+    if as_json:
+        print_json(answer.as_json())
+        return
+    authors = ", ".join(answer.metadata.authors)
+    print(f"{answer.title}{f' by {authors}' if authors else ''}", *answer.lines(), sep="\n")
 
 
 def explain(

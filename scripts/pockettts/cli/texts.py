@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 Text = Annotated[str | None, typer.Option("--text", "-t", help="The text; - or nothing for standard input.")]
 File = Annotated[
-    Path | None, typer.Option("--file", "-f", callback=absolute, help="A file of text, .txt or .md for Markdown.")
+    Path | None,
+    typer.Option(
+        "--file",
+        "-f",
+        callback=absolute,
+        help="A text or a document: .txt, .md, .epub, ...",
+    ),
 ]
 
 

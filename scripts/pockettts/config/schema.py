@@ -60,6 +60,19 @@ class PauseConfig(Section):
     chapter: Seconds = Field(2.0, description="before the next chapter")
 
 
+class EpubConfig(Section):
+    """What is read of an EPUB, and of DOCX, HTML and FB2 as far as they have it."""
+
+    front_matter: bool = Field(False, description="read title page, copyright, contents, index and the like, too")
+    notes: Literal["skip", "read"] = Field("skip", description="footnotes and endnotes; read: where they stand")
+    alt: bool = Field(False, description="read what pictures show, as their descriptions have it")
+    chapter_depth: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="levels of the table of contents that begin chapters; null: all"
+    )
+    include: tuple[str, ...] = Field((), description="pages to read in any case, by file name or title; * matches")
+    exclude: tuple[str, ...] = Field((), description="pages or chapters to leave out, by file name or title")
+
+
 class TextConfig(Section):
     """How a text becomes chunks."""
 
@@ -67,6 +80,7 @@ class TextConfig(Section):
     max_chars: int = Field(180, ge=20, le=2000, description="longest chunk, in characters of spoken text")
     min_chars: int = Field(25, ge=0, le=500, description="a shorter sentence is spoken together with its neighbour")
     dictionary: Path | None = Field(None, description="TOML file of pronunciations")
+    epub: EpubConfig = EpubConfig()
     normalize: NormalizeConfig = NormalizeConfig()
     pauses: PauseConfig = PauseConfig()
 

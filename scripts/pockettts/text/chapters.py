@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pockettts.text.cleaning import speaks
 from pockettts.text.mapped import Mapped
 from pockettts.text.reading import Kind, LeftOut
+from pockettts.text.source.structure import SourceText
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Manuscript:
 
     `name` (the file) and `line_starts` (offset of each line) are for messages. `source` is the text that offsets count
     in, and `left_out` what the reader does not speak of it. A source of several parts, such as the files of an EPUB,
-    has in `parts` the offset at which each begins, and its name.
+    has in `parts` the offset at which each begins, and its name; `document` is how it was read.
     """
 
     title: str
@@ -51,6 +52,7 @@ class Manuscript:
     source: str = field(default="", repr=False, compare=False)
     left_out: tuple[LeftOut, ...] = field(default=(), repr=False, compare=False)
     parts: tuple[tuple[int, str], ...] = field(default=(), repr=False, compare=False)
+    document: SourceText | None = field(default=None, repr=False, compare=False)
 
     def line(self, offset: int) -> int:
         """Number, from 1, of the source line that holds `offset`."""

@@ -80,7 +80,7 @@ def _segments(paragraph: Paragraph, manuscript: Manuscript) -> list[tuple[Mapped
         seconds = float(mark["value"]) / (1000 if (mark["unit"] or "").lower() == "ms" else 1) if mark else -1.0
         if not 0 <= seconds <= _LONGEST_PAUSE:
             raise ManuscriptError(
-                f"{manuscript.name}, line {manuscript.line(offset)}: {attempt[0]} is no pause mark; write [pause: 1.5] "
+                f"{manuscript.name}, {manuscript.place(offset)}: {attempt[0]} is no pause mark; write [pause: 1.5] "
                 f"for seconds, or [pause: 500ms], up to {_LONGEST_PAUSE:g} seconds."
             )
         found.append((mapped[done : attempt.start()], seconds))
@@ -213,7 +213,7 @@ def chunk_manuscript(manuscript: Manuscript, config: TextConfig, language: str) 
                 if seconds is not None:
                     if not drafts:
                         raise ManuscriptError(
-                            f"{manuscript.name}, line {manuscript.line(paragraph.start)}: a pause mark stands before "
+                            f"{manuscript.name}, {manuscript.place(paragraph.start)}: a pause mark stands before "
                             "the first word; audio.head_seconds sets the silence at the start."
                         )
                     last = drafts[-1]

@@ -14,15 +14,6 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CONTAINERS = (
-    (b"PK\x03\x04", "a ZIP container, such as an EPUB or a DOCX"),
-    (b"%PDF", "a PDF"),
-    (b"{\\rtf", "an RTF document"),
-    (b"\xd0\xcf\x11\xe0", "an old Word document"),
-    (b"RIFF", "a RIFF file, such as a WAV"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\x1f\x8b", "a gzip archive"),
-)
 _STRAY_CONTROLS = 2
 _MIXED = "utf-8 and cp1252"
 _COMMON = re.compile("[À-ÖØ-öø-ÿŒœŠšŽžŸ‘’“”‚„†‡•–—…‹›€£¥©®°±²³´·¹º»¼½¾¿¡«§¶ª\u00a0\u00ad]")
@@ -42,9 +33,6 @@ def decode(data: bytes, encoding: str, name: str) -> tuple[str, str]:
     cp1252 where few bytes are beyond ASCII, and what charset-normalizer makes of it. UTF-8 that was read as cp1252 and
     saved again ("itâ€™s") is mended. Raises `ManuscriptError`.
     """
-    for magic, what in _CONTAINERS:
-        if data.startswith(magic):
-            raise ManuscriptError(f"{name} is {what}, not plain text; save it as .txt or .md first.")
     codec = _guess(data, name) if encoding == "auto" else _declared(encoding, name)
     try:
         text = data.decode("utf-8", _MIXED) if codec == _MIXED else data.decode(codec)

@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pockettts.config import EpubConfig
 from pockettts.errors import ManuscriptError
 from pockettts.text.chapters import Chapter, Manuscript, Paragraph
 from pockettts.text.cleaning import speaks
 from pockettts.text.decoding import decode
 from pockettts.text.markdown import read_markdown
 from pockettts.text.plain import read_plain
+from pockettts.text.source import find_format, read_document
+from pockettts.text.source.manuscript import to_manuscript
 
 __all__ = [
     "Chapter",
@@ -43,13 +46,13 @@ def parse_manuscript(source: str, name: str, encoding: str = "utf-8") -> Manuscr
     return Manuscript(title, encoding, chapters, name, line_starts, source, left_out)
 
 
-def read_manuscript(path: Path, encoding: str = "auto") -> Manuscript:
-    """Read a .txt or .md file into chapters and paragraphs.
+def read_manuscript(path: Path, encoding: str = "auto", epub: EpubConfig | None = None) -> Manuscript:
+    """Read a text, an EPUB, a DOCX, an HTML page or a FictionBook into chapters and paragraphs.
 
     `encoding` is `auto` or a Python codec name. Raises `ManuscriptError` for a file that is missing, unreadable,
-    empty, binary, not of the declared encoding, or without a word to speak.
+    empty, damaged, not of the declared encoding, or without a word to speak.
     """
-    return manuscript_from_bytes(read_source(path), path, encoding)
+    return manuscript_from_bytes(read_source(path), path, encoding, epub)
 
 
 def read_source(path: Path) -> bytes:
@@ -57,14 +60,19 @@ def read_source(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise ManuscriptError(f"{path} is not there; put the book's text at that path, as .txt or .md.") from None
+        raise ManuscriptError(f"{path} is not there; put the book at that path, as .txt or .epub for one.") from None
     except OSError as error:
         raise ManuscriptError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def manuscript_from_bytes(data: bytes, path: Path, encoding: str = "auto") -> Manuscript:
+def manuscript_from_bytes(
+    data: bytes, path: Path, encoding: str = "auto", epub: EpubConfig | None = None
+) -> Manuscript:
     """Like `read_manuscript`, for bytes already read from `path`."""
+    name = str(path)
     if not data:
         raise ManuscriptError(f"{path} is empty; there is nothing to speak.")
-    text, codec = decode(data, encoding, str(path))
-    return parse_manuscript(text, str(path), codec)
+    if find_format(data, name) not in ("text", "markdown"):
+        return to_manuscript(read_document(data, name, epub or EpubConfig(), encoding), name)
+    text, codec = decode(data, encoding, name)
+    return parse_manuscript(text, name, codec)

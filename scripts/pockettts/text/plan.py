@@ -60,7 +60,7 @@ def _digest(title: str, chapters: tuple[str, ...], chunks: tuple[Chunk, ...]) ->
 def code_digest(folder: Path = Path(__file__).parent) -> str:
     """A digest of the modules under `folder`, sub-packages too, and of the libraries that they use."""
     digest = hashlib.sha256(repr(sys.version_info).encode())
-    for library in ("num2words", "markdown-it-py", "charset-normalizer"):
+    for library in ("num2words", "markdown-it-py", "charset-normalizer", "lxml", "mammoth"):
         digest.update(f"{library} {version(library)}\n".encode())
     for source in sorted(folder.rglob("*.py")):
         content = source.read_bytes()
@@ -102,7 +102,8 @@ def reading_of(manuscript: Manuscript, chunks: Iterable[Chunk]) -> Reading:
     """The account of a manuscript that is spoken as `chunks`: what is left out of its source, and where."""
     paragraphs = [paragraph.mapped for chapter in manuscript.chapters for paragraph in chapter.paragraphs]
     spans = [(chunk.start, chunk.end) for chunk in chunks]
-    return account(manuscript.source, paragraphs, manuscript.left_out, manuscript.place, spans)
+    notes = tuple(manuscript.document.notes) if manuscript.document else ()
+    return account(manuscript.source, paragraphs, manuscript.left_out, manuscript.place, spans, notes)
 
 
 def plan_book(path: Path, config: TextConfig, language: str, cache: Path | None = None) -> BookPlan:
@@ -116,7 +117,7 @@ def plan_book(path: Path, config: TextConfig, language: str, cache: Path | None 
     kept = None if file is None else _load(file)
     if kept is not None:
         return kept
-    manuscript = manuscript_from_bytes(data, path, config.encoding)
+    manuscript = manuscript_from_bytes(data, path, config.encoding, config.epub)
     chunks = chunk_manuscript(manuscript, config, language)
     titles = tuple(chapter.title for chapter in manuscript.chapters)
     plan = BookPlan(

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 Kind = Literal[
     "header", "license", "front matter", "credit", "transcriber's note", "contents", "index", "errata",
     "publisher's list", "illustration", "footnote", "note mark", "page number", "running head", "navigation",
-    "code", "comment",
+    "code", "comment", "title page", "list of pages", "list of illustrations", "list of tables", "bibliography",
+    "imprint", "annotation", "hidden text", "text in a drawing", "embedded document", "embedded recording",
+    "form field", "formula", "reading aid", "text for readers without scripts",
+    "page outside the reading order", "excluded page", "excluded chapter",
     "address of a link", "markup", "pause mark", "no sound", "unexplained",
 ]  # fmt: skip
 _FIRST_WORDS = 60
@@ -52,11 +55,15 @@ class Omission:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The letters and digits of a source: all of them, those spoken, and the passages with the others."""
+    """The letters and digits of a source: all of them, those spoken, and the passages with the others.
+
+    `notes` are sentences on what was damaged or has no text, such as a page that is a picture.
+    """
 
     letters: int
     spoken: int
     omissions: tuple[Omission, ...]
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The content of results/{book}/reading.json."""
@@ -74,12 +81,14 @@ class Reading:
                 }
                 for omission in self.omissions
             ],
+            "notes": list(self.notes),
         }
 
     def summary(self) -> list[str]:
         """A line for each kind of passage left out, in the order of the source."""
         kinds = dict.fromkeys(omission.kind for omission in self.omissions)
-        return [self._line(kind, [one for one in self.omissions if one.kind == kind]) for kind in kinds]
+        lines = [self._line(kind, [one for one in self.omissions if one.kind == kind]) for kind in kinds]
+        return [*lines, *self.notes]
 
     @staticmethod
     def _line(kind: Kind, omissions: list[Omission]) -> str:
@@ -95,12 +104,14 @@ def account(
     left_out: Iterable[LeftOut],
     place: Callable[[int], str],
     chunks: Iterable[tuple[int, int]] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Reading:
     """Count every letter and digit of `source` once: as spoken, or as left out.
 
     `paragraphs` are texts with their map to the source, `chunks` the spans of the source that chunks stand for (None:
     all paragraphs are spoken); `place` names the place of an offset. Letters that nothing accounts for are reported as
-    `unexplained`, those of a paragraph without a chunk as `no sound`. Passages without a letter are not reported.
+    `unexplained`, those of a paragraph without a chunk as `no sound`. Passages without a letter are not reported, but
+    for what the reader has in its `notes`.
     """
     import numpy
 
@@ -135,7 +146,7 @@ def account(
     for start, end in _runs(rest, is_letter):
         report("unexplained", start, end)
     omissions.sort(key=lambda omission: omission.start)
-    return Reading(int(is_letter.sum()), int(spoken.sum()), tuple(omissions))
+    return Reading(int(is_letter.sum()), int(spoken.sum()), tuple(omissions), notes)
 
 
 def _runs(letters: npt.NDArray[numpy.bool_], is_letter: npt.NDArray[numpy.bool_]) -> list[tuple[int, int]]:
