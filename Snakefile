@@ -1,7 +1,7 @@
 """Spoken books with Pocket TTS: inputs/{book}.txt, .md, .epub, .docx, .html or .fb2 becomes results/{book}.wav.
 
     download_model -> lock_model -> export_voice -+
-    plan_book ------------------------------------+-> synth (one job a chunk) -> join_takes -> master_book -> publish
+    plan_book ------------------------------------+-> synth (one job a batch) -> join_takes -> master_book -> publish
 
 Purpose, inputs and outputs of each stage stand at the head of its file in rules/.
 """

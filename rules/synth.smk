@@ -1,4 +1,4 @@
-"""Speak the chunks. Engine cli: one job and one `pocket-tts generate` a chunk; engines torch and onnx: one job a batch.
+"""Speak the chunks, one job a batch. Engine cli: one `pocket-tts generate` a chunk, forked by a process with the model.
 
 Inputs: results/{book}/chunks.json, the locked model, the exported voice, and for engine onnx the exported model and
 the report that it matches PyTorch.

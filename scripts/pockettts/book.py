@@ -104,7 +104,8 @@ def open_book(name: str, project: Project) -> Book:
     config = project.config
     plan = plan_book(source, project.text, project.language, project.plans)
     keys = tuple(content_key(chunk.text, project.recipe) for chunk in plan.chunks)
-    size = 1 if config.engine == "cli" else config.synth.batch_chunks
+    single = config.engine == "cli" and config.synth.fresh_process
+    size = 1 if single else config.synth.batch_chunks
     return Book(name, source, plan, keys, make_batches(keys, size, project.acceptance_digest))
 
 

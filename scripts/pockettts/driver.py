@@ -1,18 +1,31 @@
-"""Runs inside the environment of pocket-tts, as the child of `upstream.run`: the real command line, with a seed.
+"""Runs inside the environment of pocket-tts, as the child of `upstream`: the real command line, with a seed.
 
-Usage: `python driver.py SEED generate ...` or `python driver.py exec PROGRAM ARGUMENT ...`. Needs nothing but the
-standard library, because the interpreter may belong to a different environment without this package.
+    python driver.py SEED generate ...             one command
+    python driver.py exec PROGRAM ARGUMENT ...     a program that is not the Python package
+    python driver.py resident SOCKET               one command after the other, each in a forked child
+
+Needs nothing but the standard library, because the interpreter may belong to a different environment without this
+package.
 
 pocket-tts has no seed option, and a seed alone does not make it reproducible: its decoder takes as many frames at once
 as happen to be queued. So the model that the command line loads is set to decode frame by frame, and the generator of
 random numbers is seeded when speaking starts. Everything else is the unchanged program.
+
+A process spends its first seconds on imports and on loading the model. The resident process does both once; each child
+that it forks finds the model in memory and runs the command as a fresh process would, with arguments, environment,
+standard input, output and error of its own, and gives the same bytes.
 """
 
+import io
+import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
+import traceback
+from typing import Any
 
 JOIN_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
@@ -30,26 +43,61 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
-def seed_generation(seed: int) -> None:
-    """Make every model that is loaded after this call speak reproducibly."""
-    import torch
-    from pocket_tts import TTSModel
+class SeededModels:
+    """Loads models as pocket-tts does, makes them speak reproducibly, and keeps the last one for the same arguments."""
 
-    load_model = TTSModel.load_model
+    def __init__(self) -> None:
+        from pocket_tts import TTSModel
 
-    def load_seeded(*args, **kwargs):  # type: ignore[no-untyped-def]
-        model = load_model(*args, **kwargs)
+        self.seed = 0
+        self._load = TTSModel.load_model
+        self._kept: tuple[str, Any] = ("", None)
+        TTSModel.load_model = self.load
+
+    def load(self, *args: Any, **kwargs: Any) -> Any:
+        """Stand in for `TTSModel.load_model`."""
+        import torch
+
+        wanted = repr((args, sorted(kwargs.items())))
+        if self._kept[0] == wanted:
+            return self._kept[1]
+        model = self._load(*args, **kwargs)
         model.max_decoder_frames_per_call = 1
         generate_audio_stream = model.generate_audio_stream
 
-        def generate_seeded(*args, **kwargs):  # type: ignore[no-untyped-def]
-            torch.manual_seed(seed)
+        def generate_seeded(*args: Any, **kwargs: Any) -> Any:
+            torch.manual_seed(self.seed)
             yield from generate_audio_stream(*args, **kwargs)
 
         model.generate_audio_stream = generate_seeded
+        self._kept = wanted, model
         return model
 
-    TTSModel.load_model = load_seeded
+    def preload(self, arguments: "list[str]") -> None:
+        """Load the model that a command would load. A command that fails before that is left to fail in its child."""
+        from pocket_tts import TTSModel
+
+        class Reached(BaseException):
+            """The command has come as far as loading its model."""
+
+        def reach(*args: Any, **kwargs: Any) -> Any:
+            raise Reached(args, kwargs)
+
+        before = sys.stdin, sys.stdout, sys.stderr
+        TTSModel.load_model = reach
+        try:
+            sys.stdin, sys.stdout, sys.stderr = io.StringIO("text"), io.StringIO(), io.StringIO()
+            run_command_line(arguments)
+        except Reached as reached:
+            TTSModel.load_model = self.load
+            sys.stdin, sys.stdout, sys.stderr = before
+            args, kwargs = reached.args
+            self.load(*args, **kwargs)
+        except BaseException:
+            return
+        finally:
+            TTSModel.load_model = self.load
+            sys.stdin, sys.stdout, sys.stderr = before
 
 
 def run_command_line(arguments: "list[str]") -> None:
@@ -68,6 +116,70 @@ def run_command_line(arguments: "list[str]") -> None:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
 
+def serve_commands(channel: socket.socket) -> None:
+    """Run commands until the other side closes the channel: a line of JSON in, the child's process id and its end out.
+
+    A request is {"seed", "arguments", "environment"} with three file descriptors, for its standard streams.
+    """
+    models = SeededModels()
+    prepared = None
+    while True:
+        data, descriptors = b"", []
+        while not data.endswith(b"\n"):
+            part, received, _, _ = socket.recv_fds(channel, 65_536, 3)
+            descriptors += received
+            if not part:
+                return
+            data += part
+        request = json.loads(data)
+        if prepared != request["arguments"]:
+            models.preload(request["arguments"])
+            prepared = request["arguments"]
+        child = os.fork()
+        if child == 0:
+            channel.close()
+            run_child(models, request, descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        channel.sendall(b"%d\n" % child)
+        _, status = os.waitpid(child, 0)
+        channel.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+
+
+def run_child(models: SeededModels, request: "dict[str, Any]", descriptors: "list[int]") -> None:
+    """Be the process of one command; never returns."""
+    code = 1
+    try:
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        os.environ["POCKETTTS_PARENT"] = str(os.getppid())
+        os.setsid()
+        die_with_parent()
+        for standard, descriptor in enumerate(descriptors):
+            os.dup2(descriptor, standard)
+            os.close(descriptor)
+        # As an interpreter opens them when it starts.
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), "utf-8", "surrogateescape")
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)), "utf-8")
+        errors = io.BufferedWriter(io.FileIO(2, "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(errors, "utf-8", "backslashreplace", line_buffering=True)
+        models.seed = request["seed"]
+        run_command_line(request["arguments"])
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+
+
 def main() -> None:
     """Run the command line."""
     die_with_parent()
@@ -78,7 +190,11 @@ def main() -> None:
             sys.exit(f"cannot start: {error.strerror}")
     # The modules of our folder are not meant for this interpreter.
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
-    seed_generation(int(sys.argv[1]))
+    if sys.argv[1] == "resident":
+        serve_commands(socket.socket(fileno=int(sys.argv[2])))
+        return
+    models = SeededModels()
+    models.seed = int(sys.argv[1])
     run_command_line(sys.argv[2:])
 
 

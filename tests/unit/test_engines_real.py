@@ -1,13 +1,15 @@
-"""The real pocket-tts with the babble model. Every process of it costs seconds of importing: there are three here."""
+"""The real pocket-tts with the babble model. Every process of it costs seconds of importing."""
 
 import os
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from pockettts.config import SynthConfig
 from pockettts.engines import open_engine
+from pockettts.engines.cli import CliEngine
 from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
 from pockettts.engines.torch import TorchEngine
 from pockettts.errors import ConfigError, EngineFailed, EngineTimeout, NoEndOfSpeech, SynthesisCancelled
@@ -37,10 +39,31 @@ def test_both_engines_give_the_same_samples(paths: tuple[Path, Path], warm: Torc
     np.testing.assert_array_equal(before, after)
     assert len(before) > 12_000
     assert before.any()
-    with open_engine("cli", *paths, SynthConfig()) as engine:
-        assert engine.seeded
-        np.testing.assert_array_equal(engine.synthesize(SHORT, 7), before)
-        np.testing.assert_array_equal(engine.synthesize(SHORT, 7), before)
+    for fresh in (False, True):
+        with open_engine("cli", *paths, SynthConfig(fresh_process=fresh)) as engine:
+            assert engine.seeded
+            np.testing.assert_array_equal(engine.synthesize(SHORT, 7), before)
+
+
+def test_forked_commands_are_apart_and_can_be_killed(paths: tuple[Path, Path], warm: TorchEngine) -> None:
+    """One after the other they give what a fresh process gives; one that is killed or cancelled harms no other."""
+    with CliEngine(*paths, SynthConfig()) as engine:
+        first = engine.synthesize(SHORT, 7)
+        assert engine._resident is not None
+        resident = engine._resident._process
+        assert resident is not None
+        engine.cancelled = lambda: bool(psutil.Process(resident.pid).children())
+        with pytest.raises(SynthesisCancelled):
+            engine.synthesize(LONG, 8)
+        engine.cancelled = lambda: False
+        np.testing.assert_array_equal(engine.synthesize(SHORT, 7), first)
+        assert engine._resident._process is resident, "it is still the same process"
+        resident.kill()
+        with pytest.raises(EngineFailed, match="SIGKILL"):
+            engine.synthesize(SHORT, 7)
+        np.testing.assert_array_equal(engine.synthesize(SHORT, 7), first)
+        left = psutil.Process(engine._resident._process.pid)
+    assert not left.is_running()
 
 
 def test_another_seed_gives_another_take(warm: TorchEngine) -> None:

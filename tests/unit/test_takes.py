@@ -122,6 +122,7 @@ INDIFFERENT: dict[str, Any] = {
     "allow_failed": True,
     "timeout_seconds": 5,
     "batch_chunks": 3,
+    "fresh_process": True,
     "precision": "int8",
     "checks": CheckConfig(max_clipped=None),
 }

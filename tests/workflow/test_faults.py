@@ -37,12 +37,13 @@ def _wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
 
 
 def _engines(project: Project) -> list[psutil.Process]:
-    found = []
+    """The resident processes of pocket-tts, with the commands that they have forked; those first."""
+    engines = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         line = process.info["cmdline"] or []
-        if "generate" in line and process.info["cwd"] == str(project.root):
-            found.append(process)
-    return found
+        if "resident" in line and process.info["cwd"] == str(project.root):
+            engines.append(process)
+    return sorted(engines, key=lambda process: process.ppid() not in {engine.pid for engine in engines})
 
 
 def test_a_killed_engine_fails_its_job_and_the_next_build_makes_good(project: Project, built_once: Project) -> None:

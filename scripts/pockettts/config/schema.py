@@ -127,6 +127,9 @@ class SynthConfig(Section):
     batch_chunks: int = Field(
         32, ge=1, le=1024, description="about how many chunks a job of engine torch or onnx speaks"
     )
+    fresh_process: bool = Field(
+        False, description="engine cli: a new process for each chunk; the same samples, several times slower"
+    )
     executable: Path | None = Field(None, description="a pocket-tts to use instead of the one in this environment")
     tts_args: dict[str, str | int | float | bool] = Field(
         {}, description="further flags of `pocket-tts generate`, without the dashes (engine cli)"
@@ -237,7 +240,8 @@ class BookConfig(Section):
     language: str | None = Field(None, description="of the text; null: the model's own")
     commercial: bool = Field(False, description="true: refuse a voice whose licence forbids commercial use")
     engine: Literal["cli", "torch", "onnx"] = Field(
-        "cli", description="cli: one process a chunk; torch, onnx: one warm process a batch; onnx is the fastest"
+        "cli",
+        description="cli: one pocket-tts command a chunk; torch, onnx: one process a batch; onnx is the fastest",
     )
     text: TextConfig = TextConfig()
     synth: SynthConfig = SynthConfig()

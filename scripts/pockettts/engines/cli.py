@@ -25,6 +25,7 @@ from pockettts.errors import (
     NoEndOfSpeech,
     SynthesisCancelled,
 )
+from pockettts.resident import ResidentCommand
 from pockettts.upstream import (
     CommandCancelled,
     CommandTimeout,
@@ -124,7 +125,11 @@ def cut_tail(samples: Int16) -> tuple[Int16, bool]:
 
 
 class CliEngine(Engine):
-    """Speaks with the command line of pocket-tts. Nothing is kept between calls."""
+    """Speaks with the command line of pocket-tts, one command a text.
+
+    The commands are forked by a resident process that has loaded the model; with `synth.fresh_process` each is a new
+    process. Both give the same samples.
+    """
 
     name = "cli"
 
@@ -137,6 +142,9 @@ class CliEngine(Engine):
         self._options = option_list(synth)
         self._split = Splitter(self.runtime_yaml, token_limit(check_tts_args(synth.tts_args)))
         self._command = find_command(synth.executable)
+        interpreter = self._command.interpreter
+        forked = interpreter is not None and not synth.fresh_process
+        self._resident = ResidentCommand(interpreter) if interpreter is not None and forked else None
         if not self.seeded:
             log.warning(
                 "%s is not the Python package pocket-tts: it takes no seed, so its takes are not reproducible.",
@@ -147,6 +155,11 @@ class CliEngine(Engine):
     def seeded(self) -> bool:
         """Whether the same text and seed give the same samples."""
         return self._command.seeded
+
+    def close(self) -> None:
+        """End the resident process."""
+        if self._resident is not None:
+            self._resident.close()
 
     def use_voice(self, voice: Path) -> None:
         """Speak with another exported voice from now on, as `Engine.use_voice`."""
@@ -165,11 +178,16 @@ class CliEngine(Engine):
         return speak_in_pieces(self._split(text), seed, speak)
 
     def _speak(self, text: str, seed: int, deadline: float, accept_runaway: bool) -> Int16:
-        command = [*self._command.arguments(seed), "generate", "--config", str(self.runtime_yaml)]
-        command += ["--voice", str(self.voice), "--text", "-", "--output-path", "-", *self._options]
+        arguments = ["generate", "--config", str(self.runtime_yaml), "--voice", str(self.voice)]
+        arguments += ["--text", "-", "--output-path", "-", *self._options]
         environment = child_environment(KPOCKET_TTS_ERROR_WITHOUT_EOS="0" if accept_runaway else "1")
         try:
-            done = run(command, environment, deadline - time.monotonic(), text.encode(), self.cancelled)
+            left = deadline - time.monotonic()
+            if self._resident is not None:
+                done = self._resident.run(arguments, seed, environment, left, text.encode(), self.cancelled)
+            else:
+                command = [*self._command.arguments(seed), *arguments]
+                done = run(command, environment, left, text.encode(), self.cancelled)
         except CommandCancelled:
             raise SynthesisCancelled(f"Speaking {quoted(text)} was cancelled.") from None
         except CommandTimeout as late:
