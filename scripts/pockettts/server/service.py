@@ -79,8 +79,9 @@ def accept(service: Service, request: SynthesisRequest, record: RequestRecord) -
             "seed": service.config.synth.seed if request.seed is None else request.seed,
         }
     )
-    record.voice, record.characters, record.format = request.voice, len(request.text), request.format
     _check(service, request)
+    # Not before: the log holds nothing that a client made up.
+    record.voice, record.characters, record.format = request.voice, len(request.text), request.format
     record.text = request.text if service.settings.log_text else None
     record.job = Job(request, record.arrived + service.settings.request_timeout, arrived=record.arrived)
     return record.job
