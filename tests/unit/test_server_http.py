@@ -736,6 +736,16 @@ def test_workers_that_cannot_start_end_the_server_with_their_sentence() -> None:
         assert server.noise[-1] == "error: There is no voice 'x'.\n"
 
 
+def test_requests_do_not_wait_for_workers_that_cannot_start() -> None:
+    with (
+        fake_server(start={"sleep": 1, "refuse": "There is no voice 'x'."}) as server,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        asked = threads.submit(server.ask, "/tts", {"text": "Hello."})
+        assert server.process.wait(20) == 1
+        assert (asked.result().status, asked.result().json["kind"]) == (503, "closing")
+
+
 def test_before_its_workers_are_warm_the_server_runs_but_is_not_ready() -> None:
     with fake_server(start={"sleep": 2}) as server:
         assert server.ask("/health").status == 200

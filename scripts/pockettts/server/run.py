@@ -152,6 +152,9 @@ async def run(
             _announce(settings, config, listeners)
             ends: list[asyncio.Future[Any]] = [pool.failed, stopping, *running]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if pool.failed.done():
+                # Requests that wait for a worker would wait in vain.
+                await pool.close()
             for server in servers:
                 server.should_exit = True
             if wyoming is not None:

@@ -72,6 +72,7 @@ def speak(request: SynthesisRequest, cancelled: Callable[[], bool]) -> Iterator[
 
 @contextmanager
 def open_fake(start: Mapping[str, Any]) -> Iterator[Speak]:
+    time.sleep(start.get("sleep", 0))
     if "refuse" in start:
         raise VoiceError(start["refuse"])
     if "die" in start:
@@ -79,7 +80,6 @@ def open_fake(start: Mapping[str, Any]) -> Iterator[Speak]:
         os._exit(9)
     if "megabytes" in start:
         resource.setrlimit(resource.RLIMIT_AS, (start["megabytes"] << 20,) * 2)
-    time.sleep(start.get("sleep", 0))
     yield speak
 
 
