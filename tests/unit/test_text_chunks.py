@@ -19,7 +19,7 @@ from pocket_tts.models.text_chunking import prepare_text_prompt, split_into_best
 
 from pockettts.config import TextConfig
 from pockettts.errors import DictionaryError, ManuscriptError
-from pockettts.text.chunks import Chunk, chunk_manuscript
+from pockettts.text.chunks import Chunk, chunk_manuscript, estimated_tokens
 from pockettts.text.manuscript import parse_manuscript
 from pockettts.text.speakable import speakable
 
@@ -218,6 +218,40 @@ def test_a_long_sentence_is_cut_at_clause_borders_into_balanced_pieces() -> None
         "But the second bell, which was late, found nobody there at all.",
     ]
     assert [chunk.border for chunk in chunks] == ["clause", "end"]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "She took the bread, the wine, the salt and the cup that stood there | because she had nothing else to give.",
+        "He spoke of a garden, the house of which she had dreamed, | and he wept, for nobody was left to hear him now.",
+        "Er blieb in dem alten Haus am Fluss und wartete dort lange, | weil niemand ihm den Weg gezeigt hatte.",
+    ],
+)  # fmt: skip
+def test_a_cut_falls_where_a_clause_ends(sentence: str) -> None:
+    language = "de" if sentence.startswith("Er ") else "en"
+    manuscript = parse_manuscript(sentence.replace("| ", ""), "book.txt")
+    cut = chunk_manuscript(manuscript, TextConfig(max_chars=90), language)
+    assert [chunk.text.rstrip(".").lower() for chunk in cut] == [
+        piece.strip(" ,.").lower() for piece in sentence.split("|")
+    ]
+
+
+def test_the_limit_is_one_of_tokens_too() -> None:
+    sentence = "Antediluvian extraordinarinesses characteristically notwithstanding, unquestionably. "
+    chunks = chunks_of(sentence * 12, max_chars=400)
+    assert all(estimated_tokens(chunk.text) <= 55 for chunk in chunks)
+    assert estimated_tokens("She was there and so was he.") == pytest.approx(9, abs=2)
+
+
+def test_short_paragraphs_are_spoken_with_the_next_where_the_model_garbles_them() -> None:
+    manuscript = parse_manuscript(
+        "Oui.\n\nElle est partie hier soir.\n\nNon ?\n\nSi.\n\nIl pleut depuis midi.\n\nOui.", "a.txt"
+    )
+    chunks = chunk_manuscript(manuscript, TextConfig(), "fr")
+    assert texts(chunks) == ["Oui. Elle est partie hier soir.", "Non? Si. Il pleut depuis midi.", "Oui."]
+    assert [chunk.border for chunk in chunks] == ["paragraph", "paragraph", "end"]
+    assert len(chunk_manuscript(manuscript, TextConfig(), "en")) == 6
 
 
 def test_without_punctuation_words_stay_whole() -> None:
