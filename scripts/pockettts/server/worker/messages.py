@@ -8,7 +8,6 @@ A message is the length of its payload (4 bytes, little endian), its kind (1 byt
 
 from __future__ import annotations
 
-import asyncio
 import json
 import struct
 from enum import IntEnum
@@ -53,7 +52,8 @@ def pack(kind: MessageKind, payload: bytes | dict[str, Any] = b"{}") -> bytes:
     return HEADER.pack(len(data), kind) + data
 
 
-def _parse_header(header: bytes) -> tuple[int, MessageKind]:
+def parse_header(header: bytes) -> tuple[int, MessageKind]:
+    """Return the length of the payload and the kind of a message. Raises `BadMessage`."""
     size, kind = HEADER.unpack(header)
     if size > MAX_BYTES or kind not in MessageKind.__members__.values():
         raise BadMessage(f"not the header of a message: {header.hex()}")
@@ -65,15 +65,6 @@ def read(stream: BinaryIO) -> Message | None:
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
         return None
-    size, kind = _parse_header(header)
+    size, kind = parse_header(header)
     payload = stream.read(size)
     return Message(kind, payload) if len(payload) == size else None
-
-
-async def receive(stream: asyncio.StreamReader) -> Message | None:
-    """Read a message as `read` does, from a stream of asyncio."""
-    try:
-        size, kind = _parse_header(await stream.readexactly(HEADER.size))
-        return Message(kind, await stream.readexactly(size))
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None

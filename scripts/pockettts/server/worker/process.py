@@ -31,6 +31,15 @@ OnLine = Callable[[int, str], None]
 """Receives the process id of a worker and a line that it wrote to its standard error."""
 
 
+async def receive(stream: asyncio.StreamReader) -> Message | None:
+    """Read a message as `messages.read` does, from a stream of asyncio."""
+    try:
+        size, kind = messages.parse_header(await stream.readexactly(messages.HEADER.size))
+        return Message(kind, await stream.readexactly(size))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+
+
 class WorkerProcess:
     """A child process that is ready to speak, or speaks."""
 
@@ -168,7 +177,7 @@ class WorkerProcess:
     async def _read_messages(self) -> None:
         assert self.process.stdout is not None
         try:
-            while (message := await messages.receive(self.process.stdout)) is not None:
+            while (message := await receive(self.process.stdout)) is not None:
                 self._messages.put_nowait(message)
         except messages.BadMessage as error:
             log.error("bad message from a worker", worker=self.pid, reason=str(error))
