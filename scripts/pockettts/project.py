@@ -50,6 +50,13 @@ def find_source() -> Path:
     return installed if (installed / MODEL_MANIFEST).is_file() else package.parents[1]
 
 
+def personal_folder() -> Path:
+    """Return where models, voices and takes are kept outside of projects: the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("pockettts", appauthor=False)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelPaths:
     """The files of one model in results/models/{model}/."""

@@ -159,8 +159,10 @@ class ResidentCommand:
         if child is None:
             self.close()
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child, signal.SIGKILL)
+        # A child that has just been forked does not lead a group yet.
+        for kill in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill(child, signal.SIGKILL)
         if not self._replies.readline():
             self.close()
 

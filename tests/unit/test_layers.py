@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("config",),
     ("audio",),
     ("text",),
-    ("upstream", "driver"),
+    ("upstream", "driver", "processor"),
     ("resident",),
     ("models",),
     ("voices",),
@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("provenance", "explain", "speaking"),
     ("bench",),
     ("server",),
-    ("first_contact", "doctor"),
+    ("first_contact", "doctor", "api"),
     ("cli",),
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

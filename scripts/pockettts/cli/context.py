@@ -51,13 +51,6 @@ def find_project(given: Path | None) -> Path | None:
     return next((folder for folder in (here, *here.parents) if is_project(folder)), None)
 
 
-def personal_folder() -> Path:
-    """Return where commands keep models, voices and takes outside of projects: the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("pockettts", appauthor=False)
-
-
 def read_settings(context: typer.Context, root: Path | None, **flags: Any) -> Settings:
     """Return the settings of this call: from `flags` (named with _ for -), the environment and a file.
 
@@ -80,7 +73,7 @@ def open_with_settings(context: typer.Context, **flags: Any) -> tuple[Project, S
 
     Outside of projects that is the user's cache folder, and there is no config.yaml.
     """
-    from pockettts.project import Project
+    from pockettts.project import Project, personal_folder
 
     invocation: Invocation = context.obj
     root = find_project(invocation.project)
