@@ -153,3 +153,38 @@ def test_what_is_shown_is_every_key_and_can_be_read_again() -> None:
         place[leaf] = value
     assert Settings.model_validate(json.loads(json.dumps(again))) == Settings()
     assert set(SHORT.values()) <= {key for key, _, _ in shown}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("twice.yaml", "seed: 1\nbook: a\nseed: 2\n", "'seed' is there twice"),
+        ("section.yaml", "synth: {seed: 1}\nsynth: {attempts: 2}\n", "'synth' is there twice"),
+        ("deep.yaml", "text:\n pauses:\n  clause: 1\n  clause: 2\n", "'clause' is there twice"),
+        ("twice.json", '{"synth": {"seed": 1, "seed": 2}}', "'seed' is there twice"),
+        ("octal.yaml", "synth: {seed: 010}", "octal number, 8"),
+        ("sixty.yaml", "synth: {seed: 1:30}", "base of 60, 90"),
+        ("nested.yaml", "[" * 2_000, "nested too deeply"),
+        ("nested.json", '{"a":' * 200_000, "nested too deeply"),
+        ("nested.toml", "a = " + "[" * 20_000, "nested.toml"),
+    ],
+)
+def test_what_a_file_would_silently_change_is_refused(tmp_path: Path, name: str, content: str, words: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ConfigError, match=words):
+        load_settings(file=tmp_path / name)
+
+
+def test_numbers_that_mean_what_they_look_like_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("synth: {seed: 10, attempts: 3}\nbook: '010'\n")
+    settings = load_settings(file=tmp_path / "a.yaml")
+    assert (settings.synth.seed, settings.synth.attempts, settings.book) == (10, 3, "010")
+
+
+@pytest.mark.parametrize("text", ["https://a.example, https://b.example", '["https://a.example", "https://b.example"]'])
+def test_a_variable_may_hold_a_list_with_commas(text: str) -> None:
+    settings = load_settings(environ={"POCKETTTS_CORS_ORIGINS": text})
+    assert settings.server.cors_origins == ("https://a.example", "https://b.example")
+    assert load_settings(environ={"POCKETTTS_CORS_ORIGINS": "https://a.example"}).server.cors_origins == (
+        "https://a.example",
+    )

@@ -9,16 +9,15 @@ of the flags: POCKETTTS_SEED is --seed.
 from __future__ import annotations
 
 import difflib
-import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
-import yaml
 from pydantic import Field, PrivateAttr
 
 from pockettts.config import BookConfig, Section, validate
+from pockettts.config.reading import read_json, read_yaml
 from pockettts.config.server import ServerConfig
 from pockettts.errors import ConfigError
 
@@ -125,7 +124,22 @@ def _from_variable(name: str, text: str) -> dict[str, Any]:
         near = difflib.get_close_matches(short, known, n=1)
         hint = f" Did you mean {PREFIX}{near[0].upper()}?" if near else ""
         raise ConfigError(f"environment {name}: there is no setting of this name.{hint}")
-    return _nested(key, plain_value(text, typed=key.startswith("synth.tts_args")))
+    value = plain_value(text, typed=key.startswith("synth.tts_args"))
+    if isinstance(value, str) and _is_list(key):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    return _nested(key, value)
+
+
+def _is_list(key: str) -> bool:
+    """Whether a setting takes several values: in a variable they may be separated by commas."""
+    model: Any = Settings
+    for part in key.split("."):
+        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, Section) else None
+        if field is None:
+            return False
+        model = field.annotation
+    options = (model, *get_args(model))
+    return any(get_origin(option) is tuple for option in options)
 
 
 def plain_value(text: str, *, typed: bool = False) -> Any:
@@ -134,8 +148,8 @@ def plain_value(text: str, *, typed: bool = False) -> Any:
     The model of the settings makes numbers of what must be one; where it does not know (`typed`), YAML decides.
     """
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = read_yaml(text)
+    except ValueError:
         return text
     return value if typed or value is None or isinstance(value, list | dict) else text
 
@@ -143,10 +157,10 @@ def plain_value(text: str, *, typed: bool = False) -> Any:
 def read_file(path: Path) -> dict[str, Any]:
     """Return the content of a configuration file, .yaml, .yml, .toml or .json. Raises `ConfigError`."""
     readers: dict[str, Callable[[str], Any]] = {
-        ".yaml": yaml.safe_load,
-        ".yml": yaml.safe_load,
+        ".yaml": read_yaml,
+        ".yml": read_yaml,
         ".toml": tomllib.loads,
-        ".json": json.loads,
+        ".json": read_json,
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -155,7 +169,7 @@ def read_file(path: Path) -> dict[str, Any]:
         content = reader(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"The configuration file {path} is not valid {path.suffix[1:].upper()}: {reason}.") from None
     if content is None:

@@ -1,0 +1,66 @@
+"""Strict reading of settings as text: what YAML and JSON would accept silently, and mean differently, is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+
+_OCTAL = re.compile(r"[-+]?0[0-7_]+")
+_BASE_60 = re.compile(r"[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+")
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """A SafeLoader that refuses a key twice, and numbers that YAML 1.1 reads as octal or to the base of 60."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Return a mapping. Raises `ConstructorError` if a key stands in it twice."""
+        seen = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            if name in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} is there twice", key.start_mark)
+            if name is not None and name != "<<":
+                seen.add(name)
+        return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Return a whole number. Raises `ConstructorError` for one that does not mean what it looks like."""
+        text = str(self.construct_scalar(node))
+        for pattern, kind in ((_OCTAL, "an octal number"), (_BASE_60, "a number to the base of 60")):
+            if pattern.fullmatch(text):
+                value = super().construct_yaml_int(node)
+                problem = f"YAML takes {text} for {kind}, {value}: write {value}, or put quotes around it"
+                raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return int(super().construct_yaml_int(node))
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
+
+
+def read_yaml(text: str) -> Any:
+    """Return the value of a YAML text. Raises `ValueError`, also for a key that is there twice."""
+    try:
+        return yaml.load(text, _StrictLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_json(text: str) -> Any:
+    """Return the value of a JSON text. Raises `ValueError`, also for a key that is there twice."""
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"the key {min(twice)!r} is there twice")
+        return dict(pairs)
+
+    try:
+        return json.loads(text, object_pairs_hook=mapping)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
