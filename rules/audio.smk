@@ -64,8 +64,8 @@ rule master_book:
         script=script("master_book"),
         audio=audio_settings,
     shell:
-        "python {params.script:q} {input.audio:q} --settings {params.audio:q} --out {output.audio:q}"
-        " --figures {output.figures:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.audio:q} --timeline {input.timeline:q} --settings {params.audio:q}"
+        " --out {output.audio:q} --figures {output.figures:q} 2>&1 | tee {log:q}"
 
 
 rule measure_book:
@@ -88,7 +88,7 @@ rule measure_book:
     params:
         script=script("measure_book"),
     shell:
-        "python {params.script:q} {input.audio:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.audio:q} --mastering {input.mastering:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule write_provenance:
@@ -175,5 +175,5 @@ rule publish:
     params:
         script=script("publish"),
     shell:
-        "python {params.script:q} {input.audio:q} --provenance {input.provenance:q} --report {input.report:q}"
-        " --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.audio:q} --mastering {input.mastering:q} --provenance {input.provenance:q}"
+        " --report {input.report:q} --out {output:q} 2>&1 | tee {log:q}"

@@ -32,6 +32,7 @@ shell.prefix(STRICT if with_conda else STRICT + OWN_PYTHON)
 
 from pockettts import book as books
 from pockettts import config as settings
+from pockettts.config.sources import read_file
 from pockettts.errors import PocketTTSError
 from pockettts.project import Project
 from pockettts.values import short_digest
@@ -62,6 +63,9 @@ def exit_on_error(function):
 @exit_on_error
 def project() -> Project:
     """Return the project in the working directory, with the settings of this run."""
+    # Snakemake has read these files already, and where a key stands twice it took the last one.
+    for path in workflow.configfiles:
+        read_file(Path(path))
     return Project(Path(), settings.parse(config)).checked()
 
 
@@ -134,8 +138,9 @@ def runtime(wildcards):
 @cache
 @exit_on_error
 def inspected(name: str) -> books.Book:
-    """Return a book after a look at its receipts: one whose take is missing or damaged is deleted and noted."""
+    """Return a book after a look at its files: what was damaged is deleted, and a receipt without its takes noted."""
     book = open_book(name)
+    books.drop_damaged_files(book, project())
     books.drop_stale_receipts(book, project())
     return book
 

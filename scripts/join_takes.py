@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pockettts import config, files, takes
 from pockettts.audio.join import JoinEntry, join_takes
-from pockettts.errors import run_main
+from pockettts.errors import DamagedFile, run_main
 
 
 def main() -> None:
@@ -34,8 +34,14 @@ def main() -> None:
         )
         for chunk in document["chunks"]
     ]
-    timeline = join_takes(entries, args.out, audio)
-    files.write_text(args.timeline, timeline.to_json())
+    try:
+        timeline = join_takes(entries, args.out, audio)
+    except DamagedFile as error:
+        count = store.set_aside_damaged({entry.key: entry.sha256 for entry in entries})
+        raise DamagedFile(
+            f"{error} Takes that were set aside: {count}. Run the same command again: they are made again."
+        ) from None
+    files.write_json(args.timeline, timeline.as_json(), seal=True)
     print(f"joined {len(entries):,} takes: {timeline.samples / timeline.rate:,.1f} s")
 
 

@@ -26,7 +26,7 @@ def main() -> None:
     opened = book.open_book(args.book, project)
     manuscript = read_manuscript(opened.source, project.config.text.encoding, project.config.text.epub)
     files.write_json(args.manuscript, manuscript.as_json())
-    files.write_json(args.chunks, book.chunks_document(opened, project))
+    files.write_json(args.chunks, book.chunks_document(opened, project), seal=True)
     files.write_json(args.plan, book.plan_document(opened, project))
     reading = reading_of(manuscript, opened.plan.chunks)
     files.write_json(args.reading, reading.as_json())

@@ -28,13 +28,14 @@ def main() -> None:
     ear = open_ear(QaConfig(**document["qa"]), document["language"])
     keys = document["batches"][args.batch]
     texts = {chunk["key"]: chunk["text"] for chunk in document["chunks"]}
-    voices.check_voice(args.voice, models.read_lock(args.lock), models.read_runtime(args.runtime))
+    lock = models.read_lock(args.lock)
+    voices.check_voice(args.voice, lock, models.check_model(args.runtime, lock))
     store = takes.TakeStore(args.store)
     with open_engine(document["engine"], args.runtime, args.voice, synth, args.bundle) as engine:
         chunks = [(key, texts[key]) for key in keys]
         tell = within if len(keys) > 1 else None
         made = takes.make_takes(chunks, engine, store, synth, document["recipe"], tell, ear)
-    files.write_json(args.out, takes.receipt(made))
+    files.write_json(args.out, takes.receipt(made), seal=True)
     done = sum(1 for batch in document["batches"] if (args.out.parent / f"{batch}.json").exists())
     print(progress(args.out.parent, args.chunks, done, len(document["batches"])))
 

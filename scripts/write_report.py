@@ -27,7 +27,7 @@ def main() -> None:
         args.out,
         title=chunks["title"] or chunks["book"],
         measurement=Measurement.from_json(files.read_json(args.measurement)),
-        timeline=Timeline.from_json(args.timeline.read_text(encoding="utf-8")),
+        timeline=Timeline.from_json(files.read_json(args.timeline, "the timeline")),
         takes=[{"text": chunk["text"], **takes.report_row(summaries[chunk["key"]])} for chunk in chunks["chunks"]],
         voice=provenance["voice"],
         model_notice=provenance["model"]["notice"],

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import difflib
 import logging
-import os
 import re
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pockettts import ear, files, takes
+from pockettts.bundle import MANIFEST
 from pockettts.errors import ManuscriptError, ModelError
-from pockettts.models import HubFile, ModelEntry, model_config, read_download, read_runtime, write_runtime
+from pockettts.models import HubFile, ModelEntry, model_config, read_download, runtime_text, write_runtime
 from pockettts.project import Project
 from pockettts.takes import content_key
 from pockettts.text.plan import BookPlan, plan_book
@@ -143,8 +142,49 @@ def drop_stale_receipts(book: Book, project: Project) -> None:
         files.write_json(paths.repairs, [*earlier, *stale])
 
 
+def drop_damaged_files(book: Book, project: Project) -> list[Path]:
+    """Delete what a build made of a book and something altered since: snakemake makes again what it needs of it.
+
+    Quick: a recording that was not touched since its sha256 was written down is not read. Returns what was deleted.
+    """
+    paths, model, voice = project.of_book(book.name), project.of_model(), project.voice_state()
+    voice_sidecar, bundle = voice.with_suffix(".json"), project.bundle() / MANIFEST
+    documents = (paths.chunks, paths.timeline, paths.mastering, paths.measurement, paths.provenance)
+    shared = (model.lock, model.runtime_sidecar, voice_sidecar, bundle)
+    damaged = [path for path in (*documents, *shared) if files.is_damaged(path)]
+    pairs = ((paths.joined, paths.timeline), (paths.mastered, paths.mastering), (voice, voice_sidecar))
+    damaged += [
+        file
+        for file, witness in pairs
+        if witness not in damaged and _altered((file,), witness, lambda document, _: document.get("sha256"))
+    ]
+    if bundle not in damaged and bundle.exists():
+        names = tuple(bundle.with_name(name) for name in files.read_json(bundle).get("files", {}))
+        if _altered(names, bundle, lambda document, name: document["files"][name]["sha256"]):
+            damaged.append(bundle)
+    for path in damaged:
+        log.warning("%s was altered after it was written; it is deleted and made again where it is needed.", path)
+        path.unlink()
+    return damaged
+
+
+def _altered(paths: Sequence[Path], witness: Path, sha256_in: Callable[[dict[str, Any], str], str | None]) -> bool:
+    """Whether one of the files differs from its sha256 in the document `witness`, which was written after them.
+
+    Files that are missing are not altered. If all are whole, the witness is renewed, so that they are not read again.
+    """
+    existing = [path for path in paths if path.exists()] if witness.exists() else []
+    touched = [path for path in existing if not files.untouched(path, witness)]
+    document = files.read_json(witness) if touched else {}
+    if any(files.sha256_file(path) != sha256_in(document, path.name) for path in touched):
+        return True
+    if touched:
+        files.touch_witness(witness)
+    return False
+
+
 def refresh_runtime(model: ModelEntry, project: Project) -> None:
-    """Write runtime.yaml again if its absolute paths are no longer those of the model: the project has moved.
+    """Write runtime.yaml again if it is not what the model's files give: the project has moved, or it was altered.
 
     In place, since deleting it would have snakemake run every job that reads it. Does nothing before the first build.
     """
@@ -156,12 +196,8 @@ def refresh_runtime(model: ModelEntry, project: Project) -> None:
     except ModelError as error:
         log.debug("%s is left as it is: %s", paths.runtime, error)
         return
-    try:
-        if read_runtime(paths.runtime)["weights_path"] == str(downloaded.files["weights"].file.absolute()):
-            return
-    except ModelError:
-        log.debug("%s names files that do not exist", paths.runtime)
-    write_runtime(model, downloaded, paths.runtime)
+    if paths.runtime.read_bytes() != runtime_text(model, downloaded).encode():
+        write_runtime(model, downloaded, paths.runtime)
 
 
 def voice_source(voice_id: str, model_id: str, project: Project) -> dict[str, str]:
@@ -169,14 +205,12 @@ def voice_source(voice_id: str, model_id: str, project: Project) -> dict[str, st
     return voice_pin(project.find_voice(voice_id), project.find_model(model_id))
 
 
-def publish(mastered: Path, out: Path) -> None:
-    """Give the mastered recording its final name in one step: by a hard link, which costs no space, else by a copy."""
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        os.link(mastered, temporary)
-    except OSError:
-        shutil.copyfile(mastered, temporary)
-    temporary.replace(out)
+def publish(mastered: Path, out: Path, sha256: str) -> None:
+    """Give the mastered recording its final name, in one step: a copy that has the sha256 of its maker.
+
+    A copy, since players and taggers write into the published file. Raises `DamagedFile`.
+    """
+    files.copy_checked(mastered, out, sha256, "The mastered recording")
 
 
 def download_mb(model: ModelEntry) -> int:

@@ -84,6 +84,10 @@ class AudioError(PocketTTSError):
     """Audio bytes are not what they should be: format, length or level."""
 
 
+class DamagedFile(AudioError):
+    """A recording or a take is missing, or was altered after its maker wrote down its sha256."""
+
+
 class EngineError(PocketTTSError):
     """The engine did not deliver a take."""
 

@@ -6,7 +6,6 @@ would be built now.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from pockettts.audio.join import Span, Timeline
 from pockettts.book import Book
 from pockettts.config import SynthConfig
 from pockettts.ear import Ear, open_ear
-from pockettts.errors import AudioError, UsageError
+from pockettts.errors import AudioError, PocketTTSError, UsageError
 from pockettts.project import BookPaths, Project
 from pockettts.takes import Take, content_key, reasons_against
 
@@ -105,7 +104,7 @@ class _Built:
         return cls(
             name,
             files.read_json(chunks, "the list of chunks")["chunks"] if chunks.exists() else [],
-            Timeline.from_json(timeline.read_text(encoding="utf-8")) if timeline.exists() else None,
+            Timeline.from_json(files.read_json(timeline, "the timeline", AudioError)) if timeline.exists() else None,
         )
 
     def at(self, seconds: float) -> Span:
@@ -173,8 +172,8 @@ class _Explainer:
     def _sidecar(self) -> Take | None:
         """Return what the store says of the take, whether or not its audio is there."""
         try:
-            return Take.from_dict(json.loads(self.store.path(self.key).with_suffix(".json").read_text("utf-8")))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return Take.from_dict(files.read_json(self.store.path(self.key).with_suffix(".json")))
+        except (PocketTTSError, OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
     def _made(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Small files that are either whole or not there: written under a temporary name, then renamed."""
+"""Files that are whole or absent, and never altered unseen: written in one step, sealed, held against their sha256."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pockettts.errors import PocketTTSError
+from pockettts.errors import DamagedFile, PocketTTSError
+
+_SEAL = re.compile(rb'^ "seal": "([0-9a-f]{64})"', re.MULTILINE)
+_OPEN = "0" * 64
+_FICLONE = 0x40049409  # of Linux: ioctl_ficlone(2)
 
 
 def sha256_file(path: Path) -> str:
@@ -57,21 +63,115 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: Any, *, keep_same: bool = False) -> None:
+def require_sha256(path: Path, sha256: str, what: str) -> None:
+    """Hold a file that a build made against the sha256 that its maker wrote down. Raises `DamagedFile`.
+
+    A file that differs is deleted, so that the next build makes it again.
+    """
+    if not path.is_file():
+        raise DamagedFile(f"{what} {path} is gone. Run the same command again: it is made again.")
+    if sha256_file(path) != sha256:
+        path.unlink()
+        raise DamagedFile(
+            f"{what} {path} was altered after it was written, and is deleted. Run the same command again: it is made"
+            " again."
+        )
+
+
+def copy_checked(source: Path, target: Path, sha256: str, what: str) -> None:
+    """Copy a file to a name of its own, in one step, and hold the copy against its sha256. Raises `DamagedFile`.
+
+    Where the file system can, the copy shares its blocks until one of the two is written to, and never its inode: what
+    a program does to the copy does not reach the source.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        _reflink_or_copy(source, temporary)
+        if sha256_file(temporary) != sha256:
+            require_sha256(source, sha256, what)
+            raise DamagedFile(f"{target} could not be written: the copy differs from {source}. Run again.")
+        temporary.replace(target)
+    except FileNotFoundError:
+        require_sha256(source, sha256, what)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _reflink_or_copy(source: Path, target: Path) -> None:
+    with source.open("rb") as read, target.open("wb") as write:
+        try:
+            fcntl.ioctl(write.fileno(), _FICLONE, read.fileno())
+        except OSError:
+            shutil.copyfileobj(read, write, 1 << 20)
+        write.flush()
+        os.fsync(write.fileno())
+
+
+def untouched(path: Path, witness: Path) -> bool:
+    """Whether a file was not changed after `witness` was written, by their change times. Raises `OSError`.
+
+    No program can set a change time back, as it can a date of modification.
+    """
+    return path.stat().st_ctime_ns <= witness.stat().st_ctime_ns
+
+
+def touch_witness(witness: Path) -> None:
+    """Renew the change time of a witness, so that what was verified need not be read again; its date stays."""
+    # In a read-only tree it is read again each time.
+    with contextlib.suppress(OSError):
+        status = witness.stat()
+        os.utime(witness, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def write_json(path: Path, value: Any, *, keep_same: bool = False, seal: bool = False) -> None:
     """Write sorted, indented JSON in one step: the same value gives the same bytes.
 
-    With `keep_same` a file that has these bytes already is left alone, date and all.
+    With `keep_same` a file that has these bytes already is left alone, date and all. With `seal`, which needs an
+    object, the file carries the sha256 of its own bytes (with zeros in the place of that), which `read_json` checks.
     """
+    if seal:
+        value = {**value, "seal": _OPEN}
     data = (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    if seal:
+        data = _SEAL.sub(b' "seal": "%s"' % hashlib.sha256(data).hexdigest().encode(), data)
     if not (keep_same and path.is_file() and path.read_bytes() == data):
         write_bytes(path, data)
 
 
 def read_json(path: Path, what: str = "the file", error: type[PocketTTSError] = PocketTTSError) -> Any:
-    """Parse a JSON file; for a missing or broken one raises `error` with a sentence that calls it `what`."""
+    """Parse a JSON file, without its seal if it has one.
+
+    Raises `error`, with a sentence that calls the file `what`, if it is missing, not JSON, or breaks its seal.
+    """
+    name = f"{what[0].upper()}{what[1:]} {path}"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
+        value = json.loads(data)
     except FileNotFoundError:
-        raise error(f"{what[0].upper()}{what[1:]} {path} does not exist.") from None
+        raise error(f"{name} does not exist.") from None
     except ValueError as problem:
-        raise error(f"{what[0].upper()}{what[1:]} {path} is not valid JSON ({problem}).") from None
+        raise error(f"{name} is not valid JSON ({problem}).") from None
+    if not _unbroken(data):
+        raise error(f"{name} was altered after it was written: delete it, and the next build makes it again.")
+    if isinstance(value, dict):
+        value.pop("seal", None)
+    return value
+
+
+def _unbroken(data: bytes) -> bool:
+    """Whether the bytes of a JSON file are those that were sealed; true of a file without a seal."""
+    match = _SEAL.search(data)
+    if match is None:
+        return True
+    unsealed = data[: match.start(1)] + _OPEN.encode() + data[match.end(1) :]
+    return hashlib.sha256(unsealed).hexdigest().encode() == match[1]
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether a JSON file exists and cannot be read, or breaks its seal."""
+    try:
+        read_json(path)
+    except PocketTTSError:
+        return path.exists()
+    return False

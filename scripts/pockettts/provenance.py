@@ -107,4 +107,4 @@ def write_provenance(
         "byte_order": sys.byteorder,
         "notices": notices,
     }
-    files.write_json(out, content)
+    files.write_json(out, content, seal=True)

@@ -99,19 +99,18 @@ def ready_model(project: Project) -> models.Lock:
 
 
 def _trusted_lock(entry: models.ModelEntry, downloaded: models.Downloaded, project: Project) -> models.Lock:
-    """Return the lock of an earlier run without reading the weights again, if no file is younger than it.
+    """Return the lock of an earlier run without reading the weights again, if no file was touched since.
 
     Raises `ModelError` where something has changed.
     """
     path = project.of_model(entry.id).lock
     lock = models.read_lock(path)
-    written = path.stat().st_mtime_ns
     committed = project.committed(entry.id)
     for role, item in downloaded.files.items():
         key = downloaded.lock_role(role)
         facts = lock.files.get(key, {})
         stale = not item.file.is_file() or item.file.stat().st_size != facts.get("bytes")
-        if stale or item.file.stat().st_mtime_ns > written or committed.get(key, facts) != facts:
+        if stale or not files.untouched(item.file, path) or committed.get(key, facts) != facts:
             raise ModelError(f"{item.file} has changed since {path} was written.")
     if lock.config != digest(models.model_config(entry)):
         raise ModelError(f"The configuration of {entry.id} has changed since {path} was written.")
@@ -122,7 +121,7 @@ def ready_voice(project: Project, lock: models.Lock) -> None:
     """Have the voice of the settings for the locked model: exported again if model, source or file has changed."""
     voice, entry, out, runtime = project.voice, project.model, project.voice_state(), project.of_model().runtime
     with contextlib.suppress(VoiceError):
-        sidecar = voices.check_voice(out, lock, models.read_runtime(runtime))
+        sidecar = voices.check_voice(out, lock, models.check_model(runtime, lock))
         if sidecar["source"] == voices.voice_pin(voice, entry):
             return
     executable, committed = project.synth.executable, project.model_lock

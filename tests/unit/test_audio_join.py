@@ -161,18 +161,16 @@ def test_leftovers_of_a_killed_join_are_removed(tmp_path):
 
 
 def test_timeline_survives_json():
-    timeline = Timeline.from_json(
-        '{"rate": 24000, "samples": 9, "sha256": "ab", "entries": [{"key": "k", "start": 1, "end": 4, "chapter": 0}]}'
-    )
+    entries = [{"key": "k", "start": 1, "end": 4, "chapter": 0}]
+    timeline = Timeline.from_json({"rate": 24000, "samples": 9, "sha256": "ab", "entries": entries})
     assert timeline.entries[0].end == 4
-    assert Timeline.from_json(timeline.to_json()) == timeline
-    assert list(json.loads(timeline.to_json())) == ["rate", "samples", "sha256", "entries"]
+    assert Timeline.from_json(json.loads(json.dumps(timeline.as_json()))) == timeline
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"entries": [{"key": 1}]}', '{"entries": [], "surprise": 1}'])
+@pytest.mark.parametrize("text", ["[]", "{}", '{"entries": [{"key": 1}]}', '{"entries": [], "surprise": 1}'])
 def test_a_broken_timeline_is_refused(text):
     with pytest.raises(AudioError, match="timeline"):
-        Timeline.from_json(text)
+        Timeline.from_json(json.loads(text))
 
 
 def test_memory_does_not_grow_with_the_book(tmp_path):

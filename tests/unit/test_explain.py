@@ -42,7 +42,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> book.Book:
         JoinEntry(key, store.path(key), made[key].sha256, chunk.pause, chunk.text, chunk.chapter)
         for key, chunk in zip(opened.keys, opened.plan.chunks, strict=True)
     ]
-    files.write_text(paths.timeline, join_takes(entries, paths.joined, CONFIG.audio).to_json())
+    files.write_json(paths.timeline, join_takes(entries, paths.joined, CONFIG.audio).as_json())
     return opened
 
 

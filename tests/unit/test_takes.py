@@ -344,7 +344,7 @@ def test_a_take_that_was_never_made_is_no_warning(store: TakeStore, caplog: pyte
 def test_a_full_disk_is_a_sentence_and_leaves_no_half_take(
     store: TakeStore, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patched:
@@ -392,11 +392,11 @@ def test_a_reader_waits_for_the_sidecar(store: TakeStore, monkeypatch: pytest.Mo
     context = multiprocessing.get_context("fork")
     found = context.Queue()
 
-    def slowly(path: Path, value: Any) -> None:
+    def slowly(path: Path, value: Any, **options: Any) -> None:
         reader = context.Process(target=lambda: found.put(store.get(KEY) is not None))
         reader.start()
         time.sleep(0.3)
-        write(path, value)
+        write(path, value, **options)
 
     monkeypatch.setattr(files, "write_json", slowly)
     stored(store)

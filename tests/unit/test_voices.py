@@ -11,7 +11,7 @@ from safetensors.numpy import save, save_file
 
 from pockettts import models, voices
 from pockettts.errors import ChecksumError, ExecutableNotFound, HubUnreachable, VoiceError
-from pockettts.files import sha256_file
+from pockettts.files import read_json, sha256_file
 from pockettts.models import HubFile, Lock, ModelEntry
 from pockettts.voices import Predefined, Recording, Voice
 from support import ROOT
@@ -363,7 +363,7 @@ def test_a_predefined_voice_is_fetched_at_its_pin_and_described(hub, export):
     sidecar, out = export()
     assert out.read_bytes() == save(tensors())
     assert f"/resolve/{OTHER}/languages/tiny/embeddings/alba.safetensors" in hub.seen("GET")[0].path
-    assert sidecar == json.loads(out.with_suffix(".json").read_text())
+    assert sidecar == read_json(out.with_suffix(".json"))
     assert sidecar["frames"] == FRAMES
     assert sidecar["model_lock"] == LOCK.digest
     assert sidecar["source"]["revision"] == OTHER

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 
+from pockettts.files import read_json
 from support.workflow import Project
 
 SENTENCE = "The old man sat down by the river and was silent."
@@ -37,7 +37,7 @@ def test_a_take_that_was_heard_otherwise_is_in_the_report(built: Project) -> Non
     before = set(receipts.glob("*.json"))
     built.build()
     (receipt,) = set(receipts.glob("*.json")) - before
-    (take,) = json.loads(receipt.read_text()).values()
+    (take,) = read_json(receipt).values()
     assert take["heard"]["error"] > 0.3
     report = (built.root / "results/book.report.html").read_text()
     assert "it was heard as" in report

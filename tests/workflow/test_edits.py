@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from pockettts.files import read_json, write_json
 from support.workflow import PARAGRAPHS, Project
 
 AFTER_AUDIO = {"master_book", "measure_book", "write_report", "write_provenance", "publish"}
@@ -143,7 +144,7 @@ def test_jobs_and_engine_do_not_change_a_byte(built_once: Project, project: Proj
 def test_a_lock_that_was_written_anew_hides_no_missing_take(built: Project) -> None:
     """Then write_runtime runs, and snakemake does not look at the jobs below it, to which runtime.yaml is ancient."""
     lock = built.root / "results/models/bundled/lock.json"
-    lock.write_text(lock.read_text() + "\n")
+    write_json(lock, {**read_json(lock), "note": ""}, seal=True)
     next((built.root / "results/book/takes").iterdir()).unlink()
     (built.root / "results/book.wav").unlink()
     counts = built.plan("results/book.wav")

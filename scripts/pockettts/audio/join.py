@@ -6,15 +6,15 @@ Between `takes` and `master`: writes results/{book}/joined.wav and the timeline,
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pockettts.audio.dsp import Float, dc_block, fade, seconds_to_samples, to_float, trim_bounds
 from pockettts.audio.wav import WavWriter, decode_wav, remove_parts
 from pockettts.config import AudioConfig
-from pockettts.errors import AudioError
+from pockettts.errors import AudioError, DamagedFile
 from pockettts.files import sha256_file
 from pockettts.values import RATE, Int16, round_to_int16
 
@@ -50,17 +50,16 @@ class Timeline:
     sha256: str
     entries: tuple[Span, ...]
 
-    def to_json(self) -> str:
-        """JSON text, the same for the same timeline."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of timeline.json."""
+        return asdict(self)
 
     @classmethod
-    def from_json(cls, text: str) -> Timeline:
-        """Return the timeline in a text of `to_json`. Raises `AudioError` when the text is not one."""
+    def from_json(cls, document: Mapping[str, Any]) -> Timeline:
+        """Return the timeline in a document of `as_json`. Raises `AudioError` when it is not one."""
         try:
-            values = json.loads(text)
-            return cls(**(values | {"entries": tuple(Span(**entry) for entry in values["entries"])}))
-        except (ValueError, TypeError, KeyError):
+            return cls(**{**document, "entries": tuple(Span(**entry) for entry in document["entries"])})
+        except (TypeError, KeyError):
             raise AudioError("The timeline is not valid: delete it, and the next build makes it again.") from None
 
 
@@ -93,11 +92,9 @@ def _load(entry: JoinEntry) -> Int16:
     try:
         data = entry.wav.read_bytes()
     except OSError as error:
-        raise AudioError(f"{where} cannot be read from {entry.wav}: {error.strerror}; build it again.") from None
+        raise DamagedFile(f"{where} cannot be read from {entry.wav}: {error.strerror}.") from None
     if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise AudioError(
-            f"{where} in {entry.wav} differs from the take that was accepted; delete the file and build it again."
-        )
+        raise DamagedFile(f"{where} in {entry.wav} differs from the take that was accepted.")
     samples = decode_wav(data, f"{where} in {entry.wav}")
     if not len(samples):
         raise AudioError(f"{where} in {entry.wav} holds no audio; delete the file and build it again.")
@@ -112,8 +109,8 @@ def join_takes(entries: Sequence[JoinEntry], out: Path, config: AudioConfig) -> 
     """Write the takes, in order, with head silence, each one's pause and tail silence, to `out`, streamed.
 
     The length is exactly head + each (prepared take + pause) + tail, every duration rounded to a sample by itself.
-    Raises `AudioError`, naming the take, when one is missing, empty
-    or different from its sha256; `out` is then unchanged.
+    Raises `DamagedFile`, naming the take, when one is missing
+    or different from its sha256, and `AudioError` when one is empty; `out` is then unchanged.
     """
     if not entries:
         raise AudioError(f"There is nothing to join into {out}: the text gave no chunk to speak.")

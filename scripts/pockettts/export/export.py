@@ -216,6 +216,7 @@ def _write(
                 for path in sorted(folder.iterdir())
             },
         },
+        seal=True,
     )
 
 

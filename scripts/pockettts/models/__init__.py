@@ -6,7 +6,7 @@ download.json     lock.json     runtime.yaml      in results/models/{id}/
 
 from pockettts.models.download import Downloaded, download_model, expectation, read_download, read_lock_file
 from pockettts.models.hub import HUB, Fetched, blob_sha1, checksum, fetch, gated_sentence, hub_path, matches, verify
-from pockettts.models.lock import Lock, fetch_locked, lock_model, read_lock, verify_files
+from pockettts.models.lock import Lock, check_model, fetch_locked, lock_model, read_lock, verify_files
 from pockettts.models.manifest import (
     HubFile,
     LocalFile,
@@ -18,7 +18,7 @@ from pockettts.models.manifest import (
     resolve,
     strip_paths,
 )
-from pockettts.models.runtime import mark_runtime, read_runtime, write_runtime
+from pockettts.models.runtime import mark_runtime, read_runtime, runtime_text, write_runtime
 
 __all__ = [
     "HUB",
@@ -30,6 +30,7 @@ __all__ = [
     "Manifest",
     "ModelEntry",
     "blob_sha1",
+    "check_model",
     "checksum",
     "download_model",
     "expectation",
@@ -48,6 +49,7 @@ __all__ = [
     "read_lock_file",
     "read_runtime",
     "resolve",
+    "runtime_text",
     "strip_paths",
     "verify",
     "verify_files",

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pockettts.errors import ChecksumError, ModelError
-from pockettts.files import read_json, sha256_file, write_json
+from pockettts.files import read_json, sha256_file, touch_witness, untouched, write_json
 from pockettts.models.download import Downloaded, expectation, read_download, read_lock_file
 from pockettts.models.hub import Fetched, fetch, verify
 from pockettts.models.manifest import HubFile, LocalFile, ModelEntry, model_config
+from pockettts.models.runtime import check_runtime
 from pockettts.values import digest
 
 
@@ -58,7 +59,8 @@ def lock_model(entry: ModelEntry, dest: Path, committed_lock: Path | None = None
     if commit and committed_lock is not None:
         write_json(committed_lock, {**locks, entry.id: {**locked, **files}})
     # The same lock keeps its date, so that what was built with it stays younger.
-    write_json(dest / "lock.json", lock.as_dict(), keep_same=True)
+    write_json(dest / "lock.json", lock.as_dict(), keep_same=True, seal=True)
+    touch_witness(dest / "lock.json")
     return lock
 
 
@@ -95,6 +97,30 @@ def verify_files(downloaded: Downloaded, lock: Lock) -> list[Path]:
         if (actual := sha256_file(item.file)) != facts["sha256"]:
             raise ChecksumError(f"{item.file}: the sha256 should be {facts['sha256']} but is {actual}.")
     return [item.file for item in downloaded.files.values()]
+
+
+def check_model(runtime: Path, lock: Lock) -> dict[str, Any]:
+    """Hold the files that runtime.yaml names against the lock, and return the configuration in it.
+
+    Weights and tokenizer that were not touched since lock.json was written beside runtime.yaml are not read again.
+    Raises `ModelError`, and `ChecksumError` for a file that was altered.
+    """
+    witness = runtime.with_name("lock.json")
+    config = check_runtime(runtime)
+    named = {"weights": config["weights_path"], "tokenizer": config["flow_lm"]["lookup_table"]["tokenizer_path"]}
+    for role, name in named.items():
+        facts = lock.files.get(role) or lock.files.get("ungated")
+        if facts is None:
+            raise ModelError(f"The lock of {lock.model} has no entry for {name}; lock the model again.")
+        file = Path(name)
+        if file.stat().st_size == facts["bytes"] and untouched(file, witness):
+            continue
+        if sha256_file(file) != facts["sha256"]:
+            # Without the lock, the next build verifies the file as after a download, and fetches it again.
+            witness.unlink(missing_ok=True)
+            raise ChecksumError(f"{file} was altered after it was locked. Run again: it is verified, then replaced.")
+        touch_witness(witness)
+    return config
 
 
 def read_lock(path: Path) -> Lock:

@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 
 from pockettts.errors import ModelError
-from pockettts.files import sha256_file, write_json, write_text
+from pockettts.files import read_json, sha256_file, write_json, write_text
 from pockettts.models.download import Downloaded
 from pockettts.models.manifest import ModelEntry, model_config, read_yaml
+from pockettts.values import digest
 
 
 def read_runtime(path: Path) -> dict[str, Any]:
@@ -27,12 +28,38 @@ def write_runtime(entry: ModelEntry, downloaded: Downloaded, path: Path) -> None
 
     Absolute, because pocket-tts resolves relative paths against the directory it is started in.
     """
+    write_text(path, runtime_text(entry, downloaded))
+
+
+def runtime_text(entry: ModelEntry, downloaded: Downloaded) -> str:
+    """Return the content of runtime.yaml."""
     config = model_config(entry)
     config["weights_path"] = str(downloaded.files["weights"].file.absolute())
     config["flow_lm"]["lookup_table"]["tokenizer_path"] = str(downloaded.files["tokenizer"].file.absolute())
-    write_text(path, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
+    return str(yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
 
 
 def mark_runtime(path: Path) -> None:
-    """Write beside runtime.yaml the sha256 of the lock.json that it was made of: an output of the same rule."""
-    write_json(path.with_suffix(".json"), {"lock": sha256_file(path.with_name("lock.json"))})
+    """Write beside runtime.yaml the sha256 of the lock.json that it was made of: an output of the same rule.
+
+    And a digest of its own content, but for the paths, which change when a project is moved.
+    """
+    facts = {"lock": sha256_file(path.with_name("lock.json")), "config": _digest_without_paths(read_yaml(path))}
+    write_json(path.with_suffix(".json"), facts, seal=True)
+
+
+def check_runtime(path: Path) -> dict[str, Any]:
+    """Return the configuration in runtime.yaml, held against `mark_runtime`. Raises `ModelError`."""
+    config = read_runtime(path)
+    facts = read_json(path.with_suffix(".json"), "the record of the configuration", ModelError)
+    # The oldest records have no digest.
+    if facts.get("config", _digest_without_paths(config)) != _digest_without_paths(config):
+        path.unlink(missing_ok=True)
+        raise ModelError(f"{path} was altered after it was written and is deleted: run again, and it is made again.")
+    return config
+
+
+def _digest_without_paths(config: dict[str, Any]) -> str:
+    lm = config["flow_lm"]
+    table = {**lm["lookup_table"], "tokenizer_path": ""}
+    return digest({**config, "weights_path": "", "flow_lm": {**lm, "lookup_table": table}})

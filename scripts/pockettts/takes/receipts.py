@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pockettts import files
-from pockettts.errors import AudioError
+from pockettts.errors import AudioError, PocketTTSError
 from pockettts.takes.store import Take, TakeStore
 
 
@@ -35,18 +34,16 @@ def read_receipts(folder: Path, batches: Mapping[str, Sequence[str]]) -> dict[st
 def drop_stale_receipts(folder: Path, batches: Mapping[str, Sequence[str]], store: TakeStore) -> list[str]:
     """Delete each receipt of which a take is missing or has changed; returns the batches concerned.
 
-    Quick: a take whose size and date are right is not read.
+    Quick: a take whose size is right and that was not touched since its sidecar was written is not read.
     """
     stale = []
     for batch, keys in batches.items():
         path = folder / f"{batch}.json"
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = files.read_json(path)
             good = all(store.intact(key, content[key]["sha256"], content[key]["bytes"]) for key in keys)
-        except FileNotFoundError:
-            continue
-        except (ValueError, TypeError, KeyError):
-            good = False
+        except (PocketTTSError, TypeError, KeyError):
+            good = not path.exists()
         if not good:
             path.unlink(missing_ok=True)
             stale.append(batch)

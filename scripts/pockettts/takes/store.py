@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import logging
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +13,7 @@ from typing import Any
 
 from pockettts import files
 from pockettts.audio.wav import decode_wav, write_wav
-from pockettts.errors import AudioError
+from pockettts.errors import AudioError, PocketTTSError
 from pockettts.takes.acceptance import Quality, Transcript
 from pockettts.takes.recipe import FORMAT
 from pockettts.values import Int16
@@ -121,10 +119,10 @@ class TakeStore:
             return None
         with self._locked(key):
             try:
-                take = Take.from_dict(json.loads(sidecar.read_text(encoding="utf-8")))
+                take = Take.from_dict(files.read_json(sidecar))
                 if take.format == FORMAT and take.key == key and files.sha256_file(audio) == take.sha256:
                     return take
-            except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            except (PocketTTSError, OSError, ValueError, TypeError, KeyError, AttributeError):
                 pass
             self._move_aside(audio, sidecar)
         return None
@@ -157,7 +155,7 @@ class TakeStore:
                     leftover.unlink(missing_ok=True)
                 write_wav(audio, samples)
                 stored = replace(take, sha256=files.sha256_file(audio), bytes=audio.stat().st_size)
-                files.write_json(audio.with_suffix(".json"), asdict(stored))
+                files.write_json(audio.with_suffix(".json"), asdict(stored), seal=True)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             reason = "the disk is full; free some space and start again" if full else error.strerror or str(error)
@@ -170,31 +168,41 @@ class TakeStore:
         """Rewrite the sidecar of a take in the store; its audio stays as it is."""
         # The receipt has the same facts: a read-only store is no reason to stop.
         with contextlib.suppress(OSError), self._locked(take.key):
-            files.write_json(self.path(take.key).with_suffix(".json"), asdict(take))
+            files.write_json(self.path(take.key).with_suffix(".json"), asdict(take), seal=True)
 
     def intact(self, key: str, sha256: str, size: int) -> bool:
         """Check quickly whether the audio of a take still is what a receipt describes.
 
-        The sidecar is written after the audio. Audio of the right size that is no younger than its sidecar is trusted;
-        any other is read, and if it is right, the sidecar is touched.
+        The sidecar is written after the audio. Audio of the right size that was not touched since is trusted; any other
+        is read, and if it is right, the sidecar is renewed.
         """
         audio = self.path(key)
         sidecar = audio.with_suffix(".json")
         try:
-            status = audio.stat()
-            if status.st_size != size:
+            if audio.stat().st_size != size:
                 return False
-            if status.st_mtime_ns <= sidecar.stat().st_mtime_ns:
+            if files.untouched(audio, sidecar):
                 return True
             if files.sha256_file(audio) != sha256:
                 return False
         except OSError:
             return False
-        try:
-            os.utime(sidecar, ns=(status.st_atime_ns, status.st_mtime_ns))
-        except OSError:
-            log.debug("The store is read-only; %s will be read again.", audio)
+        files.touch_witness(sidecar)
         return True
+
+    def set_aside_damaged(self, sha256_of: Mapping[str, str]) -> int:
+        """Read takes by key, and move those that differ from their sha256 to the folder `damaged`; returns how many.
+
+        The next build finds them missing, and makes them again.
+        """
+        count = 0
+        for key, sha256 in sha256_of.items():
+            audio = self.path(key)
+            with self._locked(key):
+                if not audio.exists() or files.sha256_file(audio) != sha256:
+                    self._move_aside(audio, audio.with_suffix(".json"))
+                    count += 1
+        return count
 
     def load(self, take: Take) -> Int16:
         """Return the samples of a take, shape (n,). Raises `AudioError`."""

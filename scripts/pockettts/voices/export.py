@@ -72,7 +72,7 @@ def export_voice(
         temporary.replace(out)
     finally:
         temporary.unlink(missing_ok=True)
-    write_json(out.with_suffix(".json"), sidecar)
+    write_json(out.with_suffix(".json"), sidecar, seal=True)
     return sidecar
 
 
