@@ -1,8 +1,10 @@
 # Two commands for a newcomer: `make book` and `make test`. Each sets up what it needs in .venv/.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 JOBS ?= 8
 BOOK ?= book
+# A file of settings in presets/: make book PRESET=natural
+PRESET ?=
 # PyPI's Linux wheels of torch bring CUDA along (3 GB); this index has the CPU builds. Elsewhere it changes nothing.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := torch==2.13.0
@@ -12,18 +14,21 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow lint format lock manifest bench bench-docs load load-docs cli-docs dag clean
+.PHONY: help env test-env book unlock test test-slow lint format lock manifest bench bench-docs load load-docs cli-docs dag docs dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "error: no python3 found. Install Python 3.11 and run make again."; exit 3; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
-	  echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1), but the locked environment is for Python 3.11." \
-	       "Install that, or name it: make PYTHON=/path/to/python3.11"; exit 3; }
+	@test -n "$(PYTHON)" || { echo "error: no python3 found. Install Python 3.11, 3.12 or 3.13 and run make again."; exit 3; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1), but the locked environment is for Python 3.11 to 3.13." \
+	       "Install one of these, or name it: make PYTHON=/path/to/python3.13"; exit 3; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "error: $(PYTHON) cannot make an environment: it has no ensurepip." \
+	  "On Debian and Ubuntu install python3-venv, then run make again."; exit 3; }
 	@echo "creating $(VENV) (a few minutes and about 1.5 GB, once)"
-	$(PYTHON) -m venv $(VENV)
+	@# What is half made goes again, or the next run would find a python without pip.
+	@trap 'rm -rf $(VENV)' INT TERM; $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 3; }
 
 $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
 	$(PIP) --no-deps --retries 1 --extra-index-url $(TORCH_INDEX) $(TORCH)
@@ -38,8 +43,8 @@ $(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
 env: $(VENV)/run.stamp ## create .venv with what a build needs
 test-env: $(VENV)/test.stamp ## add what the tests need
 
-book: env ## build results/book.wav (BOOK=name for inputs/name.txt or .md, JOBS=8)
-	$(BIN)/snakemake --jobs $(JOBS) results/$(BOOK).wav
+book: env ## build results/book.wav (BOOK=name for inputs/name.txt or .md, JOBS=8, PRESET=natural for presets/natural.yaml)
+	$(BIN)/snakemake --jobs $(JOBS) $(if $(PRESET),--configfile presets/$(PRESET).yaml) -- results/$(BOOK).wav
 
 unlock: env ## after a crash or kill -9 of snakemake: let the next build go on from what is there
 	$(BIN)/snakemake --unlock
@@ -98,6 +103,16 @@ cli-docs: env ## write the reference of the commands into docs/CLI.md
 dag: env ## draw the rule graph into docs/dag.svg (needs graphviz)
 	$(BIN)/snakemake --forceall results/$(BOOK).wav --rulegraph dot 2> /dev/null \
 	  | sed "s/margin=0\]/margin=0.1, rankdir=LR, ranksep=0.35, nodesep=0.2]/" | dot -Tsvg > docs/dag.svg
+
+docs: cli-docs dag ## write every generated file: config.yaml, docs/CLI.md, docs/dag.svg
+	$(BIN)/python -m pockettts.config > config.yaml
+
+dist: test-env ## wheel, source archive and example files into dist/
+	rm -rf build dist
+	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	git archive --format=tar.gz --prefix=pockettts-book/ --output=dist/pockettts-book-source.tar.gz HEAD
+	$(BIN)/python -m zipfile -c dist/pockettts-book-examples.zip config.yaml presets voices/manifest.json scripts/export_onnx.py
+	rm -rf build
 
 clean: ## remove what a build made
 	rm -rf results

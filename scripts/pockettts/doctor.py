@@ -91,7 +91,9 @@ def _python(project: Project) -> Iterator[Finding]:
     if SpecifierSet(required).contains(version):
         yield Finding("python", "pass", reason)
     else:
-        yield Finding("python", "fail", f"{reason}, and {required} is needed", "Make the environment with Python 3.11.")
+        yield Finding(
+            "python", "fail", f"{reason}, and {required} is needed", "Make the environment with Python 3.11 to 3.13."
+        )
 
 
 def _packages(project: Project) -> Iterator[Finding]:
