@@ -185,10 +185,14 @@ def _allow_open_files(settings: ServerConfig) -> None:
     """Raise the soft limit of open files to what `max_connections` needs; warn where the hard limit is lower."""
     needed = settings.max_connections + FILES_PER_WORKER * settings.workers + FILES_BESIDE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
+    allowed = max(soft, needed if hard == resource.RLIM_INFINITY else min(needed, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except (OSError, ValueError):
+        # The system has a limit of its own.
+        allowed = soft
     if allowed < needed:
         log.warning("max_connections needs more open files than are allowed", needed=needed, allowed=allowed)
 
