@@ -3,10 +3,10 @@
 import math
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from pockettts import upstream
 from pockettts.config import SynthConfig
 from pockettts.engines import open_engine
-from pockettts.engines.onnx import BatchedSession, OnnxEngine, batch
+from pockettts.engines.onnx import OnnxEngine
 from pockettts.engines.onnx.speaker import (
     GROUP,
     GROUPS,
@@ -72,6 +72,16 @@ def engine(paths: tuple[Path, Path, Path]) -> OnnxEngine:
 @pytest.fixture(scope="module")
 def int8(paths: tuple[Path, Path, Path]) -> OnnxEngine:
     return OnnxEngine(*paths[:2], SynthConfig(precision="int8"), babble_export().int8.folder)
+
+
+def shorter_voice(voice: Path, folder: Path) -> Path:
+    """The same voice cut short, which is a different voice for the model."""
+    shorter = {
+        name: np.ascontiguousarray(value[:, :, :-4]) if name.endswith("cache") else value - 4 * name.endswith("offset")
+        for name, value in load_file(voice).items()
+    }
+    save_file(shorter, folder / "shorter.safetensors")
+    return folder / "shorter.safetensors"
 
 
 # --- pure parts
@@ -182,32 +192,76 @@ def test_threads_change_nothing(engine: OnnxEngine) -> None:
         np.testing.assert_array_equal(samples, first[index % 2])
 
 
-def test_who_is_slow_to_wake_has_the_answer_to_what_it_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two lanes step together; one steps again, alone, before the other's thread has run."""
-    outputs = [SimpleNamespace(name=name, shape=(2, 1)) for name in ("conditioning", "eos_logit")]
-    session = SimpleNamespace(get_outputs=lambda: outputs)
-    bundle: Any = SimpleNamespace(step_states=(), conditioning_dim=1, latent_dim=1)
-    room: Any = BatchedSession(bundle, session, 2)
-    steps = count(1)
+TEXTS = (SHORT, OTHER, "Yes.", LONG, "Nobody knew.", SHORT, "Well, well.", OTHER)
 
-    def run(_: object) -> None:
-        room._results["conditioning"][...] = room._sequence[:, 0] + 100 * next(steps)
 
-    session.run_with_iobinding = run
-    assert [room.acquire(), room.acquire()] == [0, 1]
-    monkeypatch.setattr(batch, "MAX_WAIT_SECONDS", 60)
-    with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(room.decode, 1, np.float32(2))
-        while room._waiting != {1}:
-            assert not slow.done(), slow
-        monkeypatch.setattr(batch, "MAX_WAIT_SECONDS", 0)
-        with room._turn:
-            assert [room.decode(0, np.float32(latent))[0].item() for latent in (1, 3)] == [101, 203]
-        assert slow.result()[0].item() == 102
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_take_has_the_same_samples_in_any_company(engine: OnnxEngine, int8: OnnxEngine, precision: str) -> None:
+    """Texts of all lengths, so that some end while others are spoken, and move to a different lane."""
+    speaker = engine if precision == "fp32" else int8
+    jobs = list(enumerate(TEXTS))
+    alone = [speaker.synthesize(text, seed, accept_runaway=True) for seed, text in jobs]
+    for together in (2, 4, 8):
+        for order in (jobs, jobs[::-1]):
+            with ThreadPoolExecutor(together) as pool:
+                samples = pool.map(lambda job: speaker.synthesize(job[1], job[0], accept_runaway=True), order)
+                for (seed, _), got in zip(order, samples, strict=True):
+                    np.testing.assert_array_equal(got, alone[seed])
+
+
+def test_texts_with_different_voices_share_a_batch(
+    paths: tuple[Path, Path, Path], engine: OnnxEngine, tmp_path: Path
+) -> None:
+    voices = (paths[1], shorter_voice(paths[1], tmp_path))
+
+    def first_parts(voice: Path) -> Iterator[np.ndarray]:
+        engine.use_voice(voice)
+        stream = engine.stream(SHORT, 1)
+        yield next(stream)
+        yield from stream
+
+    try:
+        alone = [np.concatenate(list(first_parts(voice))) for voice in voices]
+        assert not np.array_equal(alone[0], alone[1])
+        streams = [first_parts(voice) for voice in (*voices, *voices[::-1])]
+        begun = [next(stream) for stream in streams]
+        for stream, first, index in zip(streams, begun, (0, 1, 1, 0), strict=True):
+            np.testing.assert_array_equal(np.concatenate([first, *stream]), alone[index])
+    finally:
+        engine.use_voice(paths[1])
+
+
+def test_a_call_that_fails_ends_what_is_spoken_and_no_more(
+    paths: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine_of(paths) as engine:
+        expected = engine.synthesize(SHORT, 1)
+        assert engine._speaker is not None
+        batch = engine._speaker._batch
+
+        def broken() -> None:
+            raise RuntimeError("no memory left")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(batch, "_speak_frame", broken)
+            with ThreadPoolExecutor(3) as pool:
+                for outcome in [pool.submit(engine.synthesize, SHORT, seed) for seed in range(3)]:
+                    with pytest.raises(EngineFailed, match="no memory left"):
+                        outcome.result()
+        np.testing.assert_array_equal(engine.synthesize(SHORT, 1), expected)
+
+
+def test_closing_ends_what_is_spoken(paths: tuple[Path, Path, Path]) -> None:
+    engine = engine_of(paths)
+    stream = engine.stream(3 * LONG, 1, accept_runaway=True)
+    next(stream)
+    engine.close()
+    with pytest.raises(EngineFailed, match=r"closed|shutdown"):
+        list(stream)
 
 
 def test_a_stream_that_stands_still_stops_nobody(engine: OnnxEngine) -> None:
-    """The room has a lane for two takes; the one that nobody reads on must not keep the other waiting."""
+    """Streams that nobody reads on must not keep a text waiting."""
     expected = engine.synthesize(OTHER, 7)
     idle: list[Any] = [engine.stream(LONG, seed) for seed in range(2)]
     for stream in idle:
@@ -236,7 +290,7 @@ def test_a_cancelled_take_ends_after_a_frame_and_leaves_no_trace(engine: OnnxEng
         del engine.cancelled
     assert engine._speaker is not None
     # No place in a batch stays taken.
-    assert not any(session._taken for session in engine._speaker._sessions)
+    assert not engine._speaker._batch._spoken
     np.testing.assert_array_equal(engine.synthesize(SHORT, 1), before)
 
 
@@ -249,21 +303,14 @@ def test_int8_repeats_itself_and_is_as_loud_as_fp32(engine: OnnxEngine, int8: On
     assert not np.array_equal(first, exact)
     level, expected = (20 * np.log10(np.std(samples.astype(float))) for samples in (first, exact))
     assert abs(level - expected) < 1.5
-    assert (int8.lanes, engine.lanes) == (1, 2)
+    assert int8.lanes == engine.lanes == 8
 
 
 def test_a_voice_can_be_changed_and_changed_back(
     paths: tuple[Path, Path, Path], engine: OnnxEngine, tmp_path: Path
 ) -> None:
     runtime, voice, _ = paths
-    # The same voice cut short: another voice for the model.
-    tensors = load_file(voice)
-    shorter = {
-        name: np.ascontiguousarray(value[:, :, :-4]) if name.endswith("cache") else value - 4 * name.endswith("offset")
-        for name, value in tensors.items()
-    }
-    other = tmp_path / "other.safetensors"
-    save_file(shorter, other)
+    other = shorter_voice(voice, tmp_path)
     warm = TorchEngine(runtime, voice, STILL)
     still = engine_of(paths, STILL)
     first = engine.synthesize(SHORT, 1)
@@ -415,7 +462,7 @@ def test_a_bundle_that_does_not_fit_is_a_sentence(paths: tuple[Path, Path, Path]
 def test_a_failure_of_the_runtime_is_a_sentence(engine: OnnxEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.load()
     assert engine._speaker
-    monkeypatch.setattr(engine._speaker, "_flow", engine._speaker._conditioner)
+    monkeypatch.setattr(engine._speaker, "_mimi", engine._speaker._conditioner)
     with pytest.raises(EngineFailed, match="ONNX Runtime failed for"):
         engine.synthesize("Hello.", 1)
 

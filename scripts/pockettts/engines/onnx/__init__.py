@@ -1,13 +1,13 @@
 """Engine `onnx`, from the graph to the engine.
 
 session    one graph in ONNX Runtime
-batch      the caches of several takes, stepped together
+batch      several texts at once, frame by frame
 speaker    a text to samples
 engine     the protocol of `pockettts.engines`
 """
 
-from pockettts.engines.onnx.batch import BatchedSession
+from pockettts.engines.onnx.batch import LANES, BatchedSession
 from pockettts.engines.onnx.engine import OnnxEngine, check_settings, identity
-from pockettts.engines.onnx.speaker import LANES, TakeSpeaker
+from pockettts.engines.onnx.speaker import TakeSpeaker
 
 __all__ = ["LANES", "BatchedSession", "OnnxEngine", "TakeSpeaker", "check_settings", "identity"]

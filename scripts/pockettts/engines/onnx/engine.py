@@ -6,12 +6,11 @@ The samples of a take depend on text, seed, settings and bundle, and not on what
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +19,11 @@ from pockettts.bundle import FORMAT
 from pockettts.config import SynthConfig
 from pockettts.engines import Engine
 from pockettts.engines.cli import check_tts_args, token_limit
-from pockettts.engines.onnx.speaker import LANES, TakeSpeaker
+from pockettts.engines.onnx.batch import LANES
+from pockettts.engines.onnx.speaker import TakeSpeaker
 from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
-from pockettts.errors import ConfigError, ExecutableNotFound, SynthesisCancelled, UsageError
-from pockettts.values import Int16, quoted
+from pockettts.errors import ConfigError, ExecutableNotFound, UsageError
+from pockettts.values import Int16
 
 # In every content key: raise it when the same bundle, text and seed give other samples.
 ENGINE_VERSION = 2
@@ -35,11 +35,15 @@ def identity() -> dict[str, str]:
     The exporter's part is here as well: weights, format and versions make the bundle, which is named by no hash of it
     because a key is known before anything is exported.
     """
+    return {"engine": f"onnx {ENGINE_VERSION}", "bundle": FORMAT, **_versions()}
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
     try:
-        versions = {name: importlib.metadata.version(name) for name in ("onnx", "onnx-ir", "onnxruntime", "onnxscript")}
+        return {name: importlib.metadata.version(name) for name in ("onnx", "onnx-ir", "onnxruntime", "onnxscript")}
     except importlib.metadata.PackageNotFoundError as error:
         raise ExecutableNotFound(f"Engine onnx needs the package {error.name}: run `pip install '.[onnx]'`.") from None
-    return {"engine": f"onnx {ENGINE_VERSION}", "bundle": FORMAT, **versions}
 
 
 def check_settings(synth: SynthConfig) -> None:
@@ -82,7 +86,7 @@ class OnnxEngine(Engine):
     @property
     def lanes(self) -> int:
         """How many texts it speaks at about the cost of one, as `Engine.lanes`."""
-        return LANES[self.synth.precision]
+        return LANES
 
     def load(self) -> None:
         """Load the bundle and the voice, if that is still to be done. Raises `ModelError` and `VoiceError`."""
@@ -103,28 +107,12 @@ class OnnxEngine(Engine):
         assert self._speaker is not None
         voice = self._speaker.voice(self.voice)
         deadline = time.monotonic() + self.synth.timeout_seconds
-        waiting: deque[Future[Int16]] = deque()
-        heard = False
-        try:
-            for index, piece in enumerate(pieces):
-                if index:
-                    pause: Future[Int16] = Future()
-                    pause.set_result(np.zeros(PAUSE_SAMPLES, np.int16))
-                    waiting.append(pause)
-                speech = self._speaker.speak(piece, voice, piece_seed(seed, index), deadline, accept_runaway)
-                # Closed, so that its place in the batch is free at once when this ends early.
-                with contextlib.closing(speech) as sounds:
-                    for sound in sounds:
-                        if self.cancelled():
-                            raise SynthesisCancelled(f"Speaking {quoted(piece)} was cancelled.")
-                        if sound is not None:
-                            waiting.append(sound)
-                        # Nobody hears anything yet: the first sound is worth more than the next frame.
-                        while waiting and (waiting[0].done() or not heard):
-                            heard = True
-                            yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        for index, piece in enumerate(pieces):
+            if index:
+                yield np.zeros(PAUSE_SAMPLES, np.int16)
+            speech = self._speaker.speak(
+                piece, voice, piece_seed(seed, index), deadline, accept_runaway, lambda: self.cancelled()
+            )
+            # Closed, so that its place in the batch is free at once when this ends early.
+            with contextlib.closing(speech) as sounds:
+                yield from sounds

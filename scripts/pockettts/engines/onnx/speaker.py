@@ -1,9 +1,9 @@
-"""From a text to samples with a bundle in memory: the frames of a take, one by one, and their sound in groups.
+"""From a text to samples with a bundle in memory.
 
-    text -> tokens -> text_conditioner -> flow_lm_step -> noise, flow_lm_flow -> latents -> mimi_decoder -> samples
-                                          one thread, frame by frame                        another, some frames a call
+    text -> tokens -> text_conditioner -> flow_lm_step, flow_lm_flow, noise -> latents -> mimi_decoder -> samples
+                                          one thread for all texts, by frames             DECODERS threads, by groups
 
-What a frame is decoded with decides its last bits, so frames go to the decoder in groups of fixed sizes, whoever is
+How many frames the decoder gets at once decides their last bits, so the groups have fixed sizes, whichever thread is
 faster.
 """
 
@@ -13,21 +13,30 @@ import math
 import statistics
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pockettts.bundle import AGAIN, Bundle, Precision, read_bundle
+from pockettts.bundle import AGAIN, Bundle, read_bundle
 from pockettts.config import SynthConfig
-from pockettts.engines.onnx.batch import BatchedSession, Float32, Rows, voice_rows
+from pockettts.engines.onnx.batch import BatchedSession, Float32, Rows, SpokenText, voice_rows
 from pockettts.engines.onnx.session import Array, Graph, States, check_names, describe_error, open_session
 from pockettts.engines.pieces import load_encoder, prepare_text, read_runtime_config
-from pockettts.errors import BundleError, EngineFailed, EngineTimeout, NoEndOfSpeech, PocketTTSError
+from pockettts.errors import (
+    BundleError,
+    EngineFailed,
+    EngineTimeout,
+    NoEndOfSpeech,
+    PocketTTSError,
+    SynthesisCancelled,
+)
 from pockettts.upstream import (
     DEFAULT_DECODE_STEPS,
     DEFAULT_EOS_THRESHOLD,
@@ -40,9 +49,8 @@ from pockettts.upstream import (
 from pockettts.values import RATE, Int16, quoted, truncate_to_int16
 from pockettts.voices import expected_layers
 
-LANES: Mapping[Precision, int] = {"fp32": 2, "int8": 1}
-"""How many takes a step is made for. Reading the weights is what a step costs, and two takes share it. In int8 they
-would share the scale of their activations as well, and so depend on each other."""
+DECODERS = 2
+"""Threads that turn frames into sound, each for a different text."""
 
 GROUPS = (1, 2)
 """How many frames the first calls of the decoder get: few, so that the first sound comes soon."""
@@ -120,22 +128,22 @@ class TakeSpeaker:
         self.config = config = read_runtime_config(runtime_yaml)
         self.synth = synth
         self._encode = load_encoder(config)
-        self._bundle = found = read_bundle(bundle)
-        check_bundle(found, config, synth)
-        self._conditioner = Graph(found.graphs["text_conditioner"])
-        self._step = open_session(found.graphs["flow_lm_step"])
-        check_names(found.graphs["flow_lm_step"], self._step, found.step_states)
-        self._flow = Graph(found.graphs["flow_lm_flow"])
-        self._mimi = Graph(found.graphs["mimi_decoder"], found.mimi_states)
+        self._bundle = opened = read_bundle(bundle)
+        check_bundle(opened, config, synth)
+        self._conditioner = Graph(opened.graphs["text_conditioner"])
+        step = open_session(opened.graphs["flow_lm_step"])
+        check_names(opened.graphs["flow_lm_step"], step, opened.step_states)
+        flow = open_session(opened.graphs["flow_lm_flow"])
+        self._batch = BatchedSession(opened, step, flow, synth.decode_steps or DEFAULT_DECODE_STEPS)
+        self._mimi = Graph(opened.graphs["mimi_decoder"], opened.mimi_states)
         self._silence = self._mimi.start()
         self._voices: dict[Path, Rows] = {}
-        self._sessions: list[BatchedSession] = []
-        self._acquiring = threading.Lock()
-        self._decoding = ThreadPoolExecutor(1, "mimi")
+        self._decoders = ThreadPoolExecutor(DECODERS, "mimi")
 
     def close(self) -> None:
-        """End the thread of the decoder."""
-        self._decoding.shutdown(cancel_futures=True)
+        """End the threads."""
+        self._batch.close()
+        self._decoders.shutdown()
 
     def _setting(self, name: str, default: float) -> float:
         """Return a setting, where it is null the model's own, and where that has none, that of pocket-tts."""
@@ -148,14 +156,14 @@ class TakeSpeaker:
         if not ready:
             raise EngineFailed(f"Nothing is left to speak of {quoted(text)} by the text rules of the model.", 1)
         tokens = np.asarray([self._encode(ready)], np.int64)
-        wanted = self.synth.frames_after_eos
-        if wanted is None:
-            wanted = self.config.get("model_recommended_frames_after_eos")
+        frames_after_eos = self.synth.frames_after_eos
+        if frames_after_eos is None:
+            frames_after_eos = self.config.get("model_recommended_frames_after_eos")
         return Prompt(
             text=ready,
             tokens=tokens,
             max_frames=max_frames(tokens.shape[1], self.config["mimi"]["frame_rate"]),
-            frames_after_eos=guess + 2 if wanted is None else wanted,
+            frames_after_eos=guess + 2 if frames_after_eos is None else frames_after_eos,
         )
 
     def voice(self, path: Path) -> Rows:
@@ -164,102 +172,162 @@ class TakeSpeaker:
             self._voices[path] = voice_rows(path, self.config, self._bundle.step_states)
         return self._voices[path]
 
-    def _acquire(self) -> tuple[BatchedSession, int]:
-        """Return a free lane of a session; if there is none, of a new one."""
-        with self._acquiring:
-            for session in self._sessions:
-                if (lane := session.acquire()) is not None:
-                    return session, lane
-            session = BatchedSession(self._bundle, self._step, LANES[self._bundle.precision])
-            self._sessions.append(session)
-            lane = session.acquire()
-            assert lane is not None
-            return session, lane
-
     def speak(
-        self, text: str, voice: Rows, seed: int, deadline: float, accept_runaway: bool
-    ) -> Generator[Future[Int16] | None]:
-        """Yield after every frame: the sound to come of the frames since the last one, or None.
+        self,
+        text: str,
+        voice: Rows,
+        seed: int,
+        deadline: float,
+        accept_runaway: bool,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Generator[Int16]:
+        """Yield the samples of a text, group of frames after group of frames, as soon as they are there.
 
-        Raises `NoEndOfSpeech`, `EngineTimeout` and `EngineFailed`, which a sound to come may hold as well.
+        Raises `NoEndOfSpeech`, `EngineTimeout`, `SynthesisCancelled` soon after `cancelled` became true, and
+        `EngineFailed`.
         """
-        decode = Decoder(self._mimi, self._silence, text)
-        sizes = group_sizes()
-        size = next(sizes)
-        group: list[Array] = []
-        for latent in self._latents(self.prompt(text), voice, seed, deadline, accept_runaway):
-            group.append(latent)
-            if len(group) < size:
-                yield None
-                continue
-            yield self._decoding.submit(decode, group)
-            group, size = [], next(sizes)
-        if group:
-            yield self._decoding.submit(decode, group)
-
-    def _latents(
-        self, prompt: Prompt, voice: Rows, seed: int, deadline: float, accept_runaway: bool
-    ) -> Iterator[Array]:
-        """Yield frame after frame, each of the shape (1, 1, latent)."""
-        temperature = self._setting("temperature", DEFAULT_TEMPERATURE)
+        prompt = self.prompt(text)
+        sounds: SimpleQueue[Int16 | Exception | None] = SimpleQueue()
         threshold = self._setting("eos_threshold", DEFAULT_EOS_THRESHOLD)
-        size = self._bundle.latent_dim
-        noise = frame_noise(seed, size, temperature, self.synth.noise_clamp)
-        end: int | None = None
-        session, lane = self._acquire()
+        limits = Limits(threshold, deadline, self.synth.timeout_seconds, accept_runaway, cancelled)
+        temperature = self._setting("temperature", DEFAULT_TEMPERATURE)
+        noise = frame_noise(seed, self._bundle.latent_dim, temperature, self.synth.noise_clamp)
+        decoder = Decoder(self._mimi, self._silence, prompt.text, self._decoders, sounds)
         try:
-            (text,), _ = self._conditioner({"token_ids": prompt.tokens}, {})
-            condition, eos = session.prefill(lane, voice, text, prompt.max_frames)
-            for frame in range(prompt.max_frames):
-                if time.monotonic() > deadline:
-                    raise EngineTimeout(
-                        f"ONNX Runtime took more than {self.synth.timeout_seconds:g} s (synth.timeout_seconds) for"
-                        f" {quoted(prompt.text)} and was stopped."
-                    )
-                if end is None and frame >= MIN_FRAMES_BEFORE_EOS and eos > threshold:
-                    end = frame + prompt.frames_after_eos
-                if end is not None and frame >= end:
-                    return
-                latent = self._sample(condition, next(noise))[:, None]
-                yield latent
-                condition, eos = session.decode(lane, latent)
-        except PocketTTSError:
-            raise
+            (embeddings,), _ = self._conditioner({"token_ids": prompt.tokens}, {})
+            spoken = PromptedText(prompt, voice, embeddings, noise, limits, decoder)
+            self._batch.submit(spoken)
         except Exception as error:
             raise decoding_error(prompt.text, error) from error
+        try:
+            while (sound := sounds.get()) is not None:
+                if isinstance(sound, PocketTTSError):
+                    raise sound
+                if isinstance(sound, Exception):
+                    raise decoding_error(prompt.text, sound) from sound
+                yield sound
         finally:
-            session.release(lane)
-        if not accept_runaway:
-            raise NoEndOfSpeech(
-                f"The model did not find the end of {quoted(prompt.text)}: it ran to its maximum length."
-            )
+            spoken.unread = True
 
-    def _sample(self, condition: Array, noise: Array) -> Array:
-        """Return a latent, shape (1, latent)."""
-        steps = self.synth.decode_steps or DEFAULT_DECODE_STEPS
-        latent = noise
-        for step in range(steps):
-            start, stop = (np.full((1, 1), place / steps, np.float32) for place in (step, step + 1))
-            (direction,), _ = self._flow({"c": condition, "s": start, "t": stop, "x": latent}, {})
-            latent = latent + direction / np.float32(steps)
-        return latent
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a text ends. `deadline` is a time of `time.monotonic`, and `seconds` the setting that it follows from."""
+
+    threshold: float
+    deadline: float
+    seconds: float
+    accept_runaway: bool
+    cancelled: Callable[[], bool]
+
+
+class PromptedText(SpokenText):
+    """A text in the batch: its noise, the end of its speech, and its decoder."""
+
+    def __init__(
+        self, prompt: Prompt, voice: Rows, text: Float32, noise: Iterator[Float32], limits: Limits, decoder: Decoder
+    ) -> None:
+        self.voice, self.text, self.max_frames = voice, text, prompt.max_frames
+        self.unread = False
+        """Whether nobody reads the samples any more."""
+        self._prompt, self._noise, self._limits, self._decoder = prompt, noise, limits, decoder
+        self._frames = 0
+        self._end: int | None = None
+
+    def wants_frame(self, eos: float) -> bool:
+        """Return whether speech goes on, as `SpokenText.wants_frame`."""
+        frame, self._frames = self._frames, self._frames + 1
+        limits, text = self._limits, quoted(self._prompt.text)
+        if self.unread:
+            return False
+        if limits.cancelled():
+            self.fail(SynthesisCancelled(f"Speaking {text} was cancelled."))
+            return False
+        if time.monotonic() > limits.deadline:
+            reason = f"ONNX Runtime took more than {limits.seconds:g} s (synth.timeout_seconds) for {text}"
+            self.fail(EngineTimeout(f"{reason} and was stopped."))
+            return False
+        if self._end is None and frame >= MIN_FRAMES_BEFORE_EOS and eos > limits.threshold:
+            self._end = frame + self._prompt.frames_after_eos
+        ended = self._end is not None and frame >= self._end
+        if frame < self.max_frames and not ended:
+            return True
+        if ended or limits.accept_runaway:
+            self._decoder.end(None)
+        else:
+            self.fail(NoEndOfSpeech(f"The model did not find the end of {text}: it ran to its maximum length."))
+        return False
+
+    def noise(self) -> Float32:
+        """Return the noise of the next frame, shape (1, latent)."""
+        return next(self._noise)
+
+    def add_frame(self, latent: Float32) -> None:
+        """Take the next frame, shape (1, 1, latent)."""
+        self._decoder.add(latent)
+
+    def fail(self, error: Exception) -> None:
+        """End the sound with an error."""
+        self._decoder.end(error)
 
 
 class Decoder:
-    """Makes sound of the frames of one text, group after group."""
+    """Makes sound of the frames of one text, group after group, in whichever thread of a pool is free."""
 
-    def __init__(self, mimi: Graph, states: States, text: str) -> None:
-        self._mimi = mimi
-        self._states = states
-        self._text = text
+    def __init__(
+        self,
+        mimi: Graph,
+        states: States,
+        text: str,
+        threads: ThreadPoolExecutor,
+        sounds: SimpleQueue[Int16 | Exception | None],
+    ) -> None:
+        self._mimi, self._states, self._text = mimi, states, text
+        self._threads, self._sounds = threads, sounds
         self._fade: Array | None = np.linspace(0, 1, round(FADE_SECONDS * RATE), dtype=np.float32)
+        self._sizes = group_sizes()
+        self._size = next(self._sizes)
+        self._group: list[Float32] = []
+        self._ready: deque[list[Float32] | Exception | None] = deque()
+        self._busy = False
+        self._changes = threading.Lock()
 
-    def __call__(self, latents: Sequence[Array]) -> Int16:
-        """Return the samples of the next frames. Raises `EngineFailed`."""
-        try:
-            (audio,), self._states = self._mimi({"latent": np.concatenate(latents, axis=1)}, self._states)
-        except Exception as error:
-            raise decoding_error(self._text, error) from error
+    def add(self, latent: Float32) -> None:
+        """Take a frame, shape (1, 1, latent); a group that is whole will be decoded."""
+        self._group.append(latent)
+        if len(self._group) == self._size:
+            self._put(self._group)
+            self._group, self._size = [], next(self._sizes)
+
+    def end(self, error: Exception | None) -> None:
+        """Decode what is left, then give an error or None to whoever waits for sounds."""
+        if self._group and error is None:
+            self._put(self._group)
+        self._put(error)
+
+    def _put(self, item: list[Float32] | Exception | None) -> None:
+        with self._changes:
+            self._ready.append(item)
+            if self._busy:
+                return
+            self._busy = True
+        self._threads.submit(self._drain)
+
+    def _drain(self) -> None:
+        """Decode what is ready. One thread at a time does it for a text, since a group needs the states of the last."""
+        while True:
+            with self._changes:
+                if not self._ready:
+                    self._busy = False
+                    return
+                item = self._ready.popleft()
+            try:
+                self._sounds.put(self._decode(item) if isinstance(item, list) else item)
+            except Exception as error:
+                self._sounds.put(error)
+
+    def _decode(self, latents: Sequence[Float32]) -> Int16:
+        (audio,), self._states = self._mimi({"latent": np.concatenate(latents, axis=1)}, self._states)
         samples = audio.reshape(-1).copy()
         if not np.isfinite(samples).all():
             raise EngineFailed(f"The model gave values that are not numbers for {quoted(self._text)}.", 1)
