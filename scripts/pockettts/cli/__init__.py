@@ -15,11 +15,11 @@ from typing import Annotated
 import typer
 
 from pockettts import __version__
-from pockettts.cli import bench, book, build, config, doctor, model, serve, synth, text, voices
+from pockettts.cli import bench, book, build, config, doctor, first_contact, model, serve, synth, text, voices
 from pockettts.cli.context import Invocation
 from pockettts.errors import run_main
 
-GROUPS = (synth, build, serve, text, book, voices, model, config, bench, doctor)
+GROUPS = (synth, build, serve, text, book, voices, model, config, bench, doctor, first_contact)
 
 app = typer.Typer(
     no_args_is_help=True,

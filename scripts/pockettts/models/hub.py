@@ -189,6 +189,11 @@ def _hub_errors(source: HubFile, endpoint: str) -> Iterator[None]:
             raise GatedModelError(gated_sentence(source)) from None
         if status == 404:
             raise ModelError(_missing_sentence(source, endpoint)) from None
+        if status == 429:
+            hint = "wait some minutes" + ("" if os.environ.get("HF_TOKEN") else ", or set HF_TOKEN for a higher limit")
+            raise HubUnreachable(
+                f"{endpoint} limits requests and refused {source} (429): {hint}; then run again."
+            ) from None
         raise HubUnreachable(f"{endpoint} answered {status} for {source}; try again later.") from None
     except errors.OfflineModeIsEnabled:
         raise HubUnreachable(f"{source} is not on this machine, and HF_HUB_OFFLINE forbids downloads.") from None
@@ -196,8 +201,8 @@ def _hub_errors(source: HubFile, endpoint: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
             raise
         raise HubUnreachable(
-            f"{source} could not be fetched from {endpoint} ({_reason(error)}). Check the connection and, if it is "
-            "set, HF_ENDPOINT; then run again."
+            f"{source} could not be fetched from {endpoint} ({_reason(error)}). Check the connection and, if they "
+            "are set, HF_ENDPOINT and HTTPS_PROXY; then run again."
         ) from None
 
 

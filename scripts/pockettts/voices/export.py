@@ -49,7 +49,8 @@ def export_voice(
                     "the ungated repository, whose weights cannot clone voices. Choose a predefined voice, or accept "
                     "the terms of the gated repository and fetch the model again."
                 )
-            quality = asdict(check_recording(voice.source.path))
+            # A recording whose sha256 is in the manifest was measured when it was added.
+            quality = asdict(check_recording(voice.source.path, warn=voice.source.sha256 is None))
             _run_export(voice.source.path, temporary, runtime, executable, timeout)
         else:
             source = embedding(voice, entry)

@@ -88,7 +88,7 @@ def _quality(seconds: float, samples: NDArray[np.float32], rate: int) -> Recordi
     )
 
 
-def check_recording(path: Path) -> RecordingQuality:
+def check_recording(path: Path, *, warn: bool = True) -> RecordingQuality:
     """Measure a recording that is fit for a voice, and log what will be heard of it in every take.
 
     WAV, FLAC, MP3 and whatever else libsndfile reads. Raises `VoiceError` for one that is unreadable, too short, too
@@ -119,8 +119,9 @@ def check_recording(path: Path) -> RecordingQuality:
     if seconds > USED_SECONDS:
         log.warning("Of %s, which is %.0f s long, the first %g s are used.", path, seconds, USED_SECONDS)
     quality = _quality(seconds, samples, rate)
-    for sentence in quality.warnings():
-        log.warning("The recording %s: %s", path, sentence)
+    if warn:
+        for sentence in quality.warnings():
+            log.warning("The recording %s: %s", path, sentence)
     return quality
 
 
