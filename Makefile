@@ -57,7 +57,7 @@ lint: test-env ## ruff, snakefmt, snakemake --lint and mypy
 	$(BIN)/mypy
 
 test: lint ## the whole default test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" --junitxml results/tests/durations.xml
 
 test-slow: test-env ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

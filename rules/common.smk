@@ -125,8 +125,12 @@ def voice_sidecar(wildcards) -> str:
 @cache
 @exit_on_error
 def refresh_runtime() -> None:
-    """Correct the absolute paths in runtime.yaml of a project that has moved."""
-    books.refresh_runtime(project().model, project())
+    """Correct the absolute paths in runtime.yaml of a project that has moved.
+
+    Only before jobs start: on a different machine a job parses the rules again, while others may read the file.
+    """
+    if workflow.is_main_process:
+        books.refresh_runtime(project().model, project())
 
 
 def runtime(wildcards):
@@ -138,10 +142,15 @@ def runtime(wildcards):
 @cache
 @exit_on_error
 def inspected(name: str) -> books.Book:
-    """Return a book after a look at its files: what was damaged is deleted, and a receipt without its takes noted."""
+    """Return a book after a look at its files: what was damaged is deleted, and a receipt without its takes noted.
+
+    Only before jobs start. A job that parses the rules on a different machine may not see every take yet, and must not
+    undo what others have done.
+    """
     book = open_book(name)
-    books.drop_damaged_files(book, project())
-    books.drop_stale_receipts(book, project())
+    if workflow.is_main_process:
+        books.drop_damaged_files(book, project())
+        books.drop_stale_receipts(book, project())
     return book
 
 

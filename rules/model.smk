@@ -56,7 +56,8 @@ rule lock_model:
 rule write_runtime:
     """Write the configuration that pocket-tts reads without a network."""
     input:
-        f"{MODEL}/lock.json",
+        lock=f"{MODEL}/lock.json",
+        download=f"{MODEL}/download.json",
     output:
         runtime=f"{MODEL}/runtime.yaml",
         sidecar=f"{MODEL}/runtime.json",

@@ -131,5 +131,6 @@ def all_settings(wildcards) -> str:
     return changed_settings()
 
 
-def receipt_folder(wildcards) -> str:
-    return str(project().of_book(wildcards.book).receipts)
+def receipt_folder(wildcards, input) -> str:
+    """Return where the receipts are for the job, which is a different place if they come from a storage."""
+    return os.path.dirname(input.receipts[0])

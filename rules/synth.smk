@@ -16,6 +16,7 @@ rule synth:
         lock=ancient(model_lock),
         runtime=runtime,
         voice=ancient(voice_state),
+        sidecar=ancient(voice_sidecar),
         bundle=bundle,
     output:
         "results/{book}/takes/{batch}.json",

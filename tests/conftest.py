@@ -1,11 +1,41 @@
 """Fixtures that tests of several folders share."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.hub import Hub, running_hub
+from support.shared import FOLDER
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="pockettts-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(FOLDER), ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Divide the suite among workers (`--dist loadgroup`).
+
+    One worker runs a whole file, for the sake of its fixtures, but any worker a test of a workflow: these take seconds
+    each and share what is on disk (support/shared.py). The first test that needs the built project makes it; the others
+    come last, so that no worker waits for that.
+    """
+    for item in items:
+        if item.path.parent.name != "workflow":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    builds = [item for item in items if "built_once" in getattr(item, "fixturenames", ())]
+    first = next((item for item in builds if not item.get_closest_marker("slow")), None)
+    items.sort(key=lambda item: item in builds and item is not first)
 
 
 @pytest.fixture

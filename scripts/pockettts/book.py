@@ -7,12 +7,15 @@ scripts do the same again from the same settings, or read it from results/{book}
 from __future__ import annotations
 
 import difflib
+import itertools
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pockettts import ear, files, takes
 from pockettts.bundle import MANIFEST
@@ -77,24 +80,46 @@ def find_text(name: str, project: Project) -> Path:
 def make_batches(keys: Sequence[str], size: int, acceptance: str = "") -> dict[str, tuple[str, ...]]:
     """Divide the distinct keys into batches of about `size`, named by their keys and by `acceptance`.
 
-    The hash of a key decides whether a border follows it, so inserting or deleting a chunk changes only the batch that
-    holds it. A batch never exceeds four times `size`.
+    The keys themselves decide the borders, so an insertion or deletion changes only the batches near it. A batch has at
+    least `size // 2` chunks, if the book has as many, and at most `2 * size`.
     """
+    distinct = list(dict.fromkeys(keys))
     batches: dict[str, tuple[str, ...]] = {}
-    current: list[str] = []
-
-    def close() -> None:
-        if current:
-            name = current[0] if len(current) == 1 else short_digest(current)
-            batches[f"{name}-{acceptance}" if acceptance else name] = tuple(current)
-            current.clear()
-
-    for key in dict.fromkeys(keys):
-        current.append(key)
-        if int(key[:8], 16) % size == 0 or len(current) == 4 * size:
-            close()
-    close()
+    for start, end in itertools.pairwise(_batch_ends(distinct, size)):
+        batch = tuple(distinct[start:end])
+        name = batch[0] if len(batch) == 1 else short_digest(batch)
+        batches[f"{name}-{acceptance}" if acceptance else name] = batch
     return batches
+
+
+def _batch_ends(keys: Sequence[str], size: int) -> list[int]:
+    """Return 0 and the end of every batch: each key that is the lowest of its neighborhood ends one.
+
+    The neighborhood reaches `size // 2` keys to both sides, so borders are at least that far apart, on average about
+    `size`. A stretch that has none for long is divided at its lowest keys.
+    """
+    reach, count = size // 2, len(keys)
+    values = np.array([int(key[:8], 16) for key in keys], np.int64)
+    ends = [0]
+
+    def divide(start: int, end: int) -> None:
+        if end - start > 2 * size:
+            first = start + max(reach, 1) - 1
+            border = first + int(np.argmin(values[first : end - reach])) + 1
+            divide(start, border)
+            divide(border, end)
+        else:
+            ends.append(end)
+
+    if count > 2 * reach:
+        lowest = np.lib.stride_tricks.sliding_window_view(values, 2 * reach + 1).min(axis=1)
+        borders = np.flatnonzero(values[reach : count - reach] == lowest) + reach + 1
+    else:
+        borders = np.zeros(0, np.int64)
+    for border in [*borders.tolist(), count]:
+        if border > ends[-1]:
+            divide(ends[-1], border)
+    return ends
 
 
 def open_book(name: str, project: Project) -> Book:

@@ -1,17 +1,20 @@
 """Models for the tests of the ONNX export: the shapes of pocket-tts with little depth and random weights."""
 
-import tempfile
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+import onnx
 import yaml
 
 from pockettts.audio.wav import read_wav
-from pockettts.bundle import Bundle
+from pockettts.bundle import GRAPHS, Bundle, Precision, read_bundle
+from pockettts.export import export
+from pockettts.export.tokens import tokenizer_files
 from pockettts.models.generate import package_configs
 from support.babble import BABBLE, RECORDING, write_runtime
+from support.shared import made_once
 
 SHAPES = (
     "english_2026-01",
@@ -71,21 +74,21 @@ def recording() -> np.ndarray:
 class Exported:
     """The babble model, its fp32 graphs, and a bundle of each precision."""
 
-    def __init__(self) -> None:
-        from pockettts.export import export
-        from pockettts.export.tokens import tokenizer_files
-
-        self._folder = tempfile.TemporaryDirectory(prefix="pockettts-onnx-")
-        folder = Path(self._folder.name)
-        self.runtime = write_runtime(folder)
+    def __init__(self, folder: Path) -> None:
+        self.runtime = folder / "runtime.yaml"
         self.tokenizer = tokenizer_files(yaml.safe_load(self.runtime.read_text()))
-        self.model = export.load_model(self.runtime)
-        self.graphs = export.export_graphs(self.model)
-        self.fp32, self.int8 = (self.write(folder / name, name) for name in ("fp32", "int8"))
+        self.fp32, self.int8 = (read_bundle(folder / name) for name in ("fp32", "int8"))
+        self._graphs = folder / "graphs"
 
-    def write(self, out: Path, precision: Any = "fp32", graphs: dict | None = None) -> Bundle:
-        from pockettts.export import export
+    @cached_property
+    def model(self) -> Any:
+        return export.load_model(self.runtime)
 
+    @cached_property
+    def graphs(self) -> dict[str, onnx.ModelProto]:
+        return {name: onnx.load(self._graphs / f"{name}.onnx") for name in GRAPHS}
+
+    def write(self, out: Path, precision: Precision = "fp32", graphs: dict | None = None) -> Bundle:
         return export.write_bundle(
             self.model, graphs or self.graphs, self.tokenizer, out, precision=precision, language="en"
         )
@@ -94,4 +97,15 @@ class Exported:
 @cache
 def babble_export() -> Exported:
     """Half a minute, once for all tests of a run."""
-    return Exported()
+    return Exported(made_once("export", _export))
+
+
+def _export(folder: Path) -> None:
+    runtime = write_runtime(folder)
+    tokenizer, model = tokenizer_files(yaml.safe_load(runtime.read_text())), export.load_model(runtime)
+    graphs = export.export_graphs(model)
+    for precision in get_args(Precision):
+        export.write_bundle(model, graphs, tokenizer, folder / precision, precision=precision, language="en")
+    (folder / "graphs").mkdir()
+    for name, graph in graphs.items():
+        onnx.save(graph, folder / "graphs" / f"{name}.onnx")

@@ -1,9 +1,6 @@
 """A project folder as a user has it, without a Snakefile; and a quick stand-in for an engine."""
 
-import atexit
 import shutil
-import tempfile
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ from pockettts.engines import Engine
 from pockettts.project import Project
 from pockettts.speaking import make_ready
 from support import ROOT
+from support.shared import made_once
 
 TEXT = "CHAPTER I. The Road\n\nMr. Holmes had walked twelve miles before noon.\n\nThe road was white and dry.\n"
 
@@ -30,14 +28,14 @@ def make_project(root: Path, **settings: object) -> Path:
     return root
 
 
-@cache
 def ready_project() -> Path:
-    """A project in which the bundled model and voice are ready, made once. Not to be changed."""
-    folder = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, folder)
+    """A project in which the bundled model and voice are ready. Not to be changed."""
+    return made_once("ready", _make_ready) / "project"
+
+
+def _make_ready(folder: Path) -> None:
     root = make_project(folder / "project")
     make_ready(Project(root, BookConfig(engine="torch")))
-    return root
 
 
 def copy_of_ready(root: Path) -> Path:

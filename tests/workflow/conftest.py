@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support.workflow import Project, make_project
+from support.shared import made_once
+from support.workflow import BABBLED, Project, make_project
 
 
 @pytest.fixture
@@ -19,17 +20,37 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def built_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose book is built, one job at a time; tests take a copy of it by `built`."""
-    project = make_project(tmp_path_factory.mktemp("built") / "project")
-    project.build(jobs=1)
-    return project
+def built_once() -> Project:
+    """A project whose book is built, one job at a time. Not to be changed or built in: several workers read it."""
+    return Project(made_once("built", _build) / "project")
+
+
+def _build(folder: Path) -> None:
+    make_project(folder / "project").build(jobs=1)
 
 
 @pytest.fixture
 def built(built_once: Project, tmp_path: Path) -> Project:
     """A copy of a built project, moved to another place: nothing but runtime.yaml is to be made anew."""
     return built_once.copied(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def exported_once() -> Project:
+    """A project with all that engine onnx needs, its report too, and nothing spoken. Not to be changed or built in."""
+    return Project(made_once("exported", _export) / "project")
+
+
+def _export(folder: Path) -> None:
+    project = make_project(folder / "project")
+    project.configure(engine="onnx", synth=BABBLED)
+    project.build("results/onnx/bundled/fp32.verify.json", "results/voices/bundled/bundled.safetensors")
+
+
+@pytest.fixture
+def exported(exported_once: Project, tmp_path: Path) -> Project:
+    """A copy of such a project."""
+    return exported_once.copied(tmp_path / "project")
 
 
 @pytest.fixture

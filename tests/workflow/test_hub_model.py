@@ -52,14 +52,14 @@ def from_hub(project: Project, built_once: Project, empty_hub: Hub, monkeypatch:
 
 
 def test_a_gated_model_is_asked_for_then_fetched_then_never_again(
-    from_hub: Project, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    from_hub: Project, empty_hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = from_hub.fails("results/book.wav")
     assert "those who accepted its terms" in output
     assert "HF_TOKEN" in output
-    monkeypatch.setenv("HF_TOKEN", hub.token)
+    monkeypatch.setenv("HF_TOKEN", empty_hub.token)
     from_hub.build()
-    asked = len(hub.requests)
+    asked = len(empty_hub.requests)
     lock = json.loads((from_hub.root / "results/models/remote/lock.json").read_text())
     assert lock["voice_cloning"] is True
     assert lock["files"]["weights"]["revision"] == REVISION
@@ -67,7 +67,7 @@ def test_a_gated_model_is_asked_for_then_fetched_then_never_again(
     monkeypatch.delenv("HF_TOKEN")
     from_hub.write_text("Hello there, my foe.")
     from_hub.build()
-    assert len(hub.requests) == asked
+    assert len(empty_hub.requests) == asked
     provenance = json.loads((from_hub.root / "results/book.provenance.json").read_text())
     assert provenance["voice"]["licence"] == "CC-BY-4.0"
     assert provenance["notices"] == []
@@ -81,9 +81,9 @@ def test_the_ungated_model_is_taken_only_if_allowed_and_that_is_said(from_hub: P
     assert "cannot be made from a recording" in from_hub.fails("results/book.wav")
 
 
-def test_wrong_bytes_stop_the_build_and_are_kept_aside(from_hub: Project, hub: Hub) -> None:
+def test_wrong_bytes_stop_the_build_and_are_kept_aside(from_hub: Project, empty_hub: Hub) -> None:
     from_hub.configure(model="remote", voice="alba", hub={"allow_ungated": True})
-    stored = hub.files["someone/open", REVISION, "model.safetensors"]
+    stored = empty_hub.files["someone/open", REVISION, "model.safetensors"]
     stored.served = bytes(len(stored.content))
     output = from_hub.fails("results/book.wav")
     assert "checksum" in output

@@ -12,8 +12,8 @@ from support.damage import reseal
 from support.workflow import BABBLED, Project
 
 
-def test_a_book_is_built_and_built_again_alike(project: Project) -> None:
-    project.configure(engine="onnx", synth=BABBLED)
+def test_a_book_is_built_and_built_again_alike(exported: Project) -> None:
+    project = exported
     project.build()
     takes, audio = project.takes(), project.audio()
     assert json.loads((project.root / "results/onnx/bundled/fp32.verify.json").read_text())["passed"]
@@ -41,11 +41,11 @@ def spoil(project: Project) -> None:
     reseal(folder)
 
 
-def test_nothing_is_spoken_with_a_bundle_whose_report_failed(project: Project) -> None:
-    project.configure(engine="onnx", synth=BABBLED)
-    project.build("results/onnx/bundled/fp32/manifest.json")
-    spoil(project)
-    output = project.fails("results/book.wav")
+def test_nothing_is_spoken_with_a_bundle_whose_report_failed(exported: Project) -> None:
+    report = exported.root / "results/onnx/bundled/fp32.verify.json"
+    report.unlink()
+    spoil(exported)
+    output = exported.fails("results/book.wav")
     assert "does not say what the model says: the check 'mimi_decoder: " in output
-    assert not project.takes()
-    assert not (project.root / "results/onnx/bundled/fp32.verify.json").exists()
+    assert not exported.takes()
+    assert not report.exists()
