@@ -261,11 +261,11 @@ def test_other_groups_still_run_when_one_is_off(group: str, written: str, wanted
 @pytest.mark.parametrize(
     ("language", "written", "wanted"),
     [
-        ("de", "Es sind 21 Leute & 3,5 %", "Es sind einundzwanzig Leute und drei Komma fünf Prozent "),
+        ("de", "Es sind 21 Leute & 3,5 %", "Es sind einundzwanzig Leute und drei Komma fünf Prozent"),
         ("fr", "le 1er et 80 hommes", "le premier et quatre-vingts hommes"),
-        ("es", "1.234 casas", "mil doscientos treinta y cuatro casas"),
+        ("es", "1.234 casas", "mil doscientas treinta y cuatro casas"),
         ("it", "Sono 3 e i", "Sono tre e i"),
-        ("de", "Dr. Faust, No. IV, 5:30, A4", "Dr. Faust, No. IV, 5:30, A4"),
+        ("de", "Dr. Faust, No. IV, 5:30, A4", "Doktor Faust, Nummer vier, fünf Uhr dreißig, A4"),
         ("xx", "12 things & 3%", "12 things & 3%"),
     ],
 )

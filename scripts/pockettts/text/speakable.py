@@ -36,6 +36,9 @@ _ELISIONS = (
 _APOSTROPHE = re.compile(
     rf"(?<!\w)'(?!(?:{_ELISIONS})(?!\w))|(?<=\w)(?<![sS])(?<!\win)(?<!\bo)(?<!\ban)(?<!\bth)'(?!\w)|(?<=')'", re.I
 )
+_DUTCH_APOSTROPHE = re.compile(
+    r"(?<!\w)'(?!(?:s|t|n|k|r|m|ns|tis|er|ie|em)(?!\w))|(?<=\w)(?<![sS])'(?!\w)|(?<=')'", re.I
+)
 _STOPS = re.compile(r"[\s,;:.!?]*[,;:.!?][\s,;:.!?]*")
 _SPACES = re.compile(r"\s\s+|[^\S ]")
 _LEADING = re.compile(r"^[^\w']+")
@@ -113,7 +116,7 @@ def tidy(mapped: Mapped, language: str = "en") -> Mapped:
     if "-" in mapped.text:
         mapped = mapped.sub(_DASH, ", ").sub(_HYPHEN, " ")
     if "'" in mapped.text:
-        mapped = mapped.sub(_APOSTROPHE, "")
+        mapped = mapped.sub(_DUTCH_APOSTROPHE if language == "nl" else _APOSTROPHE, "")
     if language in ("fr", "de"):
         mapped = mapped.sub(re.compile("[;:]" if language == "fr" else ";"), ",")
     mapped = mapped.sub(_STOPS, _stop)

@@ -1,7 +1,7 @@
 """Written forms to words: the step between a cleaned paragraph and its sentences.
 
 English has rules for numbers, dates, money, abbreviations and the rest, each group with a switch in `NormalizeConfig`.
-Other languages have num2words' own cardinals, decimals and unmistakable ordinals, and a few symbols.
+Other languages have the rules of `foreign`, with a table for each in `languages`.
 
 A rule is a pattern and a function of the match that answers None to leave it alone. Rules run in the order of
 `ENGLISH`, and each pattern is bounded, so that no input makes one slow.
@@ -62,7 +62,7 @@ def normalize(mapped: Mapped, config: NormalizeConfig, language: str = "en", hea
     capitals. Placeholders of the dictionary pass through untouched.
     """
     if language != "en":
-        return normalize_foreign(mapped, config, language)
+        return normalize_foreign(mapped, config, language, heading)
     if config.capitals and (heading or (" " in mapped.text[:400] and len(mapped) < 400 and mapped.text.isupper())):
         mapped = heading_case(mapped)
     if heading and config.roman:
