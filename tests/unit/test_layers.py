@@ -1,6 +1,7 @@
 """The floors of the house: an import never goes up, the product needs no training, and no two classes share a name."""
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +79,13 @@ def test_an_import_never_goes_up(source: Path) -> None:
         target = rest.split(".")[0]
         if package == "pockettts" and target in FLOOR and target != here:
             assert FLOOR[target] < FLOOR[here], f"{source}:{line}: {here} stands below {target}"
+
+
+def test_no_two_classes_share_a_name() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for source in sources():
+        for node in ast.parse(source.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(source.relative_to(PACKAGE)))
+    shared = {name: files for name, files in places.items() if len(files) > 1}
+    assert not shared

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from pockettts.config import CheckConfig, QaConfig
+from pockettts.config import CheckConfig, QaConfig, TextConfig
 from pockettts.ear import Ear
+from pockettts.engines.pieces import load_encoder, prepared_text, split_tokens, token_counter
 from pockettts.takes import judge, measure_take
+from pockettts.text.chunks import chunk_manuscript
+from pockettts.text.manuscript import read_manuscript
 from support import ROOT
 
 REAL = ROOT / "tests" / "data" / "real"
@@ -103,3 +106,43 @@ def test_a_take_of_a_different_text_is_rejected(ear: Ear) -> None:
     for name, text in TEXTS.items():
         other = next(other for other in TEXTS.values() if other != text)
         assert reasons(ear, take(name), other)
+
+
+# --- the real tokenizer
+
+
+def test_both_files_of_the_real_tokenizer_give_the_same_tokens_for_a_whole_book() -> None:
+    encoders = [
+        load_encoder({"flow_lm": {"lookup_table": {"tokenizer_path": str(REAL / name), "n_bins": 4000}}})
+        for name in ("english-tokenizer.json", "english-tokenizer.model")
+    ]
+    chunks = book_chunks()
+    assert len(chunks) > 100
+    for text in chunks:
+        one, other = (list(encode(text)) for encode in encoders)
+        assert one == other
+
+
+def test_the_real_tokenizer_makes_upstream_cut_no_piece_of_a_book_again() -> None:
+    from pocket_tts.models.text_chunking import prepare_text_prompt, split_into_best_sentences
+    from pocket_tts.modules.text_conditioner import JsonTokenizer
+
+    tokenizer = JsonTokenizer(4000, str(REAL / "english-tokenizer.json"))
+    options = {
+        "pad_with_spaces_for_short_inputs": False,
+        "remove_semicolons": False,
+        "append_terminal_punctuation": True,
+        "capitalize_first_letter": True,
+        "replace_characters": None,
+    }
+    config = {"flow_lm": {"lookup_table": {"tokenizer_path": str(REAL / "english-tokenizer.json"), "n_bins": 4000}}}
+    count = token_counter(load_encoder(config), {})
+    for text in book_chunks():
+        for piece in split_tokens(text, count, 50):
+            assert prepared_text(piece, {}) == prepare_text_prompt(piece, **options)[0].strip()
+            assert len(split_into_best_sentences(tokenizer, piece, max_tokens=50, **options)) == 1, piece
+
+
+def book_chunks() -> list[str]:
+    manuscript = read_manuscript(ROOT / "inputs" / "book.txt")
+    return [chunk.text for chunk in chunk_manuscript(manuscript, TextConfig(), "en")]

@@ -60,7 +60,7 @@ class PromiseResult:
 
 
 @dataclass
-class Reading:
+class EngineReading:
     """What one system made of the texts: samples of each, None where generation did not end."""
 
     system: str
@@ -119,7 +119,7 @@ def _contact(project: Project, sentences: int, figures: dict[str, Any]) -> Itera
     yield from _voice(project)
     yield _offline(project)
     texts = [chunk.text for text in SENTENCES[:sentences] for chunk in chunks_of(text, project)]
-    readings: dict[str, Reading] = {}
+    readings: dict[str, EngineReading] = {}
     for name, (engine, precision) in zip(NAMES, SYSTEMS, strict=True):
         try:
             readings[name] = _read(_with_engine(project, engine, precision), name, texts)
@@ -143,8 +143,8 @@ def _with_engine(project: Project, engine: str, precision: Precision) -> Project
     return project.with_config(project.config.model_copy(update={"engine": engine, "synth": synth}))
 
 
-def _read(project: Project, name: str, texts: Sequence[str]) -> Reading:
-    reading = Reading(name, texts)
+def _read(project: Project, name: str, texts: Sequence[str]) -> EngineReading:
+    reading = EngineReading(name, texts)
     with make_ready(project).open_engine() as engine:
         for number, text in enumerate(texts):
             began = time.monotonic()
@@ -219,7 +219,7 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _accepted(reading: Reading, project: Project) -> PromiseResult:
+def _accepted(reading: EngineReading, project: Project) -> PromiseResult:
     checks = project.synth.checks
     faults = [(text, reasons) for text, take in reading.spoken if (reasons := judge(measure_take(take), text, checks))]
     good = len(reading.spoken) - len(faults)
@@ -231,7 +231,7 @@ def _accepted(reading: Reading, project: Project) -> PromiseResult:
     return PromiseResult(f"Engine {reading.system} speaks, and its takes are sound", status, evidence, SEND)
 
 
-def _same_bytes(project: Project, readings: Mapping[str, Reading]) -> Iterator[PromiseResult]:
+def _same_bytes(project: Project, readings: Mapping[str, EngineReading]) -> Iterator[PromiseResult]:
     theirs, ours = readings.get("cli"), readings.get("torch")
     promise = "Engine torch gives the bytes of the command line"
     if theirs is None or ours is None:
@@ -256,7 +256,9 @@ def _equal(one: Int16 | None, other: Int16 | None) -> bool:
     return np.array_equal(one, other)
 
 
-def _understood(readings: Mapping[str, Reading], project: Project) -> Generator[PromiseResult, None, dict[str, float]]:
+def _understood(
+    readings: Mapping[str, EngineReading], project: Project
+) -> Generator[PromiseResult, None, dict[str, float]]:
     """Yield whether each reading is understood, and return the word errors by system."""
     promise = "Every word is spoken"
     try:
@@ -274,7 +276,7 @@ def _understood(readings: Mapping[str, Reading], project: Project) -> Generator[
     return errors
 
 
-def _bundles_match(readings: Mapping[str, Reading], errors: Mapping[str, float]) -> Iterator[PromiseResult]:
+def _bundles_match(readings: Mapping[str, EngineReading], errors: Mapping[str, float]) -> Iterator[PromiseResult]:
     torch = readings.get("torch")
     for name in ("onnx fp32", "onnx int8"):
         promise = f"The exported model speaks as PyTorch does: {name}"
@@ -288,7 +290,7 @@ def _bundles_match(readings: Mapping[str, Reading], errors: Mapping[str, float])
         yield PromiseResult(promise, status, f"{evidence}; {words}; its graphs match PyTorch's figures", SEND)
 
 
-def _fast_enough(readings: Mapping[str, Reading]) -> Iterator[PromiseResult]:
+def _fast_enough(readings: Mapping[str, EngineReading]) -> Iterator[PromiseResult]:
     for name, reading in readings.items():
         if name == "cli":
             continue  # it loads the model for every take

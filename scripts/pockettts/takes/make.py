@@ -77,7 +77,7 @@ def _stored_choice(key: str, store: TakeStore, synth: SynthConfig, ear: Listener
 
 
 @dataclass
-class _Attempts:
+class _TakeAttempts:
     """The attempts at one take: each speaks with a seed of its own and is judged; rejected ones are remembered."""
 
     key: str
@@ -191,7 +191,7 @@ def make_take(
     stored = _stored_choice(key, store, synth, ear)
     if stored is not None:
         return stored
-    attempts = _Attempts(key, text, engine, synth, recipe or {}, ear)
+    attempts = _TakeAttempts(key, text, engine, synth, recipe or {}, ear)
     for number in range(synth.attempts):
         accepted = attempts.attempt(number)
         if accepted is not None:
