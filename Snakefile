@@ -28,6 +28,7 @@ include: "rules/text.smk"
 include: "rules/onnx.smk"
 include: "rules/synth.smk"
 include: "rules/audio.smk"
+include: "rules/publish.smk"
 include: "rules/bench_params.smk"
 include: "rules/bench.smk"
 
@@ -36,3 +37,4 @@ rule all:
     default_target: True
     input:
         recording,
+        outputs,

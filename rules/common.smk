@@ -43,6 +43,7 @@ wildcard_constraints:
     model=r"[^/]+",
     voice=r"[^/]+",
     batch=r"[0-9a-f-]+",
+    part=r"[0-9]+",
 
 
 def exit_on_error(function):
@@ -104,6 +105,14 @@ def recording(wildcards) -> str:
     """Return the target of a run that names none."""
     books.check_name(project().config.book)
     return str(project().of_book(project().config.book).recording)
+
+
+@exit_on_error
+def outputs(wildcards) -> list[str]:
+    """Return the list of what was published, if the settings publish more than the recording."""
+    paths = project().of_book(project().config.book)
+    published = paths.folder.with_name(f"{paths.folder.name}.outputs.json")
+    return [str(published)] if project().config.publish.formats else []
 
 
 def model_lock(wildcards) -> str:

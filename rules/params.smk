@@ -134,3 +134,64 @@ def all_settings(wildcards) -> str:
 def receipt_folder(wildcards, input) -> str:
     """Return where the receipts are for the job, which is a different place if they come from a storage."""
     return os.path.dirname(input.receipts[0])
+
+
+# --- publish
+
+
+def publish_settings(wildcards) -> str:
+    return changed_settings("publish")
+
+
+def tag_settings(wildcards) -> str:
+    """Return the settings that decide what a book is called and how its text is read."""
+    return changed_settings("model", "voice", "language", "text", "publish")
+
+
+def source_digest(wildcards) -> str:
+    return open_book(wildcards.book).plan.source_sha256
+
+
+@exit_on_error
+def metadata_files(wildcards) -> list[str]:
+    """Return what the user put beside the text: what the book is called, and its cover."""
+    inputs = project().inputs
+    given = project().config.publish.metadata.cover
+    names = (
+        f"{wildcards.book}{suffix}" for suffix in (".yaml", ".jpg", ".jpeg", ".png")
+    )
+    files = [path for name in names if (path := inputs / name).is_file()]
+    return [
+        str(path) for path in [*files, *([project().root / given] if given else [])]
+    ]
+
+
+def chapter_files(wildcards) -> list[str]:
+    """Return an MP3 for each chapter that has something to speak."""
+    chapters = {chunk.chapter for chunk in open_book(wildcards.book).plan.chunks}
+    folder = project().of_book(wildcards.book).folder / "mp3"
+    return [str(folder / f"{number:03}.mp3") for number in range(1, len(chapters) + 1)]
+
+
+def published_files(wildcards) -> list[str]:
+    """Return the files of all formats that the settings name."""
+    folder = project().of_book(wildcards.book).folder
+    files = []
+    for kind in project().config.publish.formats:
+        if kind == "shelf":
+            files.append(str(folder / "shelf.json"))
+        elif kind == "mp3":
+            playlist = folder.with_name(f"{folder.name}.m3u8")
+            files += [*chapter_files(wildcards), str(playlist)]
+        else:
+            files.append(str(folder.with_name(f"{folder.name}.{kind}")))
+    return files
+
+
+def shelf(wildcards) -> str:
+    return str(project().results / "shelf")
+
+
+def shelved_before(wildcards) -> str:
+    """Return where write_shelf notes what it put there: snakemake deletes the output before a job."""
+    return str(project().of_book(wildcards.book).folder / ".shelf.json")

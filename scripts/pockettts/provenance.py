@@ -17,8 +17,11 @@ from pockettts.voices import licence_notice
 
 # The packages whose version can change a sample or a chunk.
 PACKAGES = (
+    "av",
     "charset-normalizer",
     "huggingface-hub",
+    "lxml",
+    "mammoth",
     "markdown-it-py",
     "num2words",
     "numpy",

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 CONTAINER = (
-    '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+    '<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
     '<rootfile full-path="E/p.opf" media-type="application/oebps-package+xml"/></rootfiles></container>'
 )
 

@@ -18,6 +18,8 @@ Milliseconds = Annotated[float, Field(ge=0, le=10_000)]
 Seconds = Annotated[float, Field(ge=0, le=60)]
 
 TakeStep = Literal["dc_block", "trim", "fade"]
+PublishFormat = Literal["m4b", "mp3", "opus", "flac", "srt", "vtt", "epub", "shelf"]
+BitRate = Annotated[int, Field(ge=8, le=320)]
 BookStep = Literal["dc_block", "fade", "normalize", "loudness"]
 
 
@@ -193,6 +195,71 @@ class AudioConfig(Section):
     loudness: LoudnessConfig = LoudnessConfig()
 
 
+class MetadataConfig(Section):
+    """What the book is called. null: from its file, or from inputs/{book}.yaml, which has these keys, too."""
+
+    title: str | None = Field(None, description="null: the document's, else the name of its file")
+    author: str | None = Field(None, description="several: separated by ;")
+    narrator: str | None = Field(None, description="null: the name of the voice")
+    series: str | None = Field(None, description="the series that the book is in")
+    series_part: str | None = Field(None, description="its number in the series, in quotes")
+    year: str | None = Field(None, description="of the book, in quotes")
+    language: str | None = Field(None, description="a code such as en; null: from the file, else the settings' own")
+    publisher: str | None = Field(None, description="who published the text")
+    description: str | None = Field(None, description="what the book is about")
+    genre: str | None = Field(None, description="null: Audiobook")
+    isbn: str | None = Field(None, description="of the audiobook, if it has one")
+    copyright: str | None = Field(None, description="of text and recording")
+    cover: Path | None = Field(None, description="JPEG or PNG; null: inputs/{book}.jpg or .png, else the book's own")
+
+
+class M4bConfig(Section):
+    """AAC in an MP4, with chapters and cover: one file for the players of audiobooks."""
+
+    bitrate: BitRate = Field(64, description="kbit/s")
+    coder: Literal["twoloop", "fast"] = Field("twoloop", description="fast takes half the time")
+    chpl: bool = Field(True, description="Nero's list of chapters beside QuickTime's; few players stumble over both")
+
+
+class Mp3Config(Section):
+    """MP3, a file for each chapter."""
+
+    bitrate: BitRate = Field(64, description="kbit/s")
+
+
+class OpusConfig(Section):
+    """Opus: the smallest file."""
+
+    bitrate: BitRate = Field(32, description="kbit/s")
+
+
+class CaptionConfig(Section):
+    """Captions, .srt and .vtt."""
+
+    line: int = Field(42, ge=20, le=200, description="longest line, in characters")
+    lines: int = Field(2, ge=1, le=4, description="lines in a caption")
+
+
+class OverlayConfig(Section):
+    """An EPUB 3 that reads itself aloud, sentence by sentence."""
+
+    kind: Literal["auto", "generated", "in_place"] = Field(
+        "auto", description="in_place: the book's own pages; generated: plain ones; auto: in_place for an EPUB 3"
+    )
+
+
+class PublishConfig(Section):
+    """What is made beside the WAV. Each is a target, too: `snakemake results/{book}.m4b`."""
+
+    formats: tuple[PublishFormat, ...] = Field((), description="m4b, mp3, opus, flac, srt, vtt, epub, shelf")
+    metadata: MetadataConfig = MetadataConfig()
+    m4b: M4bConfig = M4bConfig()
+    mp3: Mp3Config = Mp3Config()
+    opus: OpusConfig = OpusConfig()
+    captions: CaptionConfig = CaptionConfig()
+    epub: OverlayConfig = OverlayConfig()
+
+
 class HubConfig(Section):
     """What may be fetched."""
 
@@ -247,6 +314,7 @@ class BookConfig(Section):
     synth: SynthConfig = SynthConfig()
     qa: QaConfig = QaConfig()
     audio: AudioConfig = AudioConfig()
+    publish: PublishConfig = PublishConfig()
     hub: HubConfig = HubConfig()
     bench: BenchConfig = BenchConfig()
 

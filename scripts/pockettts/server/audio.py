@@ -102,7 +102,7 @@ class CodecEncoder:
         try:
             import av
         except ImportError:
-            raise EnvironmentNotReady(f"For {name} the server needs PyAV: run `pip install '.[server]'`.") from None
+            raise EnvironmentNotReady(f"For {name} the server needs PyAV: run `make env`.") from None
         self._new_frame = av.AudioFrame
         container, codec, options = _CODECS[name]
         self._bytes = _Growing()

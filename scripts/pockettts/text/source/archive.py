@@ -87,6 +87,13 @@ class Archive:
         self._budget -= len(data)
         return data
 
+    def read_whole(self, name: str) -> bytes:
+        """Return the bytes of a member of any size, such as a picture, to be copied. Raises `ManuscriptError`."""
+        try:
+            return self._zip.read(self._members[name])
+        except (KeyError, *_DAMAGE) as error:
+            raise ManuscriptError(f"{self.label} is damaged at {name}: {error}.") from None
+
     def _too_large(self, name: str) -> ManuscriptError:
         return ManuscriptError(f"{self.label}: {name} unpacks to far more than a book's text needs; it is not read.")
 

@@ -215,6 +215,14 @@ def _without_doctype(text: str) -> str:
     return text if close < 0 else text[:begin] + text[close + 1 :]
 
 
+def parse_well_formed(text: str) -> Element | None:
+    """Return the root of well-formed XML; None for anything else. Elements are those that `parse_page` counts."""
+    try:
+        return _parse(_prepared(text)[0], etree.XMLParser(**_SAFE))
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+
+
 def parse_strict(text: str, label: str) -> tuple[Element, list[str]]:
     """Parse XML of a book's text; returns its root and a note for a repair. What a repair would lose is not accepted.
 

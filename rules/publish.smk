@@ -1,0 +1,330 @@
+"""What is handed out beside the WAV: M4B, MP3, Opus, FLAC, captions, EPUB with sound, a folder for a library.
+
+Inputs: results/{book}/mastered.wav, chunks.json, timeline.json; the text again, inputs/{book}.yaml (what it is called) and
+inputs/{book}.jpg or .png (its cover), where they are.
+Outputs: results/{book}/tags.json and cues.json, of which all files are made; results/{book}.m4b, .opus, .flac, .m3u8 with
+results/{book}/mp3/, .srt, .vtt, .epub; results/shelf/; and results/{book}.outputs.json, written after all that
+`publish.formats` names was read back. Every file is a target by itself.
+"""
+
+
+rule write_tags:
+    """Decide what the tags say: from the text, inputs/{book}.yaml and the settings; and find the cover."""
+    input:
+        text=text,
+        metadata=metadata_files,
+    output:
+        tags="results/{book}/tags.json",
+        cover="results/{book}/cover.image",
+    log:
+        "results/{book}/logs/write_tags.log",
+    benchmark:
+        "results/{book}/benchmarks/write_tags.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=1000,
+        disk_mb=20,
+        runtime=10,
+    params:
+        script=script("write_tags"),
+        settings=tag_settings,
+        source=source_digest,
+    shell:
+        "python {params.script:q} {wildcards.book:q} --settings {params.settings:q} --cover {output.cover:q}"
+        " --out {output.tags:q} 2>&1 | tee {log:q}"
+
+
+rule write_cues:
+    """Match the text as it is shown with the recording: chapters, paragraphs, chunks."""
+    input:
+        text=text,
+        chunks="results/{book}/chunks.json",
+        timeline="results/{book}/timeline.json",
+    output:
+        "results/{book}/cues.json",
+    log:
+        "results/{book}/logs/write_cues.log",
+    benchmark:
+        "results/{book}/benchmarks/write_cues.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=1000,
+        disk_mb=20,
+        runtime=10,
+    params:
+        script=script("write_cues"),
+        settings=tag_settings,
+        source=source_digest,
+    shell:
+        "python {params.script:q} {wildcards.book:q} --chunks {input.chunks:q} --timeline {input.timeline:q}"
+        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule encode_m4b:
+    """Encode the book as one M4B: AAC, chapters, cover."""
+    input:
+        audio=ancient("results/{book}/mastered.wav"),
+        mastering="results/{book}/mastering.json",
+        cues="results/{book}/cues.json",
+        tags="results/{book}/tags.json",
+        cover="results/{book}/cover.image",
+    output:
+        "results/{book}.m4b",
+    log:
+        "results/{book}/logs/encode_m4b.log",
+    benchmark:
+        "results/{book}/benchmarks/encode_m4b.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=3000,
+        runtime=120,
+    params:
+        script=script("encode_m4b"),
+        settings=publish_settings,
+    shell:
+        "python {params.script:q} {input.audio:q} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
+        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule encode_opus:
+    """Encode the book as one Opus file with chapters."""
+    input:
+        audio=ancient("results/{book}/mastered.wav"),
+        mastering="results/{book}/mastering.json",
+        cues="results/{book}/cues.json",
+        tags="results/{book}/tags.json",
+        cover="results/{book}/cover.image",
+    output:
+        "results/{book}.opus",
+    log:
+        "results/{book}/logs/encode_opus.log",
+    benchmark:
+        "results/{book}/benchmarks/encode_opus.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=1000,
+        runtime=120,
+    params:
+        script=script("encode_opus"),
+        settings=publish_settings,
+    shell:
+        "python {params.script:q} {input.audio:q} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
+        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule encode_flac:
+    """Encode the book as one FLAC file with chapters."""
+    input:
+        audio=ancient("results/{book}/mastered.wav"),
+        mastering="results/{book}/mastering.json",
+        cues="results/{book}/cues.json",
+        tags="results/{book}/tags.json",
+        cover="results/{book}/cover.image",
+    output:
+        "results/{book}.flac",
+    log:
+        "results/{book}/logs/encode_flac.log",
+    benchmark:
+        "results/{book}/benchmarks/encode_flac.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=5000,
+        runtime=120,
+    params:
+        script=script("encode_flac"),
+        settings=publish_settings,
+    shell:
+        "python {params.script:q} {input.audio:q} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
+        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule encode_mp3:
+    """Encode one chapter as MP3."""
+    input:
+        audio=ancient("results/{book}/mastered.wav"),
+        mastering="results/{book}/mastering.json",
+        cues="results/{book}/cues.json",
+        tags="results/{book}/tags.json",
+        cover="results/{book}/cover.image",
+    output:
+        "results/{book}/mp3/{part}.mp3",
+    log:
+        "results/{book}/logs/encode_mp3.{part}.log",
+    benchmark:
+        "results/{book}/benchmarks/encode_mp3.{part}.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=500,
+        runtime=60,
+    params:
+        script=script("encode_mp3"),
+        settings=publish_settings,
+    shell:
+        "python {params.script:q} {input.audio:q} --part {wildcards.part} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
+        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule write_playlist:
+    """List the MP3 files of the chapters."""
+    input:
+        parts=chapter_files,
+        cues="results/{book}/cues.json",
+        tags="results/{book}/tags.json",
+    output:
+        "results/{book}.m3u8",
+    log:
+        "results/{book}/logs/write_playlist.log",
+    benchmark:
+        "results/{book}/benchmarks/write_playlist.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=200,
+        disk_mb=1,
+        runtime=5,
+    params:
+        script=script("write_playlist"),
+    shell:
+        "python {params.script:q} {input.parts:q} --cues {input.cues:q} --tags {input.tags:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule write_srt:
+    """Write captions as SubRip."""
+    input:
+        "results/{book}/cues.json",
+    output:
+        "results/{book}.srt",
+    log:
+        "results/{book}/logs/write_srt.log",
+    benchmark:
+        "results/{book}/benchmarks/write_srt.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=10,
+        runtime=5,
+    params:
+        script=script("write_srt"),
+        settings=publish_settings,
+    shell:
+        "python {params.script:q} {input:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule write_vtt:
+    """Write captions as WebVTT."""
+    input:
+        "results/{book}/cues.json",
+    output:
+        "results/{book}.vtt",
+    log:
+        "results/{book}/logs/write_vtt.log",
+    benchmark:
+        "results/{book}/benchmarks/write_vtt.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=10,
+        runtime=5,
+    params:
+        script=script("write_vtt"),
+        settings=publish_settings,
+    shell:
+        "python {params.script:q} {input:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule write_epub:
+    """Write an EPUB 3 that reads itself aloud: the own pages of a source EPUB 3, or plain ones."""
+    input:
+        text=text,
+        parts=chapter_files,
+        cues="results/{book}/cues.json",
+        tags="results/{book}/tags.json",
+        cover="results/{book}/cover.image",
+    output:
+        "results/{book}.epub",
+    log:
+        "results/{book}/logs/write_epub.log",
+    benchmark:
+        "results/{book}/benchmarks/write_epub.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=1000,
+        disk_mb=3000,
+        runtime=30,
+    params:
+        script=script("write_epub"),
+        settings=tag_settings,
+        source=source_digest,
+    shell:
+        "python {params.script:q} {wildcards.book:q} {input.parts:q} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
+        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule write_shelf:
+    """Put the M4B into results/shelf/, in folders as servers of audiobooks want them."""
+    input:
+        audio=ancient("results/{book}.m4b"),
+        mastering="results/{book}/mastering.json",
+        cues="results/{book}/cues.json",
+        tags="results/{book}/tags.json",
+        cover="results/{book}/cover.image",
+    output:
+        "results/{book}/shelf.json",
+    log:
+        "results/{book}/logs/write_shelf.log",
+    benchmark:
+        "results/{book}/benchmarks/write_shelf.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=3000,
+        runtime=10,
+    params:
+        script=script("write_shelf"),
+        settings=publish_settings,
+        shelf=shelf,
+        previous=shelved_before,
+    shell:
+        "python {params.script:q} {wildcards.book:q} {input.audio:q} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
+        " --shelf {params.shelf:q} --previous {params.previous:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule verify_outputs:
+    """Read every file that publish.formats names back, and list them with their sha256."""
+    input:
+        outputs=published_files,
+        cues="results/{book}/cues.json",
+        tags="results/{book}/tags.json",
+        provenance="results/{book}.provenance.json",
+    output:
+        "results/{book}.outputs.json",
+    log:
+        "results/{book}/logs/verify_outputs.log",
+    benchmark:
+        "results/{book}/benchmarks/verify_outputs.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=10,
+        runtime=30,
+    params:
+        script=script("verify_outputs"),
+        shelf=shelf,
+    shell:
+        "python {params.script:q} {input.outputs:q} --cues {input.cues:q} --tags {input.tags:q}"
+        " --provenance {input.provenance:q} --shelf {params.shelf:q} --out {output:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,119 @@
+"""Every file that is handed out, read back: duration, chapters, tags, and what it holds, against what it should be."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pockettts.audio.encode import cut_title
+from pockettts.errors import AudioError
+from pockettts.files import read_json, sha256_file
+from pockettts.publish.cues import CueSheet
+from pockettts.publish.tags import BookTags
+from pockettts.values import RATE
+
+# AAC comes in blocks of 1,024 samples, the last of which is filled up.
+_LENGTH_TOLERANCE = 0.1
+_TIME_TOLERANCE = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFacts:
+    """What a reader of an audio file finds: seconds by its packets, chapters (start in seconds, title), tags, cover."""
+
+    seconds: float
+    chapters: tuple[tuple[float, str], ...]
+    tags: dict[str, str]
+    cover: bool
+
+
+def probe(path: Path) -> AudioFacts:
+    """Read an audio file to its end without decoding it. Raises `AudioError` where it is not whole."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.audio[0]
+            seconds = 0.0
+            for packet in container.demux(stream):
+                if packet.duration and packet.time_base:
+                    seconds += float(packet.duration * packet.time_base)
+            tags = {name.lower(): text for name, text in {**container.metadata, **stream.metadata}.items()}
+            chapters = tuple(
+                (float(one["start"] * (one["time_base"] or 1)), one["metadata"].get("title", ""))
+                for one in container.chapters()
+            )
+            return AudioFacts(seconds, chapters, tags, bool(container.streams.video))
+    except (av.error.FFmpegError, IndexError, OSError) as error:
+        raise AudioError(f"{path} cannot be read back: {error}.") from None
+
+
+def verify_audio(path: Path, sheet: CueSheet, tags: BookTags, start: int = 0, end: int | None = None) -> None:
+    """Compare a recording of the samples `start` to `end` with what it should hold. Raises `AudioError`."""
+    facts = probe(path)
+    length = ((sheet.samples if end is None else end) - start) / RATE
+    if abs(facts.seconds - length) > _LENGTH_TOLERANCE:
+        raise AudioError(f"{path} holds {facts.seconds:.2f} s of audio and should hold {length:.2f} s; build it again.")
+    if end is None:
+        expected = [(mark.start / RATE, mark.title) for mark in sheet.chapters]
+        if len(expected) != len(facts.chapters):
+            raise AudioError(f"{path} has {len(facts.chapters)} chapters and should have {len(expected)}.")
+        for number, (found, wanted) in enumerate(zip(facts.chapters, expected, strict=True), 1):
+            same_title = found[1] in (wanted[1], cut_title(wanted[1]))
+            if abs(found[0] - wanted[0]) > _TIME_TOLERANCE or not same_title:
+                raise AudioError(f"{path}: chapter {number} is {found[1]!r} at {found[0]:.3f} s, not {wanted[1]!r}.")
+    if end is None and facts.tags.get("title") != tags.title:
+        raise AudioError(f"{path} has the title {facts.tags.get('title')!r} and should have {tags.title!r}.")
+
+
+def verify_epub(path: Path, sheet: CueSheet) -> None:
+    """Look at every member of an EPUB, and count its overlays. Raises `AudioError`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+            names = archive.namelist()
+            pars = sum(archive.read(name).count(b"<par ") for name in names if name.endswith(".smil"))
+    except (OSError, zipfile.BadZipFile) as error:
+        raise AudioError(f"{path} cannot be read back: {error}.") from None
+    if damaged or names[:1] != ["mimetype"]:
+        raise AudioError(f"{path} is damaged at {damaged or 'its first member'}; build it again.")
+    if pars < sum(1 for cue in sheet.cues if cue.text) // 2:
+        raise AudioError(f"{path} has {pars} spoken passages, far fewer than the book has chunks ({len(sheet.cues)}).")
+
+
+def verify_captions(path: Path, sheet: CueSheet) -> None:
+    """Count the captions of a file. Raises `AudioError`."""
+    count = path.read_text(encoding="utf-8").count(" --> ")
+    if count < sum(1 for cue in sheet.cues if cue.text):
+        raise AudioError(f"{path} has {count} captions, fewer than the book has chunks ({len(sheet.cues)}).")
+
+
+def verify_outputs(files: Sequence[Path], sheet: CueSheet, tags: BookTags, shelf: Path) -> dict[str, Any]:
+    """Read back all files of a book; returns name, size and sha256 of each. Raises `AudioError` for the first fault.
+
+    `shelf` is the folder that shelf.json names files of.
+    """
+    for path in files:
+        if path.suffix in (".m4b", ".opus", ".flac"):
+            verify_audio(path, sheet, tags)
+        elif path.suffix == ".mp3":
+            mark = sheet.chapters[int(path.stem) - 1]
+            verify_audio(path, sheet, tags, mark.start, mark.end)
+        elif path.suffix in (".srt", ".vtt"):
+            verify_captions(path, sheet)
+        elif path.suffix == ".epub":
+            verify_epub(path, sheet)
+        elif path.name == "shelf.json":
+            _verify_shelf(path, shelf)
+    return {str(path): {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for path in sorted(files)}
+
+
+def _verify_shelf(path: Path, shelf: Path) -> None:
+    listed = read_json(path, "the shelf of the book")
+    for name, digest in listed["files"].items():
+        file = shelf / listed["folder"] / name
+        if not file.is_file() or sha256_file(file) != digest:
+            raise AudioError(f"{file} is missing or was changed; delete {path} and build again.")
