@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import random
@@ -16,12 +17,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pockettts.config import EpubConfig
+from pockettts.config import EpubConfig, TextConfig
 from pockettts.errors import ManuscriptError
 from pockettts.text.chapters import Manuscript
+from pockettts.text.chunks import chunk_manuscript
 from pockettts.text.manuscript import manuscript_from_bytes
+from pockettts.text.plan import reading_of
 from pockettts.text.reading import Reading, account
 from support.documents import make_epub, mutate, mutate_members, pack, xhtml
+from support.novels import synthetic_novel
 
 DATA = Path(__file__).parent.parent / "data" / "epub"
 OWN = {case["name"]: case for case in json.loads((DATA / "own" / "expected.json").read_text(encoding="utf-8"))}
@@ -456,3 +460,23 @@ def test_a_million_characters_are_read_in_a_second() -> None:
     spent = time.process_time() - begin
     assert len(book.source) > 900_000
     assert spent < 2.0
+
+
+def test_every_letter_of_a_whole_novel_is_spoken_or_accounted_for() -> None:
+    """Down to the chunks: from a text with chapters, notes and page numbers to what is said."""
+    chapters = synthetic_novel(20_000).split("\n\n")
+    note = "<aside epub:type='footnote' id='n{0}'>Note {0} is long.</aside>"
+    pages = [
+        f"<h1>Chapter {number}</h1>"
+        + "".join(
+            f"<p>{html.escape(text)}<a epub:type='noteref' href='#n{at}'>{at}</a></p>{note.format(at)}"
+            f"<span epub:type='pagebreak'>{at}</span>"
+            for at, text in enumerate(chapters[number * 20 : number * 20 + 20])
+        )
+        for number in range(len(chapters) // 20)
+    ]
+    book = read(make_epub(pages))
+    result = reading_of(book, chunk_manuscript(book, TextConfig(), "en"))
+    assert result.letters == result.spoken + sum(omission.letters for omission in result.omissions)
+    assert {omission.kind for omission in result.omissions} == {"note mark", "footnote", "page number"}
+    assert result.letters > 70_000
