@@ -15,7 +15,7 @@ import soundfile
 import torch
 
 from pockettts.bundle import Bundle
-from pockettts.export.verify import Comparison
+from pockettts.export.verify import Reference
 from pockettts.upstream import MIN_FRAMES_BEFORE_EOS
 from support.exports import Exported, babble_export, recording
 
@@ -31,18 +31,18 @@ def exported() -> Exported:
 
 
 @pytest.fixture(scope="module")
-def comparison(exported: Exported) -> Comparison:
-    return Comparison(exported.fp32, exported.model, VOICE, text=TEXT)
+def reference(exported: Exported) -> Reference:
+    return Reference(exported.model, VOICE, TEXT)
 
 
 @pytest.fixture(scope="module")
-def expected(exported: Exported, comparison: Comparison) -> np.ndarray:
-    return said_by_pytorch(exported, comparison)
+def expected(exported: Exported, reference: Reference) -> np.ndarray:
+    return said_by_pytorch(exported, reference)
 
 
-def said_by_pytorch(exported: Exported, comparison: Comparison) -> np.ndarray:
+def said_by_pytorch(exported: Exported, reference: Reference) -> np.ndarray:
     """PyTorch's sound for the text, as long as the model's own end of speech makes it."""
-    audio, logits = comparison.spoken(FRAMES)
+    audio, logits = reference.speech(FRAMES)
     above = np.flatnonzero(logits > exported.model.config.default_eos_threshold)
     end = int(above[above >= MIN_FRAMES_BEFORE_EOS][0]) + FRAMES_AFTER_EOS
     assert MIN_FRAMES_BEFORE_EOS + FRAMES_AFTER_EOS < end < FRAMES
@@ -85,8 +85,8 @@ def say_with_sherpa(bundle: Bundle) -> np.ndarray:
     return np.asarray(speaker.generate(TEXT, generation).samples)
 
 
-def test_pocketsynth_says_the_same(exported: Exported, comparison: Comparison, expected: np.ndarray, wav: str) -> None:
-    said = say_with_pocketsynth(exported.fp32, comparison.tokens, wav)
+def test_pocketsynth_says_the_same(exported: Exported, reference: Reference, expected: np.ndarray, wav: str) -> None:
+    said = say_with_pocketsynth(exported.fp32, reference.tokens, wav)
     assert len(said) == len(expected)
     np.testing.assert_allclose(said, expected, atol=1e-3 * np.abs(expected).max())
 
@@ -151,9 +151,9 @@ def say_by_position(bundle: Bundle, tokens: np.ndarray, room: int) -> np.ndarray
 
 @pytest.mark.parametrize("room", [0, 1])
 def test_a_client_that_goes_by_position_says_the_same(
-    exported: Exported, comparison: Comparison, expected: np.ndarray, room: int
+    exported: Exported, reference: Reference, expected: np.ndarray, room: int
 ) -> None:
-    said = say_by_position(exported.fp32, comparison.tokens, room)
+    said = say_by_position(exported.fp32, reference.tokens, room)
     assert len(said) == len(expected)
     np.testing.assert_allclose(said, expected, atol=1e-3 * np.abs(expected).max())
 
@@ -175,15 +175,15 @@ def test_pocketsynth_says_the_same_with_a_voice_that_pocket_tts_exported(
         "onnxvoice.systems.pocket.PocketAdapter._cached_predefined_voice_asset", lambda *_, **__: (voice, "")
     )
     # Unlike clients, pocket-tts puts a pause behind a recording.
-    comparison = Comparison(exported.fp32, exported.model, end_on_pause(recorded, 24_000)[0].numpy(), text=TEXT)
-    expected = said_by_pytorch(exported, comparison)
-    said = say_with_pocketsynth(replace(exported.fp32, folder=folder), comparison.tokens, "ours")
+    reference = Reference(exported.model, end_on_pause(recorded, 24_000)[0].numpy(), TEXT)
+    expected = said_by_pytorch(exported, reference)
+    said = say_with_pocketsynth(replace(exported.fp32, folder=folder), reference.tokens, "ours")
     assert len(said) == len(expected)
     np.testing.assert_allclose(said, expected, atol=1e-3 * np.abs(expected).max())
 
 
-def test_both_load_int8(exported: Exported, comparison: Comparison, wav: str) -> None:
-    for said in (say_with_pocketsynth(exported.int8, comparison.tokens, wav), say_with_sherpa(exported.int8)):
+def test_both_load_int8(exported: Exported, reference: Reference, wav: str) -> None:
+    for said in (say_with_pocketsynth(exported.int8, reference.tokens, wav), say_with_sherpa(exported.int8)):
         assert len(said) % exported.int8.samples_per_frame == 0
         assert np.isfinite(said).all()
         assert said.any()

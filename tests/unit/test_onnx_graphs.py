@@ -9,12 +9,12 @@ import torch
 from pockettts.bundle import Bundle, State
 from pockettts.export import graphs
 from pockettts.export.export import describe_states, load_model, plans
-from pockettts.export.verify import Comparison, Session
+from pockettts.export.verify import GraphSession, OutputComparison
 from pockettts.models.generate import package_configs
 from support.exports import SHAPES, make_random, recording, write_config
 
 
-class TorchSession(Session):
+class TorchSession(GraphSession):
     """A graph as the module that is exported, in PyTorch."""
 
     def __init__(self, plan, states):
@@ -29,7 +29,7 @@ class TorchSession(Session):
         return {name: value.detach().numpy() for name, value in zip(names, values, strict=True)}
 
 
-def comparison_of(model) -> Comparison:
+def comparison_of(model) -> OutputComparison:
     made = plans(model)
     states = {
         name: tuple(State(**{**state, "shape": tuple(state["shape"])}) for state in describe_states(plan.specs))
@@ -56,7 +56,7 @@ def comparison_of(model) -> Comparison:
         },
     )
     sessions = {name: TorchSession(plan, states[name]) for name, plan in made.items()}
-    return Comparison(bundle, model, recording(), sessions)
+    return OutputComparison(bundle, model, recording(), sessions)
 
 
 # Each part of these two is in one of the others, and as a whole they are exported by a slow test.

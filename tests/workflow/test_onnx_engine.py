@@ -46,6 +46,6 @@ def test_nothing_is_spoken_with_a_bundle_whose_report_failed(exported: Project) 
     report.unlink()
     spoil(exported)
     output = exported.fails("results/book.wav")
-    assert "does not say what the model says: the check 'mimi_decoder: " in output
+    assert "does not match PyTorch: check 'mimi_decoder: " in output
     assert not exported.takes()
     assert not report.exists()

@@ -74,7 +74,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "tokenizer": (put_another_tokenizer, "tokenizer.model has 300 tokens and the model 900"),
 }
 SEALED = {
-    "truncated before": (cut_before_it_was_sealed, "does not say what the model says: the check 'flow_lm_main: valid"),
+    "truncated before": (cut_before_it_was_sealed, "does not match PyTorch: check 'flow_lm_main: valid"),
 }
 
 

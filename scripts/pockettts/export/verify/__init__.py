@@ -1,0 +1,34 @@
+"""A bundle against PyTorch: whether every graph is valid and computes what the model computes.
+
+report       what was found: checks with figures and limits
+reference    the model, in PyTorch
+candidate    the bundle, in ONNX Runtime
+checks       the same inputs for both, and how much the outputs may differ
+"""
+
+from pockettts.export.verify.candidate import Candidate, GraphSession, open_sessions
+from pockettts.export.verify.checks import (
+    OutputComparison,
+    attempt,
+    check_graphs,
+    largest_pair_sum,
+    verify,
+    verify_onnx,
+)
+from pockettts.export.verify.reference import Reference
+from pockettts.export.verify.report import Check, Report
+
+__all__ = [
+    "Candidate",
+    "Check",
+    "GraphSession",
+    "OutputComparison",
+    "Reference",
+    "Report",
+    "attempt",
+    "check_graphs",
+    "largest_pair_sum",
+    "open_sessions",
+    "verify",
+    "verify_onnx",
+]
