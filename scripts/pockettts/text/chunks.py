@@ -118,6 +118,7 @@ def _cuts(language: str) -> tuple[tuple[float, re.Pattern[str]], ...]:
 # are estimated from its words and marks; fitted on novels with the tokenizer of the English models, the estimate is
 # within 5 tokens for 9 of 10 chunks, so that a limit of 48 keeps all but a few whole.
 _MOST_TOKENS = 48
+_SURELY_FEW_TOKENS = 100  # characters
 _TOKEN_WORD = re.compile(r"[^\W_]+")
 _TOKEN_MARK = re.compile(r"[^\w\s]")
 
@@ -190,7 +191,7 @@ def _cut(mapped: Mapped, limit: int, shortest: int, language: str) -> list[Mappe
                 cost = price + ((place - at - ideal) / ideal) ** 2 * 4
                 if place - at < shortest or left - (place - at) < shortest:
                     cost += 3
-                if _OPEN_END.search(text, max(at, place - 12), place):
+                if (cost, place) < best and _OPEN_END.search(text, max(at, place - 12), place):
                     cost += _OPEN_END_PRICE
                 best = min(best, (cost, place))
         pieces.append(mapped[at : best[1]])
@@ -209,8 +210,10 @@ def _pack(sentences: list[Mapped], longest: int, shortest: int, language: str) -
     """
     groups: list[list[Mapped]] = []
     size, tokens = 0, 0.0
+    counted = sum(map(len, sentences)) > _SURELY_FEW_TOKENS
     for sentence in sentences:
-        length, more = len(sentence), estimated_tokens(sentence.text)
+        length = len(sentence)
+        more = estimated_tokens(sentence.text) if counted else 0.0
         fits = shortest > 0 and size + 1 + length <= longest and tokens + more <= _MOST_TOKENS
         if groups and ((fits and not _anchors(sentence, size, longest)) or size < shortest):
             groups[-1].append(sentence)
@@ -243,7 +246,7 @@ def _pack(sentences: list[Mapped], longest: int, shortest: int, language: str) -
 
 def _room(text: str, longest: int) -> int:
     """How many characters of `text` a chunk may have, so that it keeps to both limits."""
-    tokens = estimated_tokens(text)
+    tokens = estimated_tokens(text) if len(text) > _SURELY_FEW_TOKENS else 0.0
     return longest if tokens <= _MOST_TOKENS else min(longest, max(20, int(len(text) * _MOST_TOKENS / tokens)))
 
 

@@ -41,6 +41,7 @@ _TAG = re.compile(
 )
 _ENTITY = re.compile(r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,6}|[A-Za-z][A-Za-z0-9]{1,20});")
 
+_FIGURE = re.compile(r"\d")
 _MARKS = re.compile(r"[\[{†‡⁰-⁹¹²³<&]|[.!?][\"”’]?\d")
 _BROKEN_WORD = re.compile(r"([^\W\d_]{2,}(?:-[^\W\d_]+)*)-[ \t]*\Z")
 _WORD_START = re.compile(r"\s*([^\W\d_]+)")
@@ -123,7 +124,7 @@ def _unmark(mapped: Mapped) -> Mapped:
             marks = [(match.start(), match.end(), len(match[1])) for match in pattern.finditer(mapped.text)]
             mapped = _without(mapped, [span for a, b, w in marks for span in ((a, a + w), (b - w, b))])
         mapped = mapped.sub(_NOTE_STAR, "")
-    if any(character.isdecimal() for character in text):
+    if _FIGURE.search(text):
         mapped = mapped.sub(_BARE_MARK, lambda match: match[0][: -len(match["mark"])])
     if re.search(r"[\[{†‡⁰-⁹¹²³]", text):
         mapped = mapped.sub(_NOTE_MARK, "")

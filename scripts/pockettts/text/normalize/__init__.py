@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 from pockettts.config import NormalizeConfig
 from pockettts.text.mapped import Mapped, Replacement
@@ -55,6 +56,11 @@ ENGLISH: tuple[Rule, ...] = (
 )
 
 
+@cache
+def _prepared() -> tuple[tuple[Rule, re.Pattern[str], Replacement], ...]:
+    return tuple((rule, rule.pattern, _at_sentence_start(rule.say)) for rule in ENGLISH)
+
+
 def normalize(mapped: Mapped, config: NormalizeConfig, language: str = "en", heading: bool = False) -> Mapped:
     """Turn what is written in figures, signs and abbreviations into words, keeping the map to the source.
 
@@ -68,9 +74,9 @@ def normalize(mapped: Mapped, config: NormalizeConfig, language: str = "en", hea
     if heading and config.roman:
         mapped = heading_numerals(mapped)
     characters = set(mapped.text)
-    for rule in ENGLISH:
+    for rule, pattern, say in _prepared():
         if (not rule.needs or not characters.isdisjoint(rule.needs)) and getattr(config, rule.group):
-            changed = mapped.sub(rule.pattern, _at_sentence_start(rule.say))
+            changed = mapped.sub(pattern, say)
             if changed is not mapped:
                 mapped, characters = changed, set(changed.text)
     return mapped

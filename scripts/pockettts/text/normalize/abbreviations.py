@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pockettts.text.mapped import word_set
-from pockettts.text.normalize.rules import CAPITAL_NEXT, ENDS, STARTERS, UPPER, compiled, rule, stop
+from pockettts.text.normalize.rules import CAPITAL_NEXT, ENDS, NUMERIC, STARTERS, UPPER, compiled, rule, stop
 from pockettts.text.normalize.words import cardinal
 from pockettts.text.roman import roman_value
 
@@ -19,7 +19,7 @@ _BEFORE_NUMBERS = {
 _NUMERAL = r"(?=[ivxlc])(?:c{0,3}(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3}))"
 
 
-@rule("abbreviations", rf"(?<![\w.])({'|'.join(_BEFORE_NUMBERS)})\.\s?(?=\d)", ".", re.IGNORECASE)
+@rule("abbreviations", rf"(?<![\w.])({'|'.join(_BEFORE_NUMBERS)})\.\s?(?=\d)", NUMERIC, re.IGNORECASE)
 def _before_number(match: re.Match[str]) -> str | None:
     word = _BEFORE_NUMBERS[match[1].lower()]
     if match[0][0].isupper() and len(match[1]) == 1:
@@ -52,7 +52,7 @@ def _before_numeral(match: re.Match[str]) -> str | None:
 _LIVES = {"b": "born", "d": "died", "fl": "flourished", "r": "reigned"}
 
 
-@rule("abbreviations", r"(?<![\w.])(b|d|fl|r)\. (?=(?:c\. ?|ca\. ?)?\d{3,4}(?!\w))", ".")
+@rule("abbreviations", r"(?<![\w.])(b|d|fl|r)\. (?=(?:c\. ?|ca\. ?)?\d{3,4}(?!\w))", NUMERIC)
 def _life(match: re.Match[str]) -> str:
     return f"{_LIVES[match[1]]} "
 

@@ -147,7 +147,7 @@ _DOTTED = r"(?:1[0-9]|2[0-3]|0?\d)\.[0-5]\d"
     "times",
     rf"(?<![\w.:/,$£€])(?:(?P<first>{_DOTTED}) ?(?P<link>and|or|to|till|until|-|–) ?)?(?P<time>{_DOTTED})"
     rf"(?= ?(?:o['’]clock|sharp|in the (?:morning|evening|afternoon)|at night|[ap]\. ?m\.)(?!\w))",
-    ".",
+    NUMERIC,
 )
 def _dotted_time(match: re.Match[str]) -> str:
     said = _spoken_time(match["time"])
@@ -164,7 +164,7 @@ def _dotted_time(match: re.Match[str]) -> str:
     r"|(?<=\bat )(?P<hour>(?:1[0-2]|[1-9])\.[0-5][05])"
     r"(?=[,;:!?)—]|\.?\s*\Z|\. [A-Z]| (?:and|he|she|they|we|I|that|this|sharp|precisely|every|each morning|on|"
     r"from)(?!\w))",
-    ".",
+    NUMERIC,
 )
 def _timetable(match: re.Match[str]) -> str:
     return _spoken_time(match["time"] or match["hour"])
@@ -189,7 +189,7 @@ def _time_range(match: re.Match[str]) -> str:
     r"(?<![\w.,:/-])(?P<hour>0\d|1\d|2[0-3])(?P<minute>[0-5]\d)(?= (?:hours|hrs|h|GMT|UTC|local time)(?!\w))"
     r"|(?<![\w.,:/-])(?P<early>0\d)(?P<past>[0-5]\d)(?= (?:bus|train|flight|ferry|news|departure|boat|service)(?!\w))"
     r"|(?<=\bat )(?P<at>0\d)(?P<after>[0-5]\d)(?![\w-]|[.,:/]\d)",
-    "012",
+    NUMERIC,
 )
 def _four_figures(match: re.Match[str]) -> str:
     hour, minute = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pockettts.text.normalize.rules import CAPITAL_NEXT, WHOLE, Rule, rule, stop
+from pockettts.text.normalize.rules import CAPITAL_NEXT, NUMERIC, WHOLE, Rule, rule, stop
 from pockettts.text.normalize.words import cardinal
 
 _UNITS = {
@@ -36,7 +36,7 @@ def _unit_plural(name: str) -> str:
     "units",
     rf"(?P<number>(?<![\w.,$£€])(?:(?:{WHOLE})(?:\.\d{{1,20}})?|\.\d{{1,20}})|[½¼¾⅓⅔⅛])"
     rf"(?P<space>\s?)(?P<unit>{_UNIT})(?![\w'’/²³])(?:(?<![VW])\.|(?!\.\s))",
-    "kcmyflogthWVKMGTBsdi°",
+    NUMERIC + "½¼¾⅓⅔⅛",
 )
 def _unit(match: re.Match[str]) -> str:
     name = _UNITS[match["unit"]]
@@ -60,7 +60,7 @@ def _angle(match: re.Match[str]) -> str:
     return said + point + stop(match)
 
 
-@rule("units", r"(?<![\w.,$£€])(?P<number>\d{1,4}(?:\.\d{1,4})?|[½¼¾]) ?in\.(?!\w)", ".")
+@rule("units", r"(?<![\w.,$£€])(?P<number>\d{1,4}(?:\.\d{1,4})?|[½¼¾]) ?in\.(?!\w)", NUMERIC)
 def _inches(match: re.Match[str]) -> str:
     return f"{match['number']} {'inch' if match['number'] == '1' else 'inches'}" + stop(match, CAPITAL_NEXT)
 
@@ -71,12 +71,12 @@ _COUNTED_MILLIONS = (
 )
 
 
-@rule("units", rf"(?<![\w.,$£€])(\d{{1,4}}(?:\.\d{{1,3}})?) ?m(?= (?:{_COUNTED_MILLIONS})(?!\w))", "m")
+@rule("units", rf"(?<![\w.,$£€])(\d{{1,4}}(?:\.\d{{1,3}})?) ?m(?= (?:{_COUNTED_MILLIONS})(?!\w))", NUMERIC)
 def _millions(match: re.Match[str]) -> str:
     return f"{match[1]} million"
 
 
-@rule("units", r"(?<![\w.,])(\d{1,2})['′]\s?(\d{1,2})(?:[\"″]|'')", "'′")
+@rule("units", r"(?<![\w.,])(\d{1,2})['′]\s?(\d{1,2})(?:[\"″]|'')", NUMERIC)
 def _feet(match: re.Match[str]) -> str:
     return f"{cardinal(match[1])} {'foot' if match[1] == '1' else 'feet'} {cardinal(match[2])}"
 

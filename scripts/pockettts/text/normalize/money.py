@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pockettts.text.normalize.rules import CAPITAL_NEXT, WHOLE, rule, stop
+from pockettts.text.normalize.rules import CAPITAL_NEXT, NUMERIC, WHOLE, rule, stop
 from pockettts.text.normalize.words import amount, cardinal, decimal
 
 _CURRENCIES = {
@@ -63,7 +63,7 @@ def _pence(number: str | None, part: str | None) -> str:
     "currency",
     r"(?<![\w.,$£/-])(?:(?P<pounds>\d{1,6}(?:,\d{3})*)l\.?,? )?(?P<shillings>\d{1,4})s\.?,? (?:and )?"
     r"(?:(?P<pence>\d{1,2})?(?P<part>[½¼¾])?)d(?:\.|(?!\w))(?!\w)",
-    "d",
+    NUMERIC,
 )
 def _shillings_and_pence(match: re.Match[str]) -> str | None:
     if not match["pence"] and not match["part"]:
@@ -74,7 +74,7 @@ def _shillings_and_pence(match: re.Match[str]) -> str | None:
     )
 
 
-@rule("currency", r"(?<![\w.,$£/-])(\d{1,3})s\.(?!\w)", "s")
+@rule("currency", r"(?<![\w.,$£/-])(\d{1,3})s\.(?!\w)", NUMERIC)
 def _only_shillings(match: re.Match[str]) -> str | None:
     before = re.search(r"(\w+) \Z", match.string[max(0, match.start() - 12) : match.start()])
     decade = match[1] in ("20", "30", "40", "50", "60", "70", "80", "90")
@@ -87,12 +87,16 @@ def _only_shillings(match: re.Match[str]) -> str | None:
     return _shillings(match[1]) + stop(match, CAPITAL_NEXT)
 
 
-@rule("currency", r"(?<![\w.,$£/-])(?:(\d{1,3})([½¼¾])?|([½¼¾]))d\.(?!\w)|(?<![\w.,$£/-])(\d{1,3})([½¼¾])d(?!\w)", "d")
+@rule(
+    "currency",
+    r"(?<![\w.,$£/-])(?:(\d{1,3})([½¼¾])?|([½¼¾]))d\.(?!\w)|(?<![\w.,$£/-])(\d{1,3})([½¼¾])d(?!\w)",
+    NUMERIC + "½¼¾",
+)
 def _only_pence(match: re.Match[str]) -> str:
     return _pence(match[1] or match[4], match[2] or match[3] or match[5]) + stop(match, CAPITAL_NEXT)
 
 
-@rule("currency", r"(?<![\w.,$£/-])(\d{1,6}(?:,\d{3})*)l\.(?!\w)", "l")
+@rule("currency", r"(?<![\w.,$£/-])(\d{1,6}(?:,\d{3})*)l\.(?!\w)", NUMERIC)
 def _pounds(match: re.Match[str]) -> str:
     return _money("£", match[1], None, None) + stop(match, CAPITAL_NEXT)
 
@@ -172,7 +176,7 @@ def _symbol_money(match: re.Match[str]) -> str:
     "currency",
     rf"(?<![\w.,])(?P<whole>{WHOLE})(?:\.(?P<fraction>\d{{1,10}}))?\s?"
     r"(?P<symbol>[€£¥₹]|(?:USD|EUR|GBP|JPY|INR)(?!\w))",
-    "€£¥₹DRPYN",
+    NUMERIC,
 )
 def _money_symbol(match: re.Match[str]) -> str:
     return _money(_CODES.get(match["symbol"], match["symbol"]), match["whole"], match["fraction"], None)

@@ -29,7 +29,7 @@ def _phone(match: re.Match[str]) -> str | None:
     "numbers",
     rf"(?<![\w.,/:-])(?P<low>(?:{WHOLE})(?:\.\d{{1,9}})?)(?:-|\s?–\s?)"
     rf"(?P<high>(?:{WHOLE})(?:\.\d{{1,9}})?)(?![\w-]|[.,/:]\d)",
-    "-–",
+    NUMERIC,
 )
 def _range(match: re.Match[str]) -> str:
     low, high = match["low"], match["high"]
@@ -41,22 +41,22 @@ def _range(match: re.Match[str]) -> str:
     return f"{low} to {high}"
 
 
-@rule("ordinals", rf"(?<![\w.,])({WHOLE})(?:st|nd|rd|th|St|Nd|Rd|Th|ST|ND|RD|TH)(?!\w)", "snrtSNRT")
+@rule("ordinals", rf"(?<![\w.,])({WHOLE})(?:st|nd|rd|th|St|Nd|Rd|Th|ST|ND|RD|TH)(?!\w)", NUMERIC)
 def _ordinal(match: re.Match[str]) -> str:
     return ordinal(match[1])
 
 
-@rule("ordinals", r"(?<=the )(\d{0,2}[23])d(?![\w])", "d")
+@rule("ordinals", r"(?<=the )(\d{0,2}[23])d(?![\w])", NUMERIC)
 def _old_ordinal(match: re.Match[str]) -> str:
     return ordinal(match[1])
 
 
-@rule("decimals", r"(?<![\w.,])\d{1,9}(?:\.\d{1,9}){2,9}(?![\w]|\.\d)", ".")
+@rule("decimals", r"(?<![\w.,])\d{1,9}(?:\.\d{1,9}){2,9}(?![\w]|\.\d)", NUMERIC)
 def _version(match: re.Match[str]) -> str:
     return " point ".join(cardinal(part) for part in match[0].split("."))
 
 
-@rule("decimals", rf"(?<![\w.,])({WHOLE})?\.(\d{{1,40}})(?!\d|\.\d)", ".")
+@rule("decimals", rf"(?<![\w.,])({WHOLE})?\.(\d{{1,40}})(?!\d|\.\d)", NUMERIC)
 def _decimal(match: re.Match[str]) -> str:
     after = " " if match.string[match.end() : match.end() + 1].isalpha() else ""
     return decimal(match[1] or "", match[2]) + after
@@ -81,13 +81,13 @@ def _ratio(match: re.Match[str]) -> str | None:
 @rule(
     "numbers",
     r"(?<![\w.,])(\d{1,4})x(?= (?:as|more|faster|better|bigger|larger|slower|cheaper|stronger|the|a|per)(?!\w))",
-    "x",
+    NUMERIC,
 )
 def _times_as(match: re.Match[str]) -> str:
     return f"{match[1]} times"
 
 
-@rule("numbers", r"(?<![\w.,])(\d{1,5}) ?x ?(\d{1,5})(?: ?x ?(\d{1,5}))?(?!\w)(?! ?=)", "x")
+@rule("numbers", r"(?<![\w.,])(\d{1,5}) ?x ?(\d{1,5})(?: ?x ?(\d{1,5}))?(?!\w)(?! ?=)", NUMERIC)
 def _dimensions(match: re.Match[str]) -> str:
     return " by ".join(number for number in match.groups() if number)
 
@@ -105,7 +105,7 @@ GROUPS = (
 RULES = (
     _ordinal,
     _old_ordinal,
-    Rule("numbers", r"(?:(?<=\s)|(?<=\()|\A)[-−](?=\.?\d)", "minus ", "-−"),
+    Rule("numbers", r"(?:(?<=\s)|(?<=\()|\A)[-−](?=\.?\d)", "minus ", NUMERIC),
     _version,
     _decimal,
     _cardinal,

@@ -71,12 +71,12 @@ def _decade(match: re.Match[str]) -> str:
     return _TENS[match[1]]
 
 
-@rule("years", r"(?<!\S)['’](\d{2})(?![\w'’])", "'’")
+@rule("years", r"(?<!\S)['’](\d{2})(?![\w'’])", NUMERIC)
 def _short_year(match: re.Match[str]) -> str:
     return two_digits(int(match[1]))
 
 
-@rule("years", r"(?<=\d )(?:BCE?|AD|CE)(?![\w.])|(?<!\w)AD(?= \d)", "BCAD")
+@rule("years", r"(?<=\d )(?:BCE?|AD|CE)(?![\w.])|(?<!\w)AD(?= \d)", NUMERIC)
 def _era(match: re.Match[str]) -> str:
     return " ".join(match[0])
 
