@@ -97,6 +97,10 @@ CASES = {
         ("It read JOHN WEST, BAKER.", "It read John West, Baker."),
         ("HMS VICTORY and the YMCA", "HMS Victory and the YMCA."),
         ("I don`t; it´s", "I don't; it's."),
+        ("SIR.", "Sir."),
+        ("BBC.", "BBC."),
+        ("PIP. You say?", "Pip. | You say?"),
+        ("THE JUDGE, severely", "The Judge, severely."),
     ],
     "numerals": [
         ("James II. fled; Henry I in France", "James the second fled; Henry the first in France."),

@@ -68,14 +68,14 @@ def _emphasis(match: re.Match[str]) -> str | None:
     if all(len(word) == 1 for word in words) or (len(words) == 1 and run.lower() in _SMALL - _COMMON):
         return None
     small = [word.lower() in _SMALL for word in words]
-    long = [len(word) >= _LONGER_THAN_INITIALS and word not in _SPELLED for word in words]
     spoken = [_is_word(word) for word in words]
+    long = [len(word) >= _LONGER_THAN_INITIALS and word not in _SPELLED for word in words]
     whole = all(a or b for a, b in zip(long, small, strict=True)) or (len(words) >= 3 and any(small) and not all(small))
     if len(words) > 1 and any(long):
         whole = whole or all(a or b or c for a, b, c in zip(long, small, spoken, strict=True))
     if all(len(word) > 3 for word in words) and (len(words) > 1 or _is_listed(match)):
         whole = whole or all(spoken)
-    if whole or (_starts_text(match) and len(run) > 3 and all(a or b for a, b in zip(small, spoken, strict=True))):
+    if whole or (_starts_text(match) and len(run) > 2 and all(a or b for a, b in zip(small, spoken, strict=True))):
         lowered = _lowered(match[0])
     elif any(long):
         lowered = compiled(_CAPITAL_WORD).sub(
@@ -97,8 +97,14 @@ def _is_listed(match: re.Match[str]) -> bool:
 
 
 def _starts_text(match: re.Match[str]) -> bool:
-    """Whether capitals begin a paragraph whose next word is in small letters, as printers set the first words."""
-    return not match.string[: match.start()].strip("\"'“‘( ") and match.string[match.end() :][:2].strip()[:1].islower()
+    """Whether capitals begin a paragraph before small letters, as printers set the first words, or name its speaker."""
+    following = match.string[match.end() :]
+    if match.string[: match.start()].strip("\"'“‘( "):
+        return False
+    if not following.strip() or following[:2].strip()[:1].islower():
+        return True
+    comma = "," if " " in match[0] else ",(?= [a-z])"
+    return re.match(rf"(?:[.:;!?]|{comma})(?:[\s\"'”’—–-]|\Z)|--|—", following) is not None
 
 
 def heading_case(mapped: Mapped) -> Mapped:
