@@ -113,7 +113,7 @@ def explicit(text: str) -> re.Match[str] | None:
     return match
 
 
-Kind = Literal["chapter", "heading", "caps", "numeral", "numbered", "counted", "break", "prose"]
+BlockKind = Literal["chapter", "heading", "caps", "numeral", "numbered", "counted", "break", "prose"]
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ class ClassifiedBlock:
     """A block and what it is taken for."""
 
     block: Block
-    kind: Kind
+    kind: BlockKind
 
 
 def classify(block: Block) -> ClassifiedBlock:
@@ -193,7 +193,7 @@ def _counted(item: ClassifiedBlock) -> re.Match[str] | None:
     return _COUNTED.match(item.block.text)
 
 
-def _count(items: list[ClassifiedBlock], kind: Kind, pattern: re.Pattern[str]) -> None:
+def _count(items: list[ClassifiedBlock], kind: BlockKind, pattern: re.Pattern[str]) -> None:
     """Keep numbers that count up by one (and may start again at one) as chapters; turn the others into prose."""
     rows = [
         (item, number_value(match["number"]))
