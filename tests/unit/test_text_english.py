@@ -77,6 +77,7 @@ CASES = {
     "numbers": [
         ("2ND SAILOR: the 3RD and the 11TH", "Second Sailor: the third and the eleventh."),
         ("a 60-60 split of 40-50 men", "A sixty sixty split of forty to fifty men."),
+        ("See Listing 20-34 and lines 20-34.", "See Listing twenty thirty-four and lines twenty to thirty-four."),
         ("a scale of 5:2", "A scale of five to two."),
         ("4x as many, 3x4 boards, 2 * 6", "Four times as many, three by four boards, two times six."),
         ("5x as fast", "Five times as fast."),

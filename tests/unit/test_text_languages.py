@@ -38,6 +38,7 @@ GERMAN = [
     ("um 14:30 Uhr und 1:00 Uhr", "Um vierzehn Uhr dreißig und ein Uhr."),
     ("12,50 € und 1 €", "Zwölf Euro fünfzig und ein Euro."),
     ("5 km, 1 t, 20 °C, 3 %", "Fünf Kilometer, eine Tonne, zwanzig Grad Celsius, drei Prozent."),
+    ("DIE REISE NACH ROM", "Die Reise Nach Rom."),
     # Abbreviations.
     ("Hr. Moos und Fr. Au, z. B. in St. Gallen", "Herr Moos und Frau Au, zum Beispiel in Sankt Gallen."),
     ("S. 12, Bd. 2 usw.", "Seite zwölf, Band zwei und so weiter."),

@@ -535,6 +535,17 @@ def _rules(language: str) -> tuple[tuple[str, str, Replacement, int], ...]:
     return tuple(_Rules(language).everything())
 
 
+_LONGEST_IN_CAPITALS = 400
+
+
+def _in_small_letters(match: re.Match[str]) -> str | None:
+    """A word of a title in capitals, which a model may spell; numerals stay."""
+    if compiled(_ROMAN).fullmatch(match[0]):
+        return None
+    small = match[0].capitalize()
+    return small if len(small) == len(match[0]) else None
+
+
 def normalize_foreign(mapped: Mapped, config: NormalizeConfig, language: str, heading: bool = False) -> Mapped:
     """The numbers, signs and abbreviations of a language other than English in its words."""
     if language not in LANGUAGES:
@@ -544,6 +555,8 @@ def normalize_foreign(mapped: Mapped, config: NormalizeConfig, language: str, he
     if language in ("es", "pt", "it"):  # a hyphen that stands for a dash of speech
         mapped = mapped.sub(compiled(r"(?<=[\w.,!?])\s-(?=\w)"), " – ")
         mapped = mapped.sub(compiled(r"(?<=\w)-(?=[.,;:!?](?:\s|\Z))"), "")
+    if config.capitals and len(mapped) < _LONGEST_IN_CAPITALS and mapped.text.isupper():
+        mapped = mapped.sub(compiled(r"[^\W\d_]{3,}"), _in_small_letters)
     if heading and config.roman:
         mapped = mapped.sub(
             compiled(rf"\A({_ROMAN})(?=\s*[.:–—-]|\s*\Z)"), lambda match: cardinal(roman_value(match[1]), language)

@@ -33,7 +33,9 @@ def _phone(match: re.Match[str]) -> str | None:
 )
 def _range(match: re.Match[str]) -> str:
     low, high = match["low"], match["high"]
-    if low == high and "–" not in match[0]:
+    before = match.string[max(0, match.start() - 12) : match.start()]
+    labeled = re.search(r"\b(?:[Ll]isting|[Ff]igure|[Tt]able|[Ss]ection|[Ee]xample|[Ee]xercise|Chapter) \Z", before)
+    if (low == high or labeled) and "–" not in match[0]:
         return f"{low} {high}"
     if len(low) == 4 and low.isdecimal() and 1000 <= int(low) < 2100 and len(high) <= 2 and high.isdecimal():
         end = two_digits(int(high)) if len(high) == 2 else cardinal(high)
