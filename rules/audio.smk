@@ -12,7 +12,7 @@ rule join_takes:
     """Put the takes of a book in order, with their pauses."""
     input:
         chunks=ancient("results/{book}/chunks.json"),
-        # snakemake compares inputs as a set; a digest in here tells it of a different order or different pauses.
+        # snakemake compares inputs as a set; the digest in this file changes with the order and the pauses.
         plan="results/{book}/plan.json",
         # What a job below a job that runs lacks is only seen through inputs that are not `ancient`.
         model=runtime_sidecar,

@@ -1,9 +1,9 @@
 """Measure the engines: warm, cold, and whole books. The target is `bench`.
 
 Inputs: models and voices as a book has them, or models with random weights; the section bench of the settings.
-Outputs: results/bench/parts/, what was measured, one file a job, so that a run that was stopped goes on where it was;
-results/bench/report.html, .md, .json and plots/, made from them. A measuring job takes all cores, so that nothing runs
-beside it. A part is measured again when engines, versions or its settings change. A bundle that cannot be exported or
+Outputs: results/bench/parts/, the measurements, one file a job, so that a stopped run continues where it was;
+results/bench/report.html, .md, .json and plots/, made from them. A measuring job takes all cores, so that it runs
+alone. A part is measured again when engines, versions or its settings change. A bundle that cannot be exported or
 verified, and a system that cannot run, is a row of the report with its reason.
 """
 

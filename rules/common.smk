@@ -136,14 +136,14 @@ def voice_sidecar(wildcards) -> str:
 def refresh_runtime() -> None:
     """Correct the absolute paths in runtime.yaml of a project that has moved.
 
-    Only before jobs start: on a different machine a job parses the rules again, while others may read the file.
+    Only before jobs start: on a different machine a job parses the rules again, while running jobs may read the file.
     """
     if workflow.is_main_process:
         books.refresh_runtime(project().model, project())
 
 
 def runtime(wildcards):
-    """Return the model's runtime.yaml. It is `ancient`: which lock it was made of is told by its sidecar."""
+    """Return the model's runtime.yaml. It is `ancient`: its sidecar states the lock that it was made from."""
     refresh_runtime()
     return ancient(str(project().of_model().runtime))
 
@@ -151,10 +151,10 @@ def runtime(wildcards):
 @cache
 @exit_on_error
 def inspected(name: str) -> books.Book:
-    """Return a book after a look at its files: what was damaged is deleted, and a receipt without its takes noted.
+    """Return a book after a check of its files: damaged ones are deleted, and receipts without their takes are noted.
 
     Only before jobs start. A job that parses the rules on a different machine may not see every take yet, and must not
-    undo what others have done.
+    undo the work of running jobs.
     """
     book = open_book(name)
     if workflow.is_main_process:
@@ -187,7 +187,7 @@ def engine_memory(wildcards) -> int:
 
 
 def engine_threads(wildcards) -> int:
-    """Return the cores that a job with an engine claims: on other machines one, here as many as keep the machine whole."""
+    """Return the cores that a job with an engine claims: one on a remote machine, here enough to prevent overload."""
     if not workflow.local_exec:
         return 1
     memory = psutil.virtual_memory().total // 2**20

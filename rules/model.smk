@@ -3,7 +3,7 @@
 Inputs: models/manifest.json (what to fetch), models/lock.json (sha256 of known files), HF_TOKEN, HF_ENDPOINT.
 Outputs: results/models/{model}/ with download.json (what was fetched), lock.json (sha256 and size of every file),
 runtime.yaml (the configuration for `pocket-tts --config`, with absolute paths: no network is needed after this) and
-runtime.json (the lock that it was made from: it tells the jobs to which runtime.yaml is `ancient` that it changed).
+runtime.json (the lock that it was made from, by which jobs that take runtime.yaml as `ancient` see a change).
 """
 
 MODEL = "results/models/{model}"
@@ -31,7 +31,7 @@ rule download_model:
 
 
 rule lock_model:
-    """Compare every file with its known sha256, and write down what was found."""
+    """Compare every file with its expected sha256, and write the lock."""
     input:
         f"{MODEL}/download.json",
     output:

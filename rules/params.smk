@@ -117,7 +117,7 @@ def synth_minutes(wildcards, attempt) -> int:
 
 
 def repairs(wildcards) -> list[str]:
-    """Return the note of receipts that were deleted: with it as an input of the join, snakemake wants them again."""
+    """Return the note of deleted receipts: as an input of the join, it makes snakemake request them again."""
     inspected(wildcards.book)
     path = project().of_book(wildcards.book).repairs
     return [str(path)] if path.exists() else []
@@ -132,7 +132,7 @@ def all_settings(wildcards) -> str:
 
 
 def receipt_folder(wildcards, input) -> str:
-    """Return where the receipts are for the job, which is a different place if they come from a storage."""
+    """Return the folder of the receipts as the job sees it: a storage plugin puts them elsewhere."""
     return os.path.dirname(input.receipts[0])
 
 
@@ -144,7 +144,7 @@ def publish_settings(wildcards) -> str:
 
 
 def tag_settings(wildcards) -> str:
-    """Return the settings that decide what a book is called and how its text is read."""
+    """Return the settings that decide a book's metadata and how its text is read."""
     return changed_settings("model", "voice", "language", "text", "publish")
 
 
@@ -154,7 +154,7 @@ def source_digest(wildcards) -> str:
 
 @exit_on_error
 def metadata_files(wildcards) -> list[str]:
-    """Return what the user put beside the text: what the book is called, and its cover."""
+    """Return the files that the user put beside the text: metadata and cover."""
     inputs = project().inputs
     given = project().config.publish.metadata.cover
     names = (

@@ -1,6 +1,6 @@
-"""What is handed out beside the WAV: M4B, MP3, Opus, FLAC, captions, EPUB with sound, a folder for a library.
+"""Publish formats other than WAV: M4B, MP3, Opus, FLAC, captions, EPUB with sound, a folder for a library.
 
-Inputs: results/{book}/mastered.wav, chunks.json, timeline.json; the text again, inputs/{book}.yaml (what it is called) and
+Inputs: results/{book}/mastered.wav, chunks.json, timeline.json; the text again, inputs/{book}.yaml (its metadata) and
 inputs/{book}.jpg or .png (its cover), where they are.
 Outputs: results/{book}/tags.json and cues.json, of which all files are made; results/{book}.m4b, .opus, .flac, .m3u8 with
 results/{book}/mp3/, .srt, .vtt, .epub; results/shelf/; and results/{book}.outputs.json, written after all that
@@ -9,7 +9,7 @@ results/{book}/mp3/, .srt, .vtt, .epub; results/shelf/; and results/{book}.outpu
 
 
 rule write_tags:
-    """Decide what the tags say: from the text, inputs/{book}.yaml and the settings; and find the cover."""
+    """Decide the tags from the text, inputs/{book}.yaml and the settings, and find the cover."""
     input:
         text=text,
         metadata=metadata_files,
@@ -245,7 +245,7 @@ rule write_vtt:
 
 
 rule write_epub:
-    """Write an EPUB 3 that reads itself aloud: the own pages of a source EPUB 3, or plain ones."""
+    """Write an EPUB 3 that reads itself aloud: the pages of a source EPUB 3, or plain ones."""
     input:
         text=text,
         parts=chapter_files,
@@ -274,7 +274,7 @@ rule write_epub:
 
 
 rule write_shelf:
-    """Put the M4B into results/shelf/, in folders as servers of audiobooks want them."""
+    """Put the M4B into results/shelf/, in the folders that audiobook servers expect."""
     input:
         audio=ancient("results/{book}.m4b"),
         mastering="results/{book}/mastering.json",
@@ -304,7 +304,7 @@ rule write_shelf:
 
 
 rule verify_outputs:
-    """Read every file that publish.formats names back, and list them with their sha256."""
+    """Read back every file that publish.formats names, and list them with their sha256."""
     input:
         outputs=published_files,
         cues="results/{book}/cues.json",

@@ -3,7 +3,7 @@
 Inputs: results/{book}/chunks.json, the locked model, the exported voice, and for engine onnx the exported model and
 the report that it matches PyTorch.
 Outputs: results/takes/{key[:2]}/{key}.wav, the store that all books share, and results/{book}/takes/{batch}.json, a
-receipt of the takes of one job with their sha256. Receipts and takes are named by content, so the inputs only say
+receipt of the takes of one job with their sha256. Receipts and takes are named by content, so the inputs only state
 what must be there first: they are all `ancient`. (snakemake does not look at the params of a job below a job that runs,
 and an `ancient` input does not pass the run on: so this rule may have no param that its name does not hold.)
 """

@@ -6,7 +6,7 @@ Outputs: results/voices/{model}/{voice}.safetensors and its sidecar .json (lock 
 
 
 rule export_voice:
-    """Have pocket-tts listen to a recording, or fetch a predefined voice, and check that it fits the model."""
+    """Derive a voice from a recording, or fetch a predefined one, and check that it fits the model."""
     input:
         lock="results/models/{model}/lock.json",
         runtime=runtime,
