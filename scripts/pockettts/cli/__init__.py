@@ -1,7 +1,7 @@
 """The command `pockettts`: the library for people who want no workflow. On top of everything; one module a group.
 
-Each module adds its commands by `register(app)`. What is slow to import is imported by the commands that need it, so
-that help and completion answer at once.
+Each module adds its commands by `register(app)`. Commands import slow modules when they run, so that help and
+completion answer at once.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         print(f"pockettts {__version__}")
         raise typer.Exit
 
@@ -75,6 +75,6 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Run as a program. An end by SIGTERM is one like any other: what was begun is cleaned up."""
+    """Run as a program. SIGTERM raises `SystemExit`, so that unfinished work is cleaned up."""
     signal.signal(signal.SIGTERM, _terminate)
     run_main(app)

@@ -33,9 +33,9 @@ def bench(
         float, typer.Option(min=0, help="Fail if the median real-time factor is above this; 0: never.")
     ] = 0.0,
     baseline: Annotated[
-        Path | None, typer.Option(callback=absolute, help="What --format json printed before: fail if that was faster.")
+        Path | None, typer.Option(callback=absolute, help="An earlier --format json output: fail if that was faster.")
     ] = None,
-    tolerance: Annotated[float, typer.Option(min=0, help="By how much it may have been faster, as a share.")] = 0.1,
+    tolerance: Annotated[float, typer.Option(min=0, help="By which fraction it may have been faster.")] = 0.1,
 ) -> None:
     """Measure how fast an engine speaks a text, warm; fail if that is too slow.
 

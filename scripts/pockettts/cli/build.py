@@ -38,7 +38,7 @@ def build(
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Jobs at once.")] = 8,
 ) -> None:
-    """Build the book of a text: recording, report and provenance. What an earlier build has made stays."""
+    """Build the book of a text: recording, report and provenance. Keeps what an earlier build has made."""
     from pockettts.api import build as build_book
 
     with contextlib.ExitStack() as stack:

@@ -87,5 +87,5 @@ def open_project(context: typer.Context, **flags: Any) -> Project:
 
 
 def absolute(path: Path | None) -> Path | None:
-    """Callback of options that are paths, which are relative to the current directory; - is standard output."""
+    """Return the path of an option as an absolute one; - is standard output."""
     return path.absolute() if path is not None and str(path) != "-" else path

@@ -1,4 +1,4 @@
-"""`pockettts doctor`: is everything there, and what to do if not."""
+"""`pockettts doctor`: checks of everything that speaking needs, with remedies."""
 
 from __future__ import annotations
 

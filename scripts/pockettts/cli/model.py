@@ -1,4 +1,4 @@
-"""`pockettts model`: fetch, prove and export models."""
+"""`pockettts model`: fetch, check and export models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Fetch, prove and export models.")
+    group = typer.Typer(no_args_is_help=True, help="Fetch, check and export models.")
     group.command("list")(list_models)
     group.command()(download)
     group.command()(lock)
@@ -69,7 +69,7 @@ def download(
         bool | None, typer.Option("--allow-ungated", help="Without a token: weights that cannot clone voices.")
     ] = None,
 ) -> None:
-    """Fetch a model, prove its bytes and write results/models/MODEL/{download.json,lock.json,runtime.yaml}."""
+    """Fetch a model, check its bytes and write results/models/MODEL/{download.json,lock.json,runtime.yaml}."""
     from pockettts.speaking import ready_model
 
     project = open_project(context, model=model, allow_ungated=allow_ungated or None)
@@ -80,7 +80,7 @@ def lock(
     context: typer.Context,
     model: Model = None,
     commit: Annotated[
-        bool, typer.Option("--commit", help="Write it to models/lock.json too, to be committed.")
+        bool, typer.Option("--commit", help="Also write it to models/lock.json, to be committed.")
     ] = False,
 ) -> None:
     """Read the bytes of a fetched model again and lock them: sha256 and size of every file."""

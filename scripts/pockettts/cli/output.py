@@ -35,13 +35,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 
 def yes(value: bool) -> str:
-    """Say a truth value."""
+    """Return yes or no."""
     return "yes" if value else "no"
 
 
 @contextlib.contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show on stderr how far a task of `total` steps is and how long it will take; call what it gives after each."""
+    """Show on stderr how far a task of `total` steps is and how long it will take; yields what to call after each."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

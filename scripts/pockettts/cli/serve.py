@@ -1,4 +1,4 @@
-"""`pockettts serve` and `pockettts health`: the HTTP server, and a check whether one runs."""
+"""`pockettts serve` and `pockettts health`: the HTTP server, and a check that one runs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def serve(
 ) -> None:
     """Speak over HTTP until Ctrl-C or SIGTERM: POST /tts, OpenAI's /v1/audio/speech, and a page to try a voice.
 
-    Ends with 0 when all requests were done, with 1 when some had to be stopped. All settings: section `server` of
+    Exits with 0 if all requests finished, with 1 if some had to be stopped. All settings: section `server` of
     `pockettts config show`.
     """
     flags = {
@@ -97,7 +97,7 @@ def health(
     ] = None,
     ready: Annotated[bool, typer.Option("--ready", help="Check whether it can speak, not only that it runs.")] = False,
 ) -> None:
-    """Check whether a server runs: prints ok, or ends with 1."""
+    """Check whether a server runs: prints ok, or exits with 1."""
     from pockettts.config.server import parse_address
 
     _, settings = open_with_settings(context)

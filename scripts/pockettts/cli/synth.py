@@ -60,8 +60,8 @@ def synth(
 ) -> None:
     """Speak a text into a WAV file.
 
-    Takes are those of a book with the same settings: kept in results/takes, checked, and tried again when they are bad.
-    Without one of the audio options nothing is done to the joined takes.
+    As in a book with the same settings, takes are stored in results/takes, checked, and retried if they fail. Without
+    audio options, the joined takes stay as they are.
     """
     _check_out(out)
     flags = {
@@ -87,7 +87,7 @@ def synth(
         with tempfile.TemporaryDirectory() as folder:
             whole = Path(folder) / "out.wav"
             _write(whole, chunks, project, audio)
-            # Only now, with its sizes known: a player that reads a pipe believes what the header says.
+            # Only once the header has the real sizes: a player that reads a pipe trusts them.
             with whole.open("rb") as wav:
                 shutil.copyfileobj(wav, sys.stdout.buffer)
             sys.stdout.buffer.flush()
@@ -97,7 +97,7 @@ def synth(
 
 
 def pairs(arguments: Sequence[str]) -> dict[str, Any]:
-    """Return `KEY=VALUE` arguments as a mapping; numbers and true or false are what they look like."""
+    """Return `KEY=VALUE` arguments as a mapping; numbers, true and false are read as such."""
     from pockettts.config.sources import plain_value
 
     values = {}
@@ -118,9 +118,9 @@ def mastering(
     fade_out_ms: float,
     loudness: float | None,
 ) -> AudioConfig:
-    """Return audio settings whose book chain is what the options ask for, in the one order that makes sense.
+    """Return audio settings whose book chain has the chosen steps, in the one order that makes sense.
 
-    The offset goes first, because what removes it raises peaks; fades go before loudness, which they change. Raises
+    The DC block goes first, because it raises peaks; fades go before loudness, because they change it. Raises
     `UsageError` for two options that both set the level.
     """
     from pockettts.config import FadeConfig
@@ -153,7 +153,7 @@ def _check_out(out: Path) -> None:
 
 
 def _write(out: Path, chunks: Sequence[Chunk], project: Project, audio: AudioConfig) -> None:
-    """Speak the chunks into `out`, which has its name only when all is done."""
+    """Speak the chunks into `out`, which appears under its name only when it is complete."""
     from pockettts.audio.master import master_book
 
     if not audio.book_chain:

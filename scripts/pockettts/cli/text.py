@@ -1,4 +1,4 @@
-"""`pockettts text`: what will be spoken, before it is."""
+"""`pockettts text`: a preview of what will be spoken."""
 
 from __future__ import annotations
 

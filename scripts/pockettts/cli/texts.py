@@ -1,4 +1,4 @@
-"""Where a command gets its text from: an option, a file or standard input."""
+"""The text of a command: from an option, a file or standard input."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ def read_chunks(text: str | None, file: Path | None, project: Project, *, chunk:
     if text not in (None, "-"):
         return speaking.chunks_of(text or "", project, chunk=chunk)
     if sys.stdin.isatty():
-        raise UsageError("There is no text: give --text or --file, or send one to standard input.")
+        raise UsageError("There is no text: use --text or --file, or pipe one to standard input.")
     return speaking.chunks_of_bytes(sys.stdin.buffer.read(), project, chunk=chunk)

@@ -52,7 +52,7 @@ def list_voices(context: typer.Context, as_json: Json = False) -> None:
 def show(context: typer.Context, voice: Annotated[str, typer.Argument(help="An id.")], as_json: Json = False) -> None:
     """Show one voice: its source, licence and credit, and its exported files."""
     project = open_project(context)
-    facts = _described(project.find_voice(voice))
+    facts = _facts(project.find_voice(voice))
     exported = sorted(project.voice_states("*").parent.glob(f"*/{voice}.safetensors"))
     facts["exported"] = [str(path) for path in exported]
     if as_json:
@@ -64,7 +64,7 @@ def show(context: typer.Context, voice: Annotated[str, typer.Argument(help="An i
                 print(f"{name + ':':<16}{yes(line) if isinstance(line, bool) else line}")
 
 
-def _described(voice: Voice) -> dict[str, Any]:
+def _facts(voice: Voice) -> dict[str, Any]:
     values = asdict(voice)
     source = values.pop("source")
     return {"id": values.pop("id"), **{f"source {name}": value for name, value in source.items()}, **values}
@@ -113,6 +113,6 @@ def export_voice(
     )
     typer.echo(f"wrote {file}: {sidecar['frames']} frames for the model {target.id}", err=True)
     typer.echo(
-        "Put this into voices/manifest.json" + ("" if right else ", and say in `right` why you may use it:"), err=True
+        "Add this to voices/manifest.json" + ("" if right else ", and state in `right` why you may use it:"), err=True
     )
     print_json({name: entry})

@@ -1,6 +1,6 @@
-"""The settings: what they may be (`schema`), where they come from (`sources`), and config.yaml (`document`).
+"""The settings: their limits (`schema`), their origins (`sources`), and config.yaml (`document`).
 
-Everything above takes the section that it needs, and nothing else holds a default.
+Everything above takes the section that it needs; no other module holds a default.
 """
 
 from pockettts.config.schema import (

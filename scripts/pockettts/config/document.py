@@ -1,4 +1,4 @@
-"""The generated config.yaml: every key with its default and its meaning."""
+"""Generates config.yaml: every key with its default and its meaning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pockettts.config.schema import BookConfig, Section
 
 HEADER = """\
 # The one file to edit. Every key is here with its default: `python -m pockettts.config` prints this file.
-# A book of its own settings: put what differs into a file and add `--configfile mine.yaml` to the snakemake command.
+# For a book with its own settings, put the differences into a file and add `--configfile mine.yaml` to the command.
 """
 
 

@@ -1,4 +1,4 @@
-"""Strict reading of settings as text: what YAML and JSON would accept silently, and mean differently, is refused."""
+"""Strict reading of settings as text: values that YAML or JSON would silently misread are refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """Return a whole number. Raises `ConstructorError` for one that does not mean what it looks like."""
+        """Return a whole number. Raises `ConstructorError` if YAML would misread it."""
         text = str(self.construct_scalar(node))
         for pattern, kind in ((_OCTAL, "an octal number"), (_BASE_60, "a number to the base of 60")):
             if pattern.fullmatch(text):

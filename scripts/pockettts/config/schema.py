@@ -1,6 +1,6 @@
-"""The one model of the settings: what config.yaml may hold, its defaults and its limits.
+"""The one schema of the settings: what config.yaml may hold, its defaults and its limits.
 
-An unknown key is an error that names the nearest known one.
+An unknown key is an error that names the nearest valid one.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ class PauseConfig(Section):
 
 
 class EpubConfig(Section):
-    """What is read of an EPUB, and of DOCX, HTML and FB2 as far as they have it."""
+    """What is read of an EPUB; also of DOCX, HTML and FB2 where they have the same parts."""
 
     front_matter: bool = Field(False, description="read title page, copyright, contents, index and the like, too")
     notes: Literal["skip", "read"] = Field("skip", description="footnotes and endnotes; read: where they stand")
-    alt: bool = Field(False, description="read what pictures show, as their descriptions have it")
+    alt: bool = Field(False, description="read the descriptions of pictures")
     chapter_depth: Annotated[int, Field(ge=1)] | None = Field(
         None, description="levels of the table of contents that begin chapters; null: all"
     )
@@ -80,7 +80,7 @@ class TextConfig(Section):
 
     encoding: str = Field("auto", description="auto, or a Python codec name such as utf-8 or cp1252")
     max_chars: int = Field(180, ge=20, le=2000, description="longest chunk, in characters of spoken text")
-    min_chars: int = Field(25, ge=0, le=500, description="a shorter sentence is spoken together with its neighbour")
+    min_chars: int = Field(25, ge=0, le=500, description="a shorter sentence is spoken together with its neighbor")
     dictionary: Path | None = Field(None, description="TOML file of pronunciations")
     epub: EpubConfig = EpubConfig()
     normalize: NormalizeConfig = NormalizeConfig()
@@ -107,7 +107,7 @@ class CheckConfig(Section):
 class SynthConfig(Section):
     """How chunks are spoken. Where a value is null, the model's own configuration decides."""
 
-    temperature: float | None = Field(None, ge=0, le=2, description="how much chance there is in the voice; 0: none")
+    temperature: float | None = Field(None, ge=0, le=2, description="how much chance varies the voice; 0: not at all")
     decode_steps: int | None = Field(None, ge=1, le=64, description="steps of the flow network per frame of 80 ms")
     noise_clamp: float | None = Field(None, gt=0, description="largest magnitude of the noise that a frame starts from")
     eos_threshold: float | None = Field(None, description="above it the model has reached the end of its text")
@@ -205,7 +205,7 @@ class MetadataConfig(Section):
     series_part: str | None = Field(None, description="its number in the series, in quotes")
     year: str | None = Field(None, description="of the book, in quotes")
     language: str | None = Field(None, description="a code such as en; null: from the file, else the settings' own")
-    publisher: str | None = Field(None, description="who published the text")
+    publisher: str | None = Field(None, description="publisher of the text")
     description: str | None = Field(None, description="what the book is about")
     genre: str | None = Field(None, description="null: Audiobook")
     isbn: str | None = Field(None, description="of the audiobook, if it has one")
@@ -218,7 +218,7 @@ class M4bConfig(Section):
 
     bitrate: BitRate = Field(64, description="kbit/s")
     coder: Literal["twoloop", "fast"] = Field("twoloop", description="fast takes half the time")
-    chpl: bool = Field(True, description="Nero's list of chapters beside QuickTime's; few players stumble over both")
+    chpl: bool = Field(True, description="Nero's chapter list as well as QuickTime's; few players stumble over both")
 
 
 class Mp3Config(Section):
@@ -264,7 +264,7 @@ class HubConfig(Section):
     """What may be fetched."""
 
     allow_ungated: bool = Field(
-        False, description="where the hub refuses the gated repository, use the ungated one (no voice cloning)"
+        False, description="if the hub refuses the gated repository, use the ungated one (no voice cloning)"
     )
 
 
@@ -319,7 +319,7 @@ class BookConfig(Section):
     bench: BenchConfig = BenchConfig()
 
 
-def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
+def _valid_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
     for part in path:
         field = model.model_fields.get(str(part))
         annotation = field.annotation if field else None
@@ -333,7 +333,7 @@ def _sentence(detail: Mapping[str, Any], source: str, model: type[BaseModel]) ->
     *parents, leaf = detail["loc"] or ("",)
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(leaf), _known_keys(model, tuple(parents)), n=1)
+        near = difflib.get_close_matches(str(leaf), _valid_keys(model, tuple(parents)), n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         return f"{source}: unknown key {where}.{hint}"
     if detail["type"] == "model_type":

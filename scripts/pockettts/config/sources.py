@@ -76,7 +76,7 @@ class Settings(BookConfig):
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def book_config(self) -> BookConfig:
-        """Return what config.yaml may hold."""
+        """Return the settings that config.yaml may hold."""
         return BookConfig(**{name: getattr(self, name) for name in BookConfig.model_fields})
 
     def origin(self, key: str) -> str:
@@ -120,8 +120,8 @@ def _from_variable(name: str, text: str) -> dict[str, Any]:
     short = name.removeprefix(PREFIX).lower()
     key = SHORT.get(short.replace("_", "-")) or short.replace("__", ".")
     if key.split(".")[0] not in Settings.model_fields:
-        known = [*(name.replace("-", "_") for name in SHORT), *Settings.model_fields]
-        near = difflib.get_close_matches(short, known, n=1)
+        keys = [*(name.replace("-", "_") for name in SHORT), *Settings.model_fields]
+        near = difflib.get_close_matches(short, keys, n=1)
         hint = f" Did you mean {PREFIX}{near[0].upper()}?" if near else ""
         raise ConfigError(f"environment {name}: there is no setting of this name.{hint}")
     value = plain_value(text, typed=key.startswith("synth.tts_args"))
@@ -143,9 +143,9 @@ def _is_list(key: str) -> bool:
 
 
 def plain_value(text: str, *, typed: bool = False) -> Any:
-    """Read a value that was written as text: null, a list or a mapping as in YAML, all else as it stands.
+    """Read a value written as text: null, a list or a mapping as in YAML; anything else stays text.
 
-    The model of the settings makes numbers of what must be one; where it does not know (`typed`), YAML decides.
+    The schema turns text into numbers where it declares a type; where it declares none, `typed` lets YAML decide.
     """
     try:
         value = read_yaml(text)
@@ -195,7 +195,7 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _leaves(model: type[Section], values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (dotted key, value) of nested values, of which `model` says what is a section and what is a value."""
+    """Yield (dotted key, value) of nested values; `model` determines which of them are sections."""
     for name, value in values.items():
         section = model.model_fields[name].annotation
         if isinstance(section, type) and issubclass(section, Section):
