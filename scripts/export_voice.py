@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="an id of models/manifest.json")
     parser.add_argument("--lock", type=Path, required=True)
     parser.add_argument("--runtime", type=Path, required=True)
-    parser.add_argument("--executable", type=Path, help="another pocket-tts than the one of this environment")
+    parser.add_argument("--executable", type=Path, help="a pocket-tts to use instead of the one in this environment")
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors; its sidecar goes beside it")
     add_project_option(parser)
     args = parser.parse_args()

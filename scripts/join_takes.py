@@ -21,13 +21,13 @@ def main() -> None:
     args = parser.parse_args()
     document = files.read_json(args.chunks)
     audio = config.parse(json.loads(args.settings), "--settings").audio
-    made = takes.read_receipts(args.receipts, document["batches"])
+    receipts = takes.read_receipts(args.receipts, document["batches"])
     store = takes.TakeStore(args.store)
     entries = [
         JoinEntry(
             key=chunk["key"],
             wav=store.path(chunk["key"]),
-            sha256=made[chunk["key"]]["sha256"],
+            sha256=receipts[chunk["key"]]["sha256"],
             pause=chunk["pause"],
             text=chunk["text"],
             chapter=chunk["chapter"],
@@ -38,9 +38,7 @@ def main() -> None:
         timeline = join_takes(entries, args.out, audio)
     except DamagedFile as error:
         count = store.set_aside_damaged({entry.key: entry.sha256 for entry in entries})
-        raise DamagedFile(
-            f"{error} Takes that were set aside: {count}. Run the same command again: they are made again."
-        ) from None
+        raise DamagedFile(f"{error} Takes set aside: {count}. Run the same command again to make them again.") from None
     files.write_json(args.timeline, timeline.as_json(), seal=True)
     print(f"joined {len(entries):,} takes: {timeline.samples / timeline.rate:,.1f} s")
 

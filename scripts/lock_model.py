@@ -1,4 +1,4 @@
-"""Prove the bytes of a model and write its lock: rule lock_model."""
+"""Check the bytes of a model and write its lock: rule lock_model."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", help="an id of models/manifest.json")
-    parser.add_argument("--commit", action="store_true", help="write what was found into models/lock.json, too")
+    parser.add_argument("--commit", action="store_true", help="also write the lock into models/lock.json")
     parser.add_argument("--out", type=Path, required=True, help="lock.json; the download lies beside it")
     add_project_option(parser)
     args = parser.parse_args()

@@ -39,10 +39,10 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the file would change")
     parser.add_argument("--out", type=Path, default=Path("envs/pockettts.yaml"))
     args = parser.parse_args()
-    wanted = make_environment(Path("pyproject.toml").read_text(), Path("requirements.lock").read_text())
+    content = make_environment(Path("pyproject.toml").read_text(), Path("requirements.lock").read_text())
     if not args.check:
-        args.out.write_text(wanted)
-    elif args.out.read_text() != wanted:
+        args.out.write_text(content)
+    elif args.out.read_text() != content:
         raise PocketTTSError(f"{args.out} does not have the pins of requirements.lock; run scripts/pin_env.py.")
 
 

@@ -1,4 +1,4 @@
-"""Speak the chunks of one batch, as far as the store has no good take of them: rule synth."""
+"""Speak the chunks of one batch that have no accepted take in the store: rule synth."""
 
 import argparse
 import time
@@ -33,15 +33,15 @@ def main() -> None:
     store = takes.TakeStore(args.store)
     with open_engine(document["engine"], args.runtime, args.voice, synth, args.bundle) as engine:
         chunks = [(key, texts[key]) for key in keys]
-        tell = within if len(keys) > 1 else None
-        made = takes.make_takes(chunks, engine, store, synth, document["recipe"], tell, ear)
-    files.write_json(args.out, takes.receipt(made), seal=True)
+        report = print_batch_progress if len(keys) > 1 else None
+        batch_takes = takes.make_takes(chunks, engine, store, synth, document["recipe"], report, ear)
+    files.write_json(args.out, takes.receipt(batch_takes), seal=True)
     done = sum(1 for batch in document["batches"] if (args.out.parent / f"{batch}.json").exists())
     print(progress(args.out.parent, args.chunks, done, len(document["batches"])))
 
 
-def within(done: int, total: int, seconds_left: float) -> None:
-    """Say how far a batch is; a job of engine cli has one chunk and nothing to say."""
+def print_batch_progress(done: int, total: int, seconds_left: float) -> None:
+    """Print how far a batch is. A job of engine cli has one chunk and prints no progress."""
     print(f"  {done} of {total} chunks of this job, about {seconds_left:.0f} s left", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Read every published file of a book back: rule verify_outputs."""
+"""Read back every published file of a book: rule verify_outputs."""
 
 import argparse
 from pathlib import Path
@@ -29,7 +29,7 @@ def main() -> None:
     document = {"files": listed, "provenance": provenance, "ffmpeg": library_versions(), "machine": machine}
     files.write_json(args.out, document)
     for name, facts in listed.items():
-        print(f"{name}: {facts['bytes'] / 1e6:,.1f} MB, as it should be")
+        print(f"{name}: {facts['bytes'] / 1e6:,.1f} MB, valid")
 
 
 if __name__ == "__main__":

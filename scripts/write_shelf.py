@@ -1,4 +1,4 @@
-"""Put a book into a folder for a server of audiobooks: rule write_shelf."""
+"""Put a book into a folder for an audiobook server: rule write_shelf."""
 
 import argparse
 from pathlib import Path
@@ -25,8 +25,8 @@ def main() -> None:
     args = parser.parse_args()
     sheet = CueSheet.from_json(files.read_json(args.cues))
     tags = BookTags.from_json(files.read_json(args.tags))
-    others = sorted(path for path in args.out.parents[1].glob("*/shelf.json") if path != args.out)
-    listed = write_shelf(args.shelf, args.book, others, tags, sheet, args.audio, load_cover(args.cover), args.previous)
+    books = sorted(path for path in args.out.parents[1].glob("*/shelf.json") if path != args.out)
+    listed = write_shelf(args.shelf, args.book, books, tags, sheet, args.audio, load_cover(args.cover), args.previous)
     files.write_json(args.out, listed)
     files.write_json(args.previous, listed)
     print(f"{args.shelf / listed['folder']}: {len(listed['files'])} files")

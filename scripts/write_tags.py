@@ -1,4 +1,4 @@
-"""Decide what the tags of a book say, and find its cover: rule write_tags."""
+"""Decide the tags of a book, and find its cover: rule write_tags."""
 
 import argparse
 import json
@@ -38,16 +38,17 @@ def main() -> None:
             *([licence_notice(voice) or ""]),
         ]
     ).strip()
-    found = manuscript.document.metadata if manuscript.document else Metadata()
+    metadata = manuscript.document.metadata if manuscript.document else Metadata()
     language = language_code(project.language)
-    tags = make_tags(found, manuscript.title, own, chosen, voice.id, notice, language)
+    tags = make_tags(metadata, manuscript.title, own, chosen, voice.id, notice, language)
     if tags.language != language:
         print(f"WARNING: the book is in {tags.language!r}, and the model speaks {project.language!r}.")
     files.write_json(args.out, tags.as_json())
     given = chosen.cover or own.cover
     cover = find_cover(project.inputs, args.book, project.root / given if given else None, manuscript, data)
     files.write_bytes(args.cover, cover)
-    print(f"{args.book}: {tags.title} by {tags.author or 'nobody named'}, {'with' if cover else 'without'} a cover")
+    author = tags.author or "an unnamed author"
+    print(f"{args.book}: {tags.title} by {author}, {'with' if cover else 'without'} a cover")
 
 
 if __name__ == "__main__":

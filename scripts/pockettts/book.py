@@ -45,7 +45,7 @@ class Book:
     batches: Mapping[str, tuple[str, ...]]
 
     def playlist(self) -> str:
-        """Return a digest of what is heard when: keys and pauses, in order."""
+        """Return a digest of the order of playback: keys and pauses."""
         return short_digest([(key, chunk.pause) for key, chunk in zip(self.keys, self.plan.chunks, strict=True)])
 
 
@@ -70,9 +70,9 @@ def find_text(name: str, project: Project) -> Path:
         return texts[0]
     if texts:
         raise ManuscriptError(f"There are both {texts[0]} and {texts[1]}; keep only the one to read.")
-    others = sorted(path.stem for path in project.inputs.glob("*") if path.suffix in SUFFIXES)
-    near = difflib.get_close_matches(name, others, n=1)
-    hint = f" Did you mean {near[0]}?" if near else f" There are: {', '.join(others) or 'none'}."
+    names = sorted(path.stem for path in project.inputs.glob("*") if path.suffix in SUFFIXES)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean {near[0]}?" if near else f" There are: {', '.join(names) or 'none'}."
     expected = f"{project.inputs / name}{SUFFIXES[0]}"
     raise ManuscriptError(f"There is no {expected}, and none with {', '.join(SUFFIXES[1:])} instead.{hint}")
 
@@ -158,7 +158,7 @@ def chunks_document(book: Book, project: Project) -> dict[str, Any]:
 def drop_stale_receipts(book: Book, project: Project) -> None:
     """Delete each receipt with a take that is missing or damaged, and note its batch in repairs.json.
 
-    The missing receipt makes its job run again; the note, an input of the join, makes snakemake want it.
+    The missing receipt makes its job run again; the note, an input of the join, makes snakemake request it.
     """
     paths = project.of_book(book.name)
     stale = takes.drop_stale_receipts(paths.receipts, book.batches, project.store)
@@ -168,9 +168,9 @@ def drop_stale_receipts(book: Book, project: Project) -> None:
 
 
 def drop_damaged_files(book: Book, project: Project) -> list[Path]:
-    """Delete what a build made of a book and something altered since: snakemake makes again what it needs of it.
+    """Delete the files of a book that were altered after a build wrote them: snakemake makes those again that it needs.
 
-    Quick: a recording that was not touched since its sha256 was written down is not read. Returns what was deleted.
+    Quick: a recording that was not touched since its sha256 was recorded is not read. Returns the deleted files.
     """
     paths, model, voice = project.of_book(book.name), project.of_model(), project.voice_state()
     voice_sidecar, bundle = voice.with_suffix(".json"), project.bundle() / MANIFEST
@@ -209,7 +209,7 @@ def _altered(paths: Sequence[Path], witness: Path, sha256_in: Callable[[dict[str
 
 
 def refresh_runtime(model: ModelEntry, project: Project) -> None:
-    """Write runtime.yaml again if it is not what the model's files give: the project has moved, or it was altered.
+    """Write runtime.yaml again if it differs from what the model's files give: the project moved, or it was altered.
 
     In place, since deleting it would have snakemake run every job that reads it. Does nothing before the first build.
     """
@@ -241,8 +241,8 @@ def publish(mastered: Path, out: Path, sha256: str) -> None:
 def download_mb(model: ModelEntry) -> int:
     """Return how much disk the files of a model take, in MB; 1,000 where the manifest gives no sizes."""
     sizes = [file.size for file in (model.weights, model.tokenizer) if isinstance(file, HubFile)]
-    known = [size for size in sizes if size is not None]
-    return 50 + sum(known) // 10**6 if len(known) == len(sizes) else 1000
+    declared = [size for size in sizes if size is not None]
+    return 50 + sum(declared) // 10**6 if len(declared) == len(sizes) else 1000
 
 
 def memory_mb(model: ModelEntry) -> int:

@@ -1,6 +1,6 @@
-"""Whether everything that speaking needs is there and right: above all that it looks at, below the command `doctor`.
+"""Checks of everything that speaking needs: above the modules that it checks, below the command `doctor`.
 
-Each check is a function that yields findings; it never raises for what it finds.
+Each check is a function that yields findings; a fault is a finding, not an exception.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ DISTRIBUTION = "pockettts-book"
 NEEDED_DISK = 500 * 2**20
 LITTLE_DISK = 4 * 2**30
 FLAGS = ("--config", "--voice", "--text", "--output-path")
-"""What engine cli gives to `pocket-tts generate`, besides what the settings ask for."""
+"""The flags that engine cli always passes to `pocket-tts generate`; the settings add more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `remedy` says what to do unless it passed."""
+    """The result of one check; `remedy` is what to do unless it passed."""
 
     name: str
     status: Status
@@ -51,7 +51,7 @@ Check = Callable[[Project], Iterator[Finding]]
 
 
 def examine(project: Project, listen: str, *, speak: bool = True) -> Iterator[Finding]:
-    """Look at everything, the quick things first, and yield each finding at once.
+    """Run the checks, the quick ones first, and yield each finding at once.
 
     `listen` is HOST:PORT of the server. Without `speak`, no process of pocket-tts is started.
     """
@@ -74,7 +74,7 @@ def examine(project: Project, listen: str, *, speak: bool = True) -> Iterator[Fi
         try:
             yield from check(project)
         except Exception as error:
-            # Whatever it is, the other checks are still of use.
+            # An unexpected error in one check must not stop the rest.
             reason = str(error) if isinstance(error, PocketTTSError) else f"{type(error).__name__}: {error}"
             yield Finding(check.__name__.strip("_"), "fail", reason, "See the reason.")
 
@@ -97,22 +97,20 @@ def _python(project: Project) -> Iterator[Finding]:
 
 
 def _packages(project: Project) -> Iterator[Finding]:
-    """The versions in the interpreter that runs, against what the project declares; extras only where they are used."""
+    """Compare the installed versions with what the project declares; a missing extra fails only where it is used."""
     from packaging.requirements import Requirement
 
     requirements = [Requirement(text) for text in importlib.metadata.requires(DISTRIBUTION) or []]
     yield from _group("packages", [r for r in requirements if r.marker is None], "fail", "run `make env`")
     for extra, purpose in (("onnx", "engine onnx"), ("server", "the server"), ("asr", "the check of takes by ear")):
         of_extra = [r for r in requirements if r.marker is not None and r.marker.evaluate({"extra": extra})]
-        of_extra = [
-            r for r in of_extra if not any(r.name == other.name for other in requirements if other.marker is None)
-        ]
+        of_extra = [r for r in of_extra if not any(r.name == core.name for core in requirements if core.marker is None)]
         needed = (extra, True) in {("onnx", project.config.engine == "onnx"), ("asr", project.config.qa.asr != "off")}
         remedy = f"run `pip install '.[{extra}]'`, if you want {purpose}"
         yield from _group(f"packages of {purpose}", of_extra, "fail" if needed else "warn", remedy)
 
 
-def _group(name: str, requirements: list[Any], otherwise: Status, remedy: str) -> Iterator[Finding]:
+def _group(name: str, requirements: list[Any], severity: Status, remedy: str) -> Iterator[Finding]:
     faults, versions = [], []
     for requirement in requirements:
         try:
@@ -124,7 +122,7 @@ def _group(name: str, requirements: list[Any], otherwise: Status, remedy: str) -
         if not requirement.specifier.contains(version, prereleases=True):
             faults.append(f"{requirement.name} is {version}, not {requirement.specifier}")
     if faults:
-        yield Finding(name, otherwise, "; ".join(faults), remedy[0].upper() + remedy[1:] + ".")
+        yield Finding(name, severity, "; ".join(faults), remedy[0].upper() + remedy[1:] + ".")
     else:
         yield Finding(name, "pass", ", ".join(versions))
 
@@ -156,7 +154,7 @@ def _formats(project: Project) -> Iterator[Finding]:
     for form in MEDIA_TYPES:
         try:
             encode(form, bytes(4_800))
-        # Of PyAV or of what it was linked with.
+        # PyAV and the libraries behind it raise errors of many kinds.
         except Exception as error:
             broken.append(f"{form} ({error})")
     if broken:
@@ -188,11 +186,11 @@ def _port(listen: str) -> Iterator[Finding]:
         host, port = parse_address(listen)
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            # As a server does, for which a port whose last connections are still closing is free.
+            # As a server does: a port whose last connections are still closing counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except (OSError, ValueError) as error:
-        yield Finding("port", "warn", f"{listen} cannot be used: {error}", "Give the server another one by --listen.")
+        yield Finding("port", "warn", f"{listen} cannot be used: {error}", "Choose a different one with --listen.")
     else:
         yield Finding("port", "pass", f"{listen} is free")
 
@@ -200,56 +198,56 @@ def _port(listen: str) -> Iterator[Finding]:
 # --- model and voice ----------------------------------------------------------------------------------------------
 
 
-def _here(project: Project) -> tuple[models.ModelEntry, ModelPaths, bool]:
-    """Return the model, its paths, and whether it was fetched."""
+def _find_model(project: Project) -> tuple[models.ModelEntry, ModelPaths, bool]:
+    """Return the model, its paths, and whether it is fetched."""
     paths = project.of_model()
     return project.model, paths, paths.lock.exists() and paths.download.exists()
 
 
 def _model(project: Project) -> Iterator[Finding]:
-    entry, paths, here = _here(project)
-    if not here:
-        remedy = "Nothing, the first use fetches it; or `pockettts model download`."
+    entry, paths, fetched = _find_model(project)
+    if not fetched:
+        remedy = "The first use fetches it, or run `pockettts model download`."
         yield Finding("model", "pass" if entry.local else "warn", f"{entry.id} is not fetched yet", remedy)
         return
     try:
         downloaded = models.read_download(entry, paths.folder)
         files = models.verify_files(downloaded, models.read_lock(paths.lock))
     except PocketTTSError as error:
-        yield Finding("model", "fail", str(error), "`pockettts model download`, after a look at the file.")
+        yield Finding("model", "fail", str(error), "Look at the file, then run `pockettts model download`.")
         return
     if downloaded.ungated:
-        reason = f"{entry.id}: the {len(files)} files are as locked, but these weights cannot clone voices"
+        reason = f"{entry.id}: the {len(files)} files match the lock, but these weights cannot clone voices"
         yield Finding("model", "warn", reason, "For voices of your own, accept the terms and set HF_TOKEN.")
     else:
-        yield Finding("model", "pass", f"{entry.id}: the {len(files)} files are as locked")
+        yield Finding("model", "pass", f"{entry.id}: the {len(files)} files match the lock")
 
 
 def _voice(project: Project) -> Iterator[Finding]:
-    entry, paths, here = _here(project)
+    entry, paths, fetched = _find_model(project)
     try:
         voice = project.voice
         voices.voice_pin(voice, entry)
     except PocketTTSError as error:
-        yield Finding("voice", "fail", str(error), "Choose another by --voice: `pockettts voices list`.")
+        yield Finding("voice", "fail", str(error), "Choose a different one with --voice: `pockettts voices list`.")
         return
     if (notice := voices.licence_notice(voice)) is not None:
-        yield Finding("licence of the voice", "warn", notice, "Keep the recording private, or choose another voice.")
+        yield Finding("licence of the voice", "warn", notice, "Keep the recording private, or use a different voice.")
     else:
         yield Finding("licence of the voice", "pass", f"{voice.id}: {voice.licence}, {voice.attribution}")
-    if not here:
+    if not fetched:
         return
     lock, model_config = models.read_lock(paths.lock), models.model_config(entry)
     exported = sorted(project.voice_states().glob("*.safetensors"))
     if not exported:
-        yield Finding("voice", "pass", f"{voice.id} is not exported yet; the first use does it")
+        yield Finding("voice", "pass", f"{voice.id} is not exported yet; the first use exports it")
     for path in exported:
         try:
             sidecar = voices.check_voice(path, lock, model_config)
             voices.check_values(path)
         except PocketTTSError as error:
-            mine = path.stem == voice.id
-            yield Finding(f"voice {path.stem}", "fail" if mine else "warn", str(error), f"Delete {path}.")
+            selected = path.stem == voice.id
+            yield Finding(f"voice {path.stem}", "fail" if selected else "warn", str(error), f"Delete {path}.")
         else:
             yield Finding(f"voice {path.stem}", "pass", f"{sidecar['frames']} frames, fits the model {entry.id}")
 
@@ -260,22 +258,22 @@ def _bundles(project: Project) -> Iterator[Finding]:
     entry = project.model
     for manifest in sorted(project.bundles().glob(f"*/{MANIFEST}")):
         name = f"onnx {manifest.parent.name}"
-        otherwise: Status = "fail" if project.config.engine == "onnx" else "warn"
+        severity: Status = "fail" if project.config.engine == "onnx" else "warn"
         try:
             bundle = read_bundle(manifest.parent)
         except PocketTTSError as error:
             remedy = f"Delete {manifest.parent} and run `pockettts model export`."
-            yield Finding(name, otherwise, str(error), remedy)
+            yield Finding(name, severity, str(error), remedy)
             continue
-        yield from _graphs(name, bundle, otherwise)
+        yield from _graphs(name, bundle, severity)
     if project.config.engine == "onnx" and not (project.bundle() / MANIFEST).exists():
-        yield Finding("onnx", "pass", f"{entry.id} is not exported yet; the first use does it")
+        yield Finding("onnx", "pass", f"{entry.id} is not exported yet; the first use exports it")
 
 
-def _graphs(name: str, bundle: Any, otherwise: Status) -> Iterator[Finding]:
+def _graphs(name: str, bundle: Any, severity: Status) -> Iterator[Finding]:
     if importlib.util.find_spec("onnxruntime") is None:
         yield Finding(
-            name, "warn", "the files are whole; ONNX Runtime is not installed", "Run `pip install '.[onnx]'`."
+            name, "warn", "the files are intact; ONNX Runtime is not installed", "Run `pip install '.[onnx]'`."
         )
         return
     from pockettts.export.verify import check_graphs
@@ -283,13 +281,13 @@ def _graphs(name: str, bundle: Any, otherwise: Status) -> Iterator[Finding]:
     failed = [check for check in check_graphs(bundle) if not check.passed]
     if failed:
         reason = "; ".join(f"{check.name}: {check.note}" for check in failed)
-        yield Finding(name, otherwise, reason, f"Delete {bundle.folder} and run `pockettts model export`.")
+        yield Finding(name, severity, reason, f"Delete {bundle.folder} and run `pockettts model export`.")
     else:
-        yield Finding(name, "pass", f"the files of {bundle.folder} are whole and every graph runs")
+        yield Finding(name, "pass", f"the files of {bundle.folder} are intact and every graph runs")
 
 
 def _integers(project: Project) -> Iterator[Finding]:
-    """What precision int8 stands on; a bundle is right everywhere only if every processor multiplies exactly."""
+    """Check the integer sums that precision int8 depends on: a bundle is right only where they are exact."""
     if any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxruntime")):
         return
     from pockettts.engines.onnx.integers import wrong_sums
@@ -297,8 +295,8 @@ def _integers(project: Project) -> Iterator[Finding]:
 
     processor = read_cpu_facts().label()
     if wrong := wrong_sums():
-        told = f"ONNX Runtime adds integers wrongly on {processor}: {wrong:,} sums of a test differ"
-        yield Finding("int8", "warn", told, "Set synth.precision to fp32, and report the processor.")
+        reason = f"ONNX Runtime adds integers wrongly on {processor}: {wrong:,} sums of a test differ"
+        yield Finding("int8", "warn", reason, "Set synth.precision to fp32, and report the processor.")
     else:
         yield Finding("int8", "pass", f"integer sums are exact on {processor}")
 
@@ -307,20 +305,20 @@ def _integers(project: Project) -> Iterator[Finding]:
 
 
 def _flags(project: Project) -> Iterator[Finding]:
-    """The flags that pocket-tts really has, against those that it will be given."""
+    """Compare the flags that pocket-tts accepts with those that it will get."""
     command = find_command(project.synth.executable)
     try:
-        done = run([*command.arguments(0), "generate", "--help"], child_environment(COLUMNS="200"), 120)
+        result = run([*command.arguments(0), "generate", "--help"], child_environment(COLUMNS="200"), 120)
     except CommandTimeout:
         yield Finding("pocket-tts", "fail", f"{command.program} did not answer in 120 s", "Look at the machine's load.")
         return
-    if done.code != 0:
-        yield Finding("pocket-tts", "fail", f"{command.program}: {last_error_line(done.stderr)}", "Run `make env`.")
+    if result.code != 0:
+        yield Finding("pocket-tts", "fail", f"{command.program}: {last_error_line(result.stderr)}", "Run `make env`.")
         return
-    known = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", done.stdout.decode(errors="replace")))
-    wanted = {*FLAGS, *(re.split("=", option)[0] for option in option_list(project.synth) if option.startswith("-"))}
+    accepted = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", result.stdout.decode(errors="replace")))
+    required = {*FLAGS, *(re.split("=", option)[0] for option in option_list(project.synth) if option.startswith("-"))}
     versions = ", ".join(f"{name} {version}" for name, version in command.identity().items())
-    if missing := sorted(wanted - known):
+    if missing := sorted(required - accepted):
         reason = f"{command.program} ({versions}) has no {', '.join(missing)}"
         yield Finding(
             "pocket-tts", "fail", reason, "Install the pinned version (`make env`), or correct synth.tts_args."
@@ -333,12 +331,12 @@ def _flags(project: Project) -> Iterator[Finding]:
 
 
 def _speech(project: Project) -> Iterator[Finding]:
-    """One word by the engine of the settings, through all that a take goes through; nothing of it is kept."""
+    """Speak one word with the engine of the settings, through every step of a take; nothing is stored."""
     from pockettts.speaking import chunks_of, make_ready, speak
 
-    entry, _, here = _here(project)
+    entry, _, fetched = _find_model(project)
     name = f"speech by engine {project.config.engine}"
-    if not here and not entry.local:
+    if not fetched and not entry.local:
         yield Finding(name, "warn", f"not tried: {entry.id} is not fetched yet", "`pockettts model download`.")
         return
     try:

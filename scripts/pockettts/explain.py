@@ -1,7 +1,7 @@
-"""What is spoken at a place of a book, and why it was or will be made: above `book`; `pockettts book explain` shows it.
+"""Explains what is spoken at a place of a book and why. Above `book`; `pockettts book explain` shows it.
 
-A place is a moment of the recording, found in timeline.json, or a take's key. What was built is compared with what
-would be built now.
+A place is a moment of the recording, looked up in timeline.json, or a take's key. The last build is compared with what
+the next one would make.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _KEY = re.compile(r"[0-9a-f]{4,32}")
 class Explanation:
     """One take of a book. Numbers count from 1; times are seconds from the start, None where it was not built.
 
-    `made` is how the audio came to be, a sentence each; `next` what the next build will do with it, and why.
+    `made` is the history of the audio in sentences; `next` is what the next build will do with it, and why.
     """
 
     book: str
@@ -86,7 +86,7 @@ def _whole_key(start: str, keys: Sequence[str]) -> str:
     if not matches:
         raise UsageError(f"No take of this book has a key that begins with {start}.")
     raise UsageError(
-        f"{len(matches)} takes have a key that begins with {start}; give more of it: {', '.join(matches[:5])}."
+        f"{len(matches)} takes have a key that begins with {start}; give more characters: {', '.join(matches[:5])}."
     )
 
 
@@ -108,21 +108,21 @@ class _Built:
         )
 
     def at(self, seconds: float) -> Span:
-        """Return the take that sounds at a moment, or whose pause does."""
+        """Return the take that plays at a moment; a pause belongs to the take before it."""
         if self.timeline is None:
             raise UsageError(f"{self.name} has no timeline yet: build the book first.")
         rate, entries = self.timeline.rate, self.timeline.entries
         if seconds > self.timeline.samples / rate:
             raise UsageError(f"The recording of {self.name} ends at {clock(self.timeline.samples / rate)}.")
-        begun = [span for span in entries if span.start <= seconds * rate]
-        if not begun:
+        earlier = [span for span in entries if span.start <= seconds * rate]
+        if not earlier:
             raise UsageError(
                 f"At {clock(seconds)} there is silence before the first word ({clock(entries[0].start / rate)})."
             )
-        return begun[-1]
+        return earlier[-1]
 
     def span(self, key: str) -> Span | None:
-        """Return where a take sounds first."""
+        """Return where a take plays first."""
         return next((span for span in self.timeline.entries if span.key == key), None) if self.timeline else None
 
 
@@ -141,13 +141,13 @@ class _Explainer:
     def explanation(self) -> Explanation:
         opened, key, take = self.book, self.key, self.take
         place = opened.keys.index(key) if key in opened.keys else None
-        was = next((dict(chunk) for chunk in self.built.chunks if chunk["key"] == key), None)
+        former = next((dict(chunk) for chunk in self.built.chunks if chunk["key"] == key), None)
         if place is not None:
             chunk = asdict(opened.plan.chunks[place])
-        elif was is not None:
-            chunk = was
+        elif former is not None:
+            chunk = former
         else:
-            raise UsageError(f"The list of chunks does not name {key}, which the timeline does: build the book again.")
+            raise UsageError(f"The timeline names {key}, but the list of chunks does not: build the book again.")
         span = self.built.span(key)
         rate = self.built.timeline.rate if self.built.timeline else 1
         chapters = opened.plan.chapters
@@ -170,7 +170,7 @@ class _Explainer:
         )
 
     def _sidecar(self) -> Take | None:
-        """Return what the store says of the take, whether or not its audio is there."""
+        """Return the sidecar of the take, even where its audio is missing; None if there is no valid one."""
         try:
             return Take.from_dict(files.read_json(self.store.path(self.key).with_suffix(".json")))
         except (PocketTTSError, OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -66,8 +66,8 @@ def write_provenance(
 ) -> None:
     """Write results/{book}.provenance.json.
 
-    `chunks` is chunks.json, `receipts` the takes by key, `mastering` what the last step decided. Holds no time and no
-    path of this machine: the same build on the same machine gives the same file.
+    `chunks` is chunks.json, `receipts` the takes by key, `mastering` what the last step decided. The file holds
+    no date and no path of the machine: the same build on the same machine gives the same file.
     """
     voice, model = project.voice, project.model
     rejected = [chunk for chunk in chunks["chunks"] if not receipts[chunk["key"]]["accepted"]]

@@ -1,11 +1,11 @@
-"""Any text to sound, outside a book's build but with its model, voice, chunks and takes: for commands and the server.
+"""Speaks any text outside a book's build, but with its model, voice, chunks and takes: for commands and the server.
 
     make_ready     what must be on disk before anything is spoken: model, lock, voice, exported model
     chunks_of      a text, normalized and cut as a book's is
     speak          chunks -> samples, one chunk after the other
 
-It stands above `book`, whose keys and folders it shares: what a book has spoken is not spoken again. Every function
-takes an opened `Project`, so nothing is looked up twice.
+It stands above `book` and shares its keys and folders: a chunk that a book has spoken is not spoken again. Every
+function takes an opened `Project`, so nothing is looked up twice.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TYPED = "The text"
 
 @dataclass(frozen=True)
 class Ready:
-    """What `open_engine` needs, all of it on disk and verified. `bundle` is for engine onnx, None for the others."""
+    """What `open_engine` needs, all of it on disk and verified. `bundle` is for engine onnx, else None."""
 
     project: Project
     runtime: Path
@@ -57,9 +57,9 @@ class Ready:
 
 
 def make_ready(project: Project) -> Ready:
-    """Make what is missing in the project's results for speaking with its settings: what rules of the build would make.
+    """Make what speaking with the project's settings needs and results/ lacks, as the rules of a build would.
 
-    Quick when all is there; of several processes one makes it and the others wait. Raises `ModelError` (with its kinds
+    Quick when all is there; of several processes one makes it while the rest wait. Raises `ModelError` (with its kinds
     for a hub that refuses or cannot be reached), `VoiceError`, `BundleError` and `EnvironmentNotReady`.
     """
     project.checked()
@@ -76,7 +76,7 @@ def make_ready(project: Project) -> Ready:
 
 
 def ready_model(project: Project) -> models.Lock:
-    """Have the model of the settings as the manifest names it: files, lock.json, runtime.yaml and .json.
+    """Ensure that the model of the settings is there as the manifest names it: files, lock.json, runtime.yaml, .json.
 
     Returns the lock.
     """
@@ -84,13 +84,13 @@ def ready_model(project: Project) -> models.Lock:
     try:
         downloaded = models.read_download(entry, paths.folder)
         lock = _trusted_lock(entry, downloaded, project)
-        written = paths.runtime.exists()
+        has_runtime = paths.runtime.exists()
     except ModelError:
         allowed, committed = project.config.hub.allow_ungated, project.model_lock
         downloaded = models.download_model(entry, paths.folder, allow_ungated=allowed, committed_lock=committed)
         lock = models.lock_model(entry, paths.folder, committed)
-        written = False
-    if written:
+        has_runtime = False
+    if has_runtime:
         book.refresh_runtime(entry, project)
     else:
         models.write_runtime(entry, downloaded, paths.runtime)
@@ -118,7 +118,7 @@ def _trusted_lock(entry: models.ModelEntry, downloaded: models.Downloaded, proje
 
 
 def ready_voice(project: Project, lock: models.Lock) -> None:
-    """Have the voice of the settings for the locked model: exported again if model, source or file has changed."""
+    """Ensure that the voice fits the locked model: it is exported again if model, source or file has changed."""
     voice, entry, out, runtime = project.voice, project.model, project.voice_state(), project.of_model().runtime
     with contextlib.suppress(VoiceError):
         sidecar = voices.check_voice(out, lock, models.check_model(runtime, lock))
@@ -129,7 +129,7 @@ def ready_voice(project: Project, lock: models.Lock) -> None:
 
 
 def ready_bundle(project: Project) -> None:
-    """Have the exported model of the settings, no older than the model's lock, and the report that it passed.
+    """Ensure that the model is exported, no earlier than it was locked, and has the report that it passed.
 
     A damaged one is left to the engine, which refuses it as in a build: it is not replaced unasked.
     """
@@ -215,7 +215,7 @@ class PassingStore(TakeStore):
         self._samples: Int16 = np.zeros(0, np.int16)
 
     def get(self, key: str) -> Take | None:
-        """There is never one."""
+        """Return None: there is never one."""
         return None
 
     def put(self, samples: Int16, take: Take) -> Take:

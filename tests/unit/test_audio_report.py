@@ -123,13 +123,13 @@ def test_retried_takes_are_listed_with_reasons(tmp_path, recording):
     takes = [take(text) for text in TEXTS]
     takes[1] |= {"attempt": 2, "reasons": ["silence of 4 s inside", "too fast"]}
     page = Page(write(tmp_path, recording, takes))
-    assert "1 of 4 takes was accepted only after another attempt." in page
+    assert "1 of 4 takes was accepted only after a retry." in page
     assert TEXTS[1] in page
     assert TEXTS[3] not in page
     assert "Chapter one, at 0:05; attempt 3 was accepted" in page
     assert "silence of 4 s inside" in page
     assert "too fast" in page
-    assert "refused take" not in page
+    assert "rejected take" not in page
 
 
 def test_refused_takes_come_before_everything_else(tmp_path, recording):
@@ -137,17 +137,17 @@ def test_refused_takes_come_before_everything_else(tmp_path, recording):
     takes[3] |= {"attempt": 2, "reasons": ["no end of speech"], "accepted": False}
     html = write(tmp_path, recording, takes)
     page = Page(html)
-    assert "One refused take is in this recording" in page
+    assert "One rejected take is in this recording" in page
     assert "Chapter 2, at 0:13; attempt 3 was used no end of speech" in page
     assert html.index("no end of speech") < html.index("<audio")
     assert "None of the 4 takes needed a second attempt." in page
     takes[0] |= {"accepted": False}
-    assert "2 refused takes are in this recording" in Page(write(tmp_path, recording, takes))
+    assert "2 rejected takes are in this recording" in Page(write(tmp_path, recording, takes))
 
 
 def test_a_long_list_of_retries_is_cut_but_counted(tmp_path, recording):
     page = Page(write(tmp_path, recording, [take(f"Number {n}.", attempt=1) for n in range(250)]))
-    assert "250 of 250 takes were accepted only after another attempt." in page
+    assert "250 of 250 takes were accepted only after a retry." in page
     assert "Number 199." in page
     assert "Number 200." not in page
     assert "The first 200 are shown." in page

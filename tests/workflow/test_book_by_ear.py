@@ -41,4 +41,4 @@ def test_a_take_that_was_heard_otherwise_is_in_the_report(built: Project) -> Non
     assert take["heard"]["error"] > 0.3
     report = (built.root / "results/book.report.html").read_text()
     assert "it was heard as" in report
-    assert "1 of 1 takes were checked by ear; 0 were heard exactly as written." in report
+    assert "1 of 1 takes were checked by ear; 0 matched their text exactly." in report

@@ -1,6 +1,6 @@
-"""A finished recording to M4B, MP3, Opus and FLAC, by PyAV: streamed, with chapters that are true to the sample.
+"""Encodes a finished recording as M4B, MP3, Opus or FLAC with PyAV: streamed, with chapters exact to the sample.
 
-Above `wav`; what the tags say is decided in `publish`. The bytes depend on the recording, the tags and the versions of
+Above `wav`; `publish` decides the tags. The bytes depend on the recording, the tags and the versions of
 FFmpeg's libraries alone; those of AAC and Opus on the kind of processor, too, since their coders compute in floats.
 """
 
@@ -225,7 +225,7 @@ def _add_cover(container: Any, cover: Picture) -> Any:
 
 
 def _frames(blocks: Iterable[Int16], rate: int, stream: Any) -> Iterator[Any]:
-    """Yield frames of the recording as the codec takes them, resampled where its rate is not ours."""
+    """Yield frames of the recording as the codec takes them, resampled where its rate differs from `RATE`."""
     import av
 
     resampler = None
@@ -244,7 +244,7 @@ def _frames(blocks: Iterable[Int16], rate: int, stream: Any) -> Iterator[Any]:
 
 
 class _Shifted(io.RawIOBase):
-    """A file from its current position on, which is 0 to who writes: the muxers come back to their first bytes."""
+    """A file whose current position counts as 0: muxers seek back to their first bytes, and a tag precedes them."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""ID3v2.3 for MP3: text, comments, series, chapters and a cover, as the players of books read them.
+"""ID3v2.3 for MP3: text, comments, series, chapters and a cover, as audiobook players read them.
 
 Version 2.3, not 2.4: more players read its chapters. Format: id3.org, "ID3 tag version 2.3.0" and "ID3v2 Chapter Frame
 Addendum V1.0".
@@ -47,11 +47,11 @@ def _encoded(text: str) -> bytes:
 
 
 def _text_frame(name: str, text: str) -> bytes:
-    frame, _, described = name.partition(":")
+    frame, _, description = name.partition(":")
     if frame == "COMM":
         return _frame(frame, _UTF16 + b"eng" + _encoded("") + b"\0\0" + _encoded(text))
     if frame == "TXXX":
-        return _frame(frame, _UTF16 + _encoded(described) + b"\0\0" + _encoded(text))
+        return _frame(frame, _UTF16 + _encoded(description) + b"\0\0" + _encoded(text))
     return _frame(frame, _UTF16 + _encoded(text))
 
 

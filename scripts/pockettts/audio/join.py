@@ -1,4 +1,4 @@
-"""Takes become one recording: each goes through the take chain, and is followed by its pause.
+"""Joins takes into one recording: each goes through the take chain, and is followed by its pause.
 
 Between `takes` and `master`: writes results/{book}/joined.wav and the timeline, the place of each chunk in it.
 """

@@ -51,7 +51,7 @@ class _Book:
                 meter(block)
 
     def loudness(self, *meters: Callable[[dsp.Float], object]) -> float:
-        """Run one pass for the integrated loudness in LUFS, and for other meters with it."""
+        """Run one pass for the integrated loudness in LUFS; further meters get the same blocks."""
         meter = LoudnessMeter()
         self.send(meter.push, *meters)
         return meter.integrated()

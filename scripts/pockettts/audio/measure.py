@@ -265,7 +265,7 @@ def _lower(lowest: int | None, values: np.ndarray[tuple[int], np.dtype[np.int64]
 
 
 class _Sketch:
-    """The outline of a recording whose length is known."""
+    """The outline of a recording of a given length, block by block."""
 
     def __init__(self, samples: int) -> None:
         self.total = max(samples, 1)

@@ -1,6 +1,6 @@
 """The page a listener reads before publishing: levels, plots, chapters, and every take that needs an ear.
 
-The end of the flow: it is given the measurement of the book, its timeline and what is known of its takes, and writes
+The end of the flow: from the measurement of the book, its timeline and the receipts of its takes it writes
 results/{book}.report.html, one file that needs nothing else.
 """
 
@@ -29,14 +29,14 @@ from pockettts.errors import AudioError
 from pockettts.files import write_text
 from pockettts.values import canonical_json, sha256_text
 
-# More retried takes than anyone would listen to are counted, not listed; refused ones are all listed.
+# More retried takes than anyone would listen to are counted, not listed; rejected ones are all listed.
 _LISTED = 200
 _WORST_HEARD = 10
 _QUIETEST_DRAWN = -60.0
 
-# Colours that no plot uses, put in the SVG and exchanged for those of the page, which follow light and dark.
-_COLOURS = {"#010203": "currentColor", "#010204": "var(--wave)", "#010205": "var(--level)", "#010206": "var(--line)"}
-_INK, _WAVE, _LEVEL, _GRID = _COLOURS
+# Colors that no plot uses, put in the SVG and exchanged for those of the page, which follow light and dark.
+_COLORS = {"#010203": "currentColor", "#010204": "var(--wave)", "#010205": "var(--level)", "#010206": "var(--line)"}
+_INK, _WAVE, _LEVEL, _GRID = _COLORS
 
 
 def clock(seconds: float) -> str:
@@ -67,10 +67,11 @@ def write_report(
     """Write the report of a book as one HTML file, atomically; the same input gives the same bytes.
 
     `takes` has one mapping for each entry of `timeline`, in its order: "text", "attempt" (from 0), "reasons" (why
-    earlier attempts, or a take used all the same, were refused), "accepted" and, where somebody listened, "heard" with
-    "words" and "error", the share of wrong ones. `voice` has "id", "licence",
-    "commercial" and, if known, "attribution" and "right". `provenance` is results/{book}.provenance.json. `audio` is
-    linked to, not read. `chapters` are titles; a missing one is numbered.
+    earlier attempts, or a take used all the same, were rejected), "accepted" and, after a check by ear, "heard" with
+    "words" and "error", the share of wrong ones. `voice` has "id", "licence", "commercial" and, if known,
+    "attribution" and "right". `provenance` is results/{book}.provenance.json. `audio` is linked to, not read.
+    `chapters` are titles; a missing one is numbered.
+
     Raises `AudioError` when the takes are not those of the timeline.
     """
     if len(takes) != len(timeline.entries):
@@ -106,11 +107,11 @@ def write_report(
         speech_seconds=speech,
         rate=_rate(takes, speech),
         chapters=list(contents.values()),
-        refused=[take for take in shown if not take["accepted"]],
+        rejected=[take for take in shown if not take["accepted"]],
         retried=retried[:_LISTED],
         retried_count=len(retried),
         takes_sentence=_takes_sentence(len(takes), len(retried)),
-        heard_sentence=_heard_sentence([take["heard"] for take in shown if take["heard"]], len(takes)),
+        ear_sentence=_ear_sentence([take["heard"] for take in shown if take["heard"]], len(takes)),
         doubtful=doubtful[:_WORST_HEARD],
         voice=voice,
         model_notice=model_notice,
@@ -164,14 +165,14 @@ def _takes_sentence(takes: int, retried: int) -> str:
     if not retried:
         return f"None of the {takes:,} takes needed a second attempt." if takes > 1 else "The take needed no retry."
     verb = "was" if retried == 1 else "were"
-    return f"{retried:,} of {takes:,} takes {verb} accepted only after another attempt."
+    return f"{retried:,} of {takes:,} takes {verb} accepted only after a retry."
 
 
-def _heard_sentence(heard: Sequence[Mapping[str, Any]], takes: int) -> str:
-    if not heard:
+def _ear_sentence(comparisons: Sequence[Mapping[str, Any]], takes: int) -> str:
+    if not comparisons:
         return ""
-    alike = sum(not one["error"] for one in heard)
-    return f"{len(heard):,} of {takes:,} takes were checked by ear; {alike:,} were heard exactly as written."
+    exact = sum(not one["error"] for one in comparisons)
+    return f"{len(comparisons):,} of {takes:,} takes were checked by ear; {exact:,} matched their text exactly."
 
 
 def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
@@ -190,12 +191,12 @@ def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
 
 
 def _description(measurement: Measurement) -> str:
-    """Say in words what the plot shows, for those who cannot see it."""
-    heard = measurement.outline.loudness[np.isfinite(measurement.outline.loudness)]
-    heard = heard[heard > _QUIETEST_DRAWN]
-    if not len(heard):
+    """Describe the plot in words, for readers who cannot see it."""
+    loudness = measurement.outline.loudness[np.isfinite(measurement.outline.loudness)]
+    loudness = loudness[loudness > _QUIETEST_DRAWN]
+    if not len(loudness):
         return f"Waveform and short-term loudness over {clock(measurement.duration)}: silence throughout."
-    low, high = np.percentile(heard, [10, 90])
+    low, high = np.percentile(loudness, [10, 90])
     return (
         f"Waveform and short-term loudness over {clock(measurement.duration)}. Four fifths of the recording lie "
         f"between {level(float(low))} and {level(float(high))} LUFS; integrated loudness is "
@@ -206,7 +207,7 @@ def _description(measurement: Measurement) -> str:
 def plot(measurement: Measurement, chapters: Sequence[float], *, wide: bool) -> str:
     """Draw waveform and level as an SVG element for a page, without date or id that changes from run to run.
 
-    `chapters` are start times in seconds. Colours are the page's; `wide` is for screens, otherwise for phones.
+    `chapters` are start times in seconds. Colors are the page's; `wide` is for screens, the narrow one for phones.
     """
     outline = measurement.outline if wide else _halved(measurement.outline)
     size = (9.2, 4.6) if wide else (4.4, 4.4)
@@ -257,8 +258,8 @@ def plot(measurement: Measurement, chapters: Sequence[float], *, wide: bool) -> 
         )
     drawing = buffer.getvalue()
     drawing = drawing[drawing.index("<svg") :]
-    for colour, name in _COLOURS.items():
-        drawing = drawing.replace(colour, name)
+    for color, name in _COLORS.items():
+        drawing = drawing.replace(color, name)
     return drawing
 
 
