@@ -178,7 +178,7 @@ def _memory(project: Project) -> Iterator[Finding]:
     need = book.memory_mb(project.model)
     free = psutil.virtual_memory().available // 2**20
     reason = f"{free:,} MB free, a process of the model {project.model.id} needs about {need:,}"
-    yield Finding("memory", "pass" if free > need else "warn", reason, "End other programs, or choose a smaller model.")
+    yield Finding("memory", "pass" if free > need else "warn", reason, "Close programs, or choose a smaller model.")
 
 
 def _port(listen: str) -> Iterator[Finding]:

@@ -204,12 +204,12 @@ class _Explainer:
             return f"it is spoken: {fault or 'it is not in the store'}"
         ear = open_ear(self.project.qa, self.project.language)
         ear = ear if ear is not None and ear.wants(self.key) else None
-        refused = _against(self.take, self.project.synth, ear)
-        if refused:
-            return f"it is spoken again: {refused}"
+        objection = _against(self.take, self.project.synth, ear)
+        if objection:
+            return f"it is spoken again: {objection}"
         if not receipt.exists():
             unchecked = ear is not None and (self.take.heard is None or self.take.heard.by != ear.name)
-            first = "checked by speech recognition, as qa.asr asks, and if it passes " if unchecked else ""
+            first = "checked by speech recognition, as qa.asr requires, and if it passes " if unchecked else ""
             return f"it is {first}taken from the store, and its job writes the receipt {receipt}"
         return f"nothing: the receipt {receipt} and the store agree"
 

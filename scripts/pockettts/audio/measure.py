@@ -1,4 +1,4 @@
-"""The levels of a recording that publishers ask for: loudness, peaks, RMS, noise floor; and its outline.
+"""Measures the levels of a recording that publishers require: loudness, peaks, RMS, noise floor; and its outline.
 
 One pass over the file in constant memory; `master` uses the loudness meter, `report` draws and judges the figures.
 """
@@ -170,7 +170,7 @@ class Measurement:
     outline: Outline
 
     def acx(self) -> tuple[AcxCheck, ...]:
-        """Judge the three levels that ACX asks for.
+        """Judge the three levels that ACX requires.
 
         The peak judged is the true peak, which is never below the sample peak. ACX measures the MP3; these are the
         figures of what is encoded to it. A recording that is all silence fails.

@@ -1,4 +1,4 @@
-"""The command `pockettts`: the library for people who want no workflow. On top of everything; one module a group.
+"""The command `pockettts`: the library without a workflow. Above all else; one module for each group.
 
 Each module adds its commands by `register(app)`. Commands import slow modules when they run, so that help and
 completion answer at once.

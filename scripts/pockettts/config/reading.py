@@ -14,15 +14,15 @@ _BASE_60 = re.compile(r"[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+")
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """A SafeLoader that refuses a key twice, and numbers that YAML 1.1 reads as octal or to the base of 60."""
+    """A SafeLoader that refuses duplicate keys, and numbers that YAML 1.1 reads as octal or in base 60."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Return a mapping. Raises `ConstructorError` if a key stands in it twice."""
+        """Return a mapping. Raises `ConstructorError` for a duplicate key."""
         seen = set()
         for key, _ in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else None
             if name in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} is there twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} occurs twice", key.start_mark)
             if name is not None and name != "<<":
                 seen.add(name)
         return super().construct_mapping(node, deep)
@@ -42,7 +42,7 @@ _StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_y
 
 
 def read_yaml(text: str) -> Any:
-    """Return the value of a YAML text. Raises `ValueError`, also for a key that is there twice."""
+    """Return the value of a YAML text. Raises `ValueError`, also for a duplicate key."""
     try:
         return yaml.load(text, _StrictLoader)
     except yaml.YAMLError as error:
@@ -52,12 +52,12 @@ def read_yaml(text: str) -> Any:
 
 
 def read_json(text: str) -> Any:
-    """Return the value of a JSON text. Raises `ValueError`, also for a key that is there twice."""
+    """Return the value of a JSON text. Raises `ValueError`, also for a duplicate key."""
 
     def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"the key {min(twice)!r} is there twice")
+            raise ValueError(f"the key {min(twice)!r} occurs twice")
         return dict(pairs)
 
     try:
