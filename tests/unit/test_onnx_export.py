@@ -125,10 +125,10 @@ def test_graphs_are_made_by_two_processes_if_there_are_processors(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
     monkeypatch.setattr(export, "export_graph", lambda _: onnx.ModelProto(producer_name=str(os.getpid())))
-    made = export.export_graphs(exported.model)
-    assert tuple(made) == GRAPHS
-    ours = {name for name, proto in made.items() if proto.producer_name == str(os.getpid())}
-    assert ours == set(GRAPHS if processors == 1 or sys.platform != "linux" else export.OURS)
+    protos = export.export_graphs(exported.model)
+    assert tuple(protos) == GRAPHS
+    own = {name for name, proto in protos.items() if proto.producer_name == str(os.getpid())}
+    assert own == set(GRAPHS if processors == 1 or sys.platform != "linux" else export.PARENT_GRAPHS)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="one process makes all graphs there")
@@ -400,28 +400,28 @@ def test_the_report_is_written(exported: Exported, tmp_path: Path) -> None:
     assert (tmp_path / "fp32.verify.txt").read_text() == report.table()
 
 
-def test_int8_is_judged_by_what_is_heard(exported: Exported, tmp_path: Path) -> None:
+def test_int8_is_judged_by_its_speech(exported: Exported, tmp_path: Path) -> None:
     out = tmp_path / "int8.verify.json"
     recorded = BABBLE.parents[1] / "voices" / "bundled.wav"
     report = verify.verify_onnx(exported.int8.folder, exported.runtime, recorded, out)
     assert report.passed, report.table()
-    told = {check.name: check.note for check in report.checks if check.name.startswith("speech")}
-    assert "dB" in told["speech: level"]
-    assert "word error rate" in told["speech: words"]
+    notes = {check.name: check.note for check in report.checks if check.name.startswith("speech")}
+    assert "dB" in notes["speech: level"]
+    assert "word error rate" in notes["speech: words"]
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours", "passed"),
+    ("reference", "candidate", "passed"),
     [(0.1, 0.15, True), (0.1, 0.25, False), (0.0, 0.11, False), (0.9, 1.0, True), (0.5, 0.7, False)],
 )
-def test_words_of_int8_may_be_little_worse(theirs: float, ours: float, passed: bool) -> None:
-    assert listen.judge_words(theirs, ours)[0] is passed
+def test_words_of_int8_may_be_a_little_worse(reference: float, candidate: float, passed: bool) -> None:
+    assert listen.judge_words(reference, candidate)[0] is passed
 
 
-def test_what_is_heard_decides_over_what_is_measured(
+def test_quieter_speech_fails_although_the_arrays_pass(
     exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bundle of which every array is within bounds, and which is heard as something quieter."""
+    """Every array of the bundle is within its limit, and its speech is quieter."""
     loud = [(3000 * np.sin(np.arange(24_000) / 20)).astype(np.int16)] * len(listen.SENTENCES)
     monkeypatch.setattr(verify.checks, "speak_both", lambda *_: [loud, [samples // 2 for samples in loud]])
     out = tmp_path / "int8.verify.json"
@@ -432,14 +432,14 @@ def test_what_is_heard_decides_over_what_is_measured(
     assert not json.loads(out.read_text())["passed"]
 
 
-def test_without_an_ear_the_level_is_what_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_asr_only_the_level_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     def deaf(*_: Any) -> None:
         raise EnvironmentNotReady("no")
 
     monkeypatch.setattr(listen, "Ear", deaf)
     tone = [(3000 * np.sin(np.arange(24_000) / 20)).astype(np.int16)]
     assert [(what, passed) for what, passed, _ in listen.listen([tone, tone])] == [("level", True), ("words", True)]
-    assert "not heard" in listen.listen([tone, tone])[1][2]
+    assert "not transcribed" in listen.listen([tone, tone])[1][2]
 
 
 def test_a_level_that_differs_is_seen() -> None:

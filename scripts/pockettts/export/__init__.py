@@ -1,6 +1,6 @@
-"""A model as ONNX graphs: export, quantize, describe, verify; `pockettts.bundle` has what is on disk.
+"""Makes ONNX graphs of a model: export, quantize, verify; `pockettts.bundle` owns the files on disk.
 
-graphs     the modules of pocket-tts, stated again so that they can be exported
+graphs     the modules of pocket-tts, restated in a form that can be exported
 export     a loaded model -> a bundle on disk, fp32 or int8
 verify     a bundle against PyTorch
 """

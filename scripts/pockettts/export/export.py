@@ -1,7 +1,7 @@
-"""From a model to a bundle: the same bytes from run to run, and nothing half-written.
+"""From a model to a bundle: the same bytes on every run, and never half a bundle.
 
-`export_onnx` is what the rule, the script and the command line call. A bundle is written into a folder beside its place
-and then renamed.
+The rule, the script and the command line call `export_onnx`. It writes a bundle into a temporary folder beside its
+destination, which it then renames.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from pockettts.export.tokens import tokenizer_files
 from pockettts.files import sha256_file, write_json
 from pockettts.upstream import MIN_FRAMES_BEFORE_EOS
 
-IR_VERSION = 8  # what runtimes of 2024 and later read, sherpa-onnx's among them
+IR_VERSION = 8  # runtimes since 2024 read it, that of sherpa-onnx included
 VOICE_ROWS = 1000  # the size of the caches that clients reserve for a voice
 _DYNAMIC = torch.export.Dim.DYNAMIC
 _VERSIONS = ("pocket-tts", "torch", "onnx", "onnx-ir", "onnxscript", "onnxruntime")
 _LIMIT = 2**31 - 1  # of a protobuf file
-_WORTH_SHARING = 256  # bytes of a weight
+_MIN_SHARED_BYTES = 256  # a smaller weight is copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def load_model(runtime: Path) -> Any:
 
     try:
         return TTSModel.load_model(config=runtime).eval()
-    # Whatever upstream raises for a bad file.
+    # Upstream raises exceptions of many types for a bad file.
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ModelError(f"pocket-tts cannot load {runtime} ({reason}).") from None
@@ -71,7 +71,7 @@ def load_model(runtime: Path) -> Any:
 def export_onnx(runtime: Path, out: Path, *, precision: Precision = "fp32", language: str = "en") -> Bundle:
     """Export the model that `runtime` configures into the folder `out`, which is replaced.
 
-    Raises `ModelError`, and `BundleError` for a model that cannot be exported; then `out` is as it was.
+    Raises `ModelError`, and `BundleError` for a model that cannot be exported; `out` is then unchanged.
     """
     tokenizer = tokenizer_files(read_runtime_config(runtime))
     model = load_model(runtime)
@@ -81,39 +81,39 @@ def export_onnx(runtime: Path, out: Path, *, precision: Precision = "fp32", lang
 def export_graphs(model: Any) -> dict[str, onnx.ModelProto]:
     """Return the fp32 graphs of a loaded model, by name.
 
-    A second process makes some of them where there is a processor for it: an exporter is Python in one thread. Raises
-    `BundleError` if that process is killed.
+    On a machine with two processors a child process exports some of them, because the exporter is Python in one thread.
+    Raises `BundleError` if that process is killed.
     """
-    made = plans(model)
+    all_plans = plans(model)
     if sys.platform != "linux" or (os.cpu_count() or 1) < 2:
-        return {name: export_graph(plan) for name, plan in made.items()}
-    theirs = {name: plan for name, plan in made.items() if name not in OURS}
-    # By fork, so that the child has the model; modules of graphs could not be sent.
+        return {name: export_graph(plan) for name, plan in all_plans.items()}
+    child_plans = {name: plan for name, plan in all_plans.items() if name not in PARENT_GRAPHS}
+    # The child is forked, because the modules of the graphs cannot be pickled.
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(1, context, _remember, (theirs,)) as child:
-        other = child.submit(_export_remembered)
-        exported = {name: export_graph(made[name]) for name in OURS}
+    with ProcessPoolExecutor(1, context, _start_child, (child_plans,)) as child:
+        child_result = child.submit(_export_in_child)
+        exported = {name: export_graph(all_plans[name]) for name in PARENT_GRAPHS}
         try:
-            content = other.result()
+            content = child_result.result()
         except BrokenProcessPool:
             raise BundleError("A process of the export was killed: is there enough memory?") from None
     exported |= {name: onnx.ModelProto.FromString(data) for name, data in content.items()}
     return {name: exported[name] for name in GRAPHS}
 
 
-OURS = ("flow_lm_main", "flow_lm_step")
-"""Graphs that the second process does not make: they are large, and about half of the work."""
-_remembered: dict[str, Plan] = {}
+PARENT_GRAPHS = ("flow_lm_main", "flow_lm_step")
+"""Graphs that the parent process exports: they are large, and about half of the work."""
+_child_plans: dict[str, Plan] = {}
 
 
-def _remember(made: Mapping[str, Plan]) -> None:
-    # The threads of the parent are not there after a fork, and who waits for them waits for ever.
+def _start_child(child_plans: Mapping[str, Plan]) -> None:
+    # A fork does not copy the threads of the parent, and PyTorch would wait for them forever.
     torch.set_num_threads(1)
-    _remembered.update(made)
+    _child_plans.update(child_plans)
 
 
-def _export_remembered() -> dict[str, bytes]:
-    return {name: export_graph(plan).SerializeToString(deterministic=True) for name, plan in _remembered.items()}
+def _export_in_child() -> dict[str, bytes]:
+    return {name: export_graph(plan).SerializeToString(deterministic=True) for name, plan in _child_plans.items()}
 
 
 def write_bundle(
@@ -125,10 +125,10 @@ def write_bundle(
     precision: Precision,
     language: str,
 ) -> Bundle:
-    """Write the fp32 graphs of a model as a bundle of any precision, in one step; `tokenizer` is its files by name."""
+    """Write the fp32 graphs of a model as a bundle of any precision; `tokenizer` maps file names to content."""
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.with_name(f".{out.name}.{os.getpid()}")
-    _remove_left_behind(out)
+    _remove_leftovers(out)
     try:
         folder.mkdir()
         for name, content in tokenizer.items():
@@ -141,8 +141,8 @@ def write_bundle(
     return read_bundle(out)
 
 
-def _remove_left_behind(out: Path) -> None:
-    """Removes what exports to `out` wrote until they were killed, also one that had the number of this process."""
+def _remove_leftovers(out: Path) -> None:
+    """Remove the temporary folders of killed exports to `out`, including one that had the id of this process."""
     for folder in out.parent.glob(f".{glob.escape(out.name)}.*"):
         process = folder.suffix[1:]
         if process.isdecimal() and (int(process) == os.getpid() or not psutil.pid_exists(int(process))):
@@ -221,7 +221,7 @@ def _write(
 
 
 def describe_states(specs: Sequence[graphs.StateSpec]) -> list[dict[str, Any]]:
-    """Return the states of a graph as the manifest has them."""
+    """Return the states of a graph in the form of the manifest."""
     return [
         {
             "input_name": f"state_{index}",
@@ -237,7 +237,7 @@ def describe_states(specs: Sequence[graphs.StateSpec]) -> list[dict[str, Any]]:
 
 
 def _for_clients(states: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the states as bundle.json has them: with an index and a path, and room for a voice."""
+    """Return the states in the form of bundle.json: with an index and a path, and room for a voice."""
     return [
         {
             **state,
@@ -257,7 +257,7 @@ def plans(model: Any) -> dict[str, Plan]:
     latent, width = model.flow_lm.ldim, max(graphs.CLIENT_WIDTH, model.flow_lm.dim)
     conditioned = model.flow_lm.out_eos.in_features
     main, step, decoder = graphs.FlowLMMain(model), graphs.FlowLMStep(model), graphs.MimiDecoder(model)
-    made = {
+    by_name = {
         "text_conditioner": Plan(
             graphs.TextConditioner(model, width),
             {"token_ids": torch.zeros(1, 3, dtype=torch.int64)},
@@ -308,16 +308,16 @@ def plans(model: Any) -> dict[str, Plan]:
             decoder, {"latent": torch.zeros(1, 3, latent)}, ("audio_frame",), {"latent": {1: _DYNAMIC}}, decoder.specs
         ),
     }
-    return {name: made[name] for name in GRAPHS}
+    return {name: by_name[name] for name in GRAPHS}
 
 
 def export_graph(plan: Plan) -> onnx.ModelProto:
-    """Return a module as a graph that says the same at every export."""
+    """Return a module as a graph, the same one at every export."""
     examples, varying = [], []
     for spec in plan.specs:
         example = spec.zeros()
         if spec.varies:
-            # Two takes, where there may be several: an exporter that sees one concludes that there is always one.
+            # Two takes where several are possible: from one, the exporter would conclude that there is always one.
             sizes = {0: 2, 2: 5}
             example = torch.zeros([sizes[i] if i in spec.varies else size for i, size in enumerate(spec.shape)])
         elif spec.key == "step":
@@ -347,7 +347,7 @@ def export_graph(plan: Plan) -> onnx.ModelProto:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep the exporter's progress and its warnings about itself to itself."""
+    """Silence the exporter's progress and its warnings about its own internals."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "torch.export", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -362,9 +362,9 @@ def _quietly() -> Iterator[None]:
 
 
 def clean(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Take out what differs from machine to machine, stack traces with paths above all, and say an older IR version.
+    """Remove what differs between machines, such as stack traces with paths, and set the IR version to `IR_VERSION`.
 
-    The axes that vary get names of their own: the exporter's are numbers that it draws.
+    The axes that vary get fixed names, because the exporter numbers them differently on each run.
     """
     model.ir_version = IR_VERSION
     model.producer_version = ""
@@ -401,23 +401,23 @@ def _clean_nodes(nodes: Any) -> None:
 
 
 def write_graph(model: onnx.ModelProto, path: Path) -> None:
-    """Write a graph, the same bytes for the same graph. Raises `BundleError` for one that is too large for a file."""
+    """Write a graph, the same bytes for the same graph. Raises `BundleError` for a graph over 2 GB."""
     if model.ByteSize() > _LIMIT:
         raise BundleError(f"The graph {path.name} has more than 2 GB, which one file cannot hold; export it as int8.")
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def share_weights(model: onnx.ModelProto, file: Path) -> onnx.ModelProto:
-    """Return a graph whose weights are in the file of another in the same folder, where the bytes are the same."""
+    """Return a graph that refers to the weights in `file`, a graph of the same folder, if the bytes are the same."""
     content = file.read_bytes()
     shared = onnx.ModelProto()
     shared.CopyFrom(model)
     after = 0
     for tensor in shared.graph.initializer:
         raw = tensor.raw_data
-        if len(raw) < _WORTH_SHARING:
+        if len(raw) < _MIN_SHARED_BYTES:
             continue
-        # Both have their weights in the same order, nearly: a search from the start of a gigabyte each time takes long.
+        # Both graphs have nearly the same order of weights, and a search from the start of a gigabyte takes long.
         place = _find(content, raw, after)
         if place < 0:
             place = _find(content, raw, 0)
@@ -432,7 +432,7 @@ def share_weights(model: onnx.ModelProto, file: Path) -> onnx.ModelProto:
 
 def _find(content: bytes, raw: bytes, start: int) -> int:
     """Return where `raw` is in `content`, at `start` or later; -1 if nowhere."""
-    head = raw[:_WORTH_SHARING]
+    head = raw[:_MIN_SHARED_BYTES]
     place = content.find(head, start)
     while place >= 0 and content[place : place + len(raw)] != raw:
         place = content.find(head, place + 1)
@@ -440,7 +440,7 @@ def _find(content: bytes, raw: bytes, start: int) -> int:
 
 
 def describe_graph(model: onnx.ModelProto) -> dict[str, Any]:
-    """Return inputs and outputs as the graph has them: names, types, shapes, with names for axes that vary."""
+    """Return the inputs and outputs of a graph: names, types and shapes, with names for axes that vary."""
     return {"inputs": _describe(model.graph.input), "outputs": _describe(model.graph.output)}
 
 

@@ -1,8 +1,8 @@
-"""The graphs of a model: what pocket-tts 4.0.1 computes, stated again without what an exporter stumbles over.
+"""The graphs of a model: what pocket-tts 4.0.1 computes, restated in a form that can be exported.
 
-Upstream slices caches in place by `.item()`, keeps a mask of the traced length and pads by `math.ceil`; none of that
-can be exported. Here every graph is a function of its inputs. Names, order, shapes and types are a contract that
-sherpa-onnx (by position), pocketsynth (by name) and PocketTTS.cpp (by both) share:
+Upstream slices caches in place by `.item()`, keeps a mask of the traced length and pads by `math.ceil`; an exporter
+supports none of that. Here every graph is a function of its inputs. Names, order, shapes and types are a contract with
+sherpa-onnx (by position), pocketsynth (by name) and PocketTTS.cpp (by both):
 
     text_conditioner   token_ids [1, T] int64                            -> text_embeddings [1, T, W]
     mimi_encoder       audio [1, 1, samples]                             -> conditioning [1, F, W]
@@ -17,24 +17,24 @@ sherpa-onnx (by position), pocketsynth (by name) and PocketTTS.cpp (by both) sha
                        values of each layer                              -> conditioning [B, Z], eos_logit [B, 1], the
                                                                             same keys and values
 
-The last one is no part of that contract: it is flow_lm_main for our engine (see `FlowLMStep`).
+flow_lm_step is outside that contract: it is flow_lm_main for engine onnx (see `FlowLMStep`).
 
-W is 1024, or the width of the model where that is more: clients know no other number. A narrower model is padded with
-zeros by text_conditioner and mimi_encoder, and flow_lm_main cuts them off. Either of `sequence` and `text_embeddings`
-may be empty. NaN in `sequence` stands for the beginning of speech.
+W is 1024, or the width of the model if that is larger: clients assume 1024. text_conditioner and mimi_encoder pad the
+output of a narrower model with zeros, and flow_lm_main cuts them off. Either of `sequence` and `text_embeddings` may be
+empty. NaN in `sequence` marks the beginning of speech.
 
 States of flow_lm_main: for each layer `cache` [2, 1, C, heads, head] and `step` [1], and at the end `frames` [1]. A
-cache may have any number C of rows as long as C >= step: the first `step` rows count, the new rows come after them,
-and out_state has step + S + T rows. So nothing is copied that is not used, and a voice of any length fits. `frames`
-counts the rows of `sequence`. All states start as zeros.
+cache may have any number C of rows as long as C >= step: the first `step` rows are valid, the new rows follow them, and
+out_state has step + S + T rows. So no unused row is copied, and a voice of any length fits. `frames` counts the rows of
+`sequence`. All states start as zeros.
 
 States of mimi_decoder: `previous` and `partial` of its convolutions, and for each layer `cache` [2, 1, context,
-heads, head], a window that rolls, and `offset` [1]. They start as zeros and keep their shapes, so any division of the
-frames into calls gives the same sound.
+heads, head], a rolling window, and `offset` [1]. They start as zeros and keep their shapes, so the sound does not
+depend on how the frames are divided into calls.
 
-`eos_logit` is not the model's logit but EOS_SCALE * (logit - threshold) + EOS_SHIFT: of the clients, one stops above
--4 and another above 0.5, and for both this is above the model's own threshold. In the first
-MIN_FRAMES_BEFORE_EOS frames it is EOS_NEVER, as upstream ignores the end of speech there.
+`eos_logit` is not the model's logit but EOS_SCALE * (logit - threshold) + EOS_SHIFT: one client stops above -4 and
+another above 0.5, and this value crosses both limits close to the model's own threshold. In the first
+MIN_FRAMES_BEFORE_EOS frames it is EOS_NEVER, because upstream ignores the end of speech there.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ EOS_NEVER = -1.0e6
 
 @dataclass(frozen=True, slots=True)
 class StateSpec:
-    """One state: the module and key that upstream keeps it under, and the zeros that it starts with."""
+    """One state: the module and key under which upstream keeps it, and the zeros it starts with."""
 
     module: str
     key: str
     shape: tuple[int, ...]
     dtype: torch.dtype = torch.float32
     varies: tuple[int, ...] = ()
-    """The axes that may have another length at every call."""
+    """The axes whose length may change from call to call."""
 
     def zeros(self) -> Tensor:
         """Return the value before the first call."""
@@ -83,7 +83,7 @@ class Tape:
         self._after: dict[tuple[str, str], Tensor] = {}
 
     def read(self, module: str, key: str) -> Tensor:
-        """Return a state as the call got it."""
+        """Return a state as passed to this call."""
         return self._before[module, key]
 
     def write(self, module: str, key: str, value: Tensor) -> None:
@@ -99,9 +99,9 @@ class Tape:
 
 
 class Linear(nn.Module):
-    """A matrix product with the weight as ONNX wants it, and a bias if there is one: MatMul and Add, never Gemm.
+    """A matrix product with the weight in the layout of ONNX, and an optional bias: MatMul and Add, never Gemm.
 
-    Only MatMul can be quantised dynamically.
+    `quantize` replaces MatMul only.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
@@ -126,7 +126,7 @@ def pad_width(x: Tensor, width: int) -> Tensor:
 
 
 class Rope(nn.Module):
-    """Rotary positions, pairs interleaved, as `pocket_tts.modules.rope`."""
+    """Rotary positions with interleaved pairs, as in `pocket_tts.modules.rope`."""
 
     frequencies: Tensor
 
@@ -151,14 +151,14 @@ def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """Return attention over the last two axes; `mask` is true where a key may be seen."""
+    """Return attention over the last two axes; `mask` is true where a query may attend to a key."""
     scores = torch.matmul(q * q.shape[-1] ** -0.5, k.transpose(-1, -2))
     weights = torch.softmax(scores.masked_fill(~mask, -math.inf), dim=-1)
     return torch.matmul(weights, v)
 
 
 class Attention(nn.Module):
-    """The projections of `StreamingMultiheadAttention`; who calls has the keys and values of the past."""
+    """The projections of `StreamingMultiheadAttention`; the caller keeps the keys and values of earlier rows."""
 
     def __init__(self, module: Any) -> None:
         super().__init__()
@@ -183,7 +183,7 @@ class Attention(nn.Module):
         return kv[0].transpose(1, 2), kv[1].transpose(1, 2)
 
     def merge(self, x: Tensor) -> Tensor:
-        """Project what the heads [1, heads, T, head] saw."""
+        """Project the output of the heads, [1, heads, T, head]."""
         return self.out_proj(x.transpose(1, 2).reshape(1, -1, self.heads * self.head))  # type: ignore[no-any-return]
 
 
@@ -198,7 +198,7 @@ class Layer(nn.Module):
         self.scale1, self.scale2 = module.layer_scale_1, module.layer_scale_2
 
     def forward(self, x: Tensor, look: Callable[[Attention, Tensor], Tensor]) -> Tensor:
-        """Return the output of the layer; `look` is the attention on normalised input."""
+        """Return the output of the layer; `look` computes its attention from the normalized input."""
         x = x + self.scale1(look(self.attention, self.norm1(x)))
         hidden = functional.gelu(self.linear1(self.norm2(x)), approximate="tanh")
         return x + self.scale2(self.linear2(hidden))  # type: ignore[no-any-return]
@@ -215,7 +215,7 @@ class Transformer(nn.Module):
         self.context = module.context
 
     def run(self, x: Tensor, look: Callable[[int, Attention, Tensor], Tensor]) -> Tensor:
-        """Return the output of all layers; `look` gets the number of the layer."""
+        """Return the output of all layers; `look` gets the index of the layer as well."""
         for index, layer in enumerate(self.layers):
             x = layer(x, lambda attention, y, index=index: look(index, attention, y))
         return x
@@ -288,21 +288,21 @@ class FlowLMMain(nn.Module):
         """Return conditioning, eos_logit and the states."""
         tape = Tape(self.specs, states)
         count = text_embeddings.shape[1] + sequence.shape[1]
-        # All layers know as many rows. Said once, and with its bounds: an exporter reasons long about every length that
-        # comes from a tensor.
+        # All layers hold the same number of rows. It is read once and bounded, because the exporter is slow with every
+        # length that comes from a tensor.
         step = tape.read(self.modules_of_layers[0], "step")
-        known = step.item()
-        torch._check(known >= 0)  # type: ignore[no-untyped-call]
+        past = step.item()
+        torch._check(past >= 0)  # type: ignore[no-untyped-call]
         for module in self.modules_of_layers:
-            torch._check(known <= tape.read(module, "cache").shape[2])  # type: ignore[no-untyped-call]
+            torch._check(past <= tape.read(module, "cache").shape[2])  # type: ignore[no-untyped-call]
         positions = step + torch.arange(count)
         turn = self.transformer.rope(positions)
-        mask = torch.arange(known + count)[None, :] <= positions[:, None]
+        mask = torch.arange(past + count)[None, :] <= positions[:, None]
 
         def look(index: int, attention: Attention, y: Tensor) -> Tensor:
             module = self.modules_of_layers[index]
             q, kv = attention.project(y, turn)
-            kv = torch.cat([tape.read(module, "cache")[:, :, :known], kv], dim=2)
+            kv = torch.cat([tape.read(module, "cache")[:, :, :past], kv], dim=2)
             tape.write(module, "cache", kv)
             tape.write(module, "step", tape.read(module, "step") + count)
             k, v = attention.split(kv)
@@ -311,47 +311,47 @@ class FlowLMMain(nn.Module):
         z = self.backbone(sequence, text_embeddings, look)
         frames = tape.read("end_of_speech", "frames")
         tape.write("end_of_speech", "frames", frames + sequence.shape[1])
-        told = EOS_SCALE * (self.end_of_speech(z) - self.threshold) + EOS_SHIFT
-        told = torch.where(frames >= MIN_FRAMES_BEFORE_EOS, told, torch.full_like(told, EOS_NEVER))
-        return (z, told, *tape.results())
+        eos = EOS_SCALE * (self.end_of_speech(z) - self.threshold) + EOS_SHIFT
+        eos = torch.where(frames >= MIN_FRAMES_BEFORE_EOS, eos, torch.full_like(eos, EOS_NEVER))
+        return (z, eos, *tape.results())
 
     def backbone(
         self, sequence: Tensor, text_embeddings: Tensor, look: Callable[[int, Attention, Tensor], Tensor]
     ) -> Tensor:
-        """Return the condition after the last row; `look` is the attention of a layer."""
+        """Return the condition after the last row; `look` computes the attention of a layer."""
         speech = self.input_linear(torch.where(torch.isnan(sequence), self.bos, sequence))
         x = torch.cat([text_embeddings[..., : self.width], speech], dim=1)
         return self.z_proj(self.norm(self.transformer.run(x, look)[:, -1]))  # type: ignore[no-any-return]
 
     def end_of_speech(self, z: Tensor) -> Tensor:
-        """Return the logit of the end: a sum of products and no MatMul, since it is cheap and not to be quantised."""
+        """Return the logit of the end: a sum of products instead of MatMul, which `quantize` would replace."""
         return (z * self.eos.weight).sum(dim=-1, keepdim=True) + self.eos.bias  # type: ignore[no-any-return]
 
 
 HEAD_UNIT = 16
-"""GroupQueryAttention turns heads of a multiple of this width only."""
+"""GroupQueryAttention rotates only heads whose width is a multiple of this."""
 
 
 def _operator_head(head: int) -> int:
     return -(-head // HEAD_UNIT) * HEAD_UNIT
 
 
-def resize_heads(x: Tensor, head: int, wanted: int) -> Tensor:
-    """Return x [B, T, any number of heads * head] with heads of the width `wanted`: zeros behind them, or cut off."""
-    if head == wanted:
+def resize_heads(x: Tensor, head: int, width: int) -> Tensor:
+    """Return x [B, T, any number of heads * head] with heads of `width`: zeros are appended, or the end is cut off."""
+    if head == width:
         return x
     heads = x.reshape(*x.shape[:-1], -1, head)
-    return (pad_width(heads, wanted) if wanted > head else heads[..., :wanted]).flatten(-2)
+    return (pad_width(heads, width) if width > head else heads[..., :width]).flatten(-2)
 
 
 class FlowLMStep(FlowLMMain):
-    """`FlowLMMain` as ONNX Runtime does it best: for several takes at once, with caches that are written in place.
+    """`FlowLMMain` in the form that is fastest in ONNX Runtime: several takes at once, caches written in place.
 
-    The keys and values of a layer are [B, key/value heads, rows, head], of any number of rows that is large enough. A
-    take has `last_row` + 1 rows after the call, `rows` is the largest such number. Given as input and output, they
-    are not copied. The operator is ONNX Runtime's own (com.microsoft.GroupQueryAttention); with S + T > 1 it takes
-    B = 1 only, and only heads of a multiple of HEAD_UNIT: others have zeros behind them. The end of speech is the
-    model's own logit.
+    The keys and values of a layer are [B, key/value heads, rows, head], with any number of rows that is large enough. A
+    take has `last_row` + 1 rows after the call, and `rows` is the largest such number. If the same memory is bound as
+    input and output, keys and values are not copied. The operator is ONNX Runtime's own
+    (com.microsoft.GroupQueryAttention). With S + T > 1 it requires B = 1, and the width of its heads must be a multiple
+    of HEAD_UNIT: other heads are padded with zeros. `eos_logit` is the model's own logit.
     """
 
     def __init__(self, model: Any) -> None:
@@ -404,10 +404,10 @@ class FlowLMStep(FlowLMMain):
 
 
 class FlowLMFlow(nn.Module):
-    """`SimpleMLPAdaLN` as a direction, whatever the head: x + (t - s) * flow_dir is the next x.
+    """`SimpleMLPAdaLN` as a direction, for every type of head: x + (t - s) * flow_dir is the next x.
 
-    A head that goes from noise to sample in one step gives the whole way at s = 0 and nothing later, so that any number
-    of steps ends at the same place.
+    A head that goes from noise to sample in one step gives the whole distance at s = 0 and zero later, so that any
+    number of steps ends at the same sample.
     """
 
     def __init__(self, model: Any) -> None:
@@ -428,8 +428,8 @@ class FlowLMFlow(nn.Module):
         if self.kind == "flow_matching":
             return self._net(c, (s,), x)
         target = self._net(c, (), x)
-        way = target if self.kind == "pointwise" else target - x
-        return torch.where(s == 0, way / (t - s), torch.zeros_like(way))
+        distance = target if self.kind == "pointwise" else target - x
+        return torch.where(s == 0, distance / (t - s), torch.zeros_like(distance))
 
     def _net(self, c: Tensor, times: tuple[Tensor, ...], x: Tensor) -> Tensor:
         y = self.cond_embed(c)
@@ -454,16 +454,16 @@ class TimeEmbedding(nn.Module):
         self.first, self.second, self.norm = _linear(module.mlp[0]), _linear(module.mlp[2]), module.mlp[3]
 
     def forward(self, time: Tensor) -> Tensor:
-        """Return the embedding of a time [1, 1]. The norm is upstream's: by the variance around the mean."""
+        """Return the embedding of a time [1, 1]. The norm is upstream's, by the variance around the mean."""
         angles = time * self.frequencies
         y = self.second(functional.silu(self.first(torch.cat([torch.cos(angles), torch.sin(angles)], dim=-1))))
-        centred = y - y.mean(dim=-1, keepdim=True)
-        variance = centred.square().sum(dim=-1, keepdim=True) / (y.shape[-1] - 1)
+        centered = y - y.mean(dim=-1, keepdim=True)
+        variance = centered.square().sum(dim=-1, keepdim=True) / (y.shape[-1] - 1)
         return y * (self.norm.alpha * torch.rsqrt(self.norm.eps + variance))  # type: ignore[no-any-return]
 
 
 class FlowBlock(nn.Module):
-    """`ResBlock` of the head; gets the condition after its SiLU, which all blocks share."""
+    """`ResBlock` of the head. Its condition has passed the SiLU already, which all blocks share."""
 
     def __init__(self, module: Any) -> None:
         super().__init__()
@@ -482,7 +482,10 @@ class FlowBlock(nn.Module):
 
 
 def _same_sizes(module: Any, name: str) -> tuple[int, int]:
-    """Return how many samples a streaming convolution keeps, and its stride; only what Mimi has is known."""
+    """Return how many samples a streaming convolution keeps, and its stride.
+
+    Raises `ModelError` for a padding that Mimi does not use.
+    """
     if module.pad_mode not in ("constant", "replicate"):
         raise ModelError(f"The convolution {name} pads by {module.pad_mode!r}, which cannot be exported.")
     return int(module._effective_kernel_size) - int(module._stride), int(module._stride)
@@ -537,7 +540,7 @@ class MimiEncoder(nn.Module):
     def _windows(self, count: int) -> Callable[[int, Attention, Tensor], Tensor]:
         """Return attention over `context` positions, in blocks of that size.
 
-        A block sees itself and the one before it: the memory grows with the recording and not with its square.
+        A block attends to itself and to the block before it, so memory grows linearly with the recording.
         """
         size = int(self.transformer.transformer.context)
         blocks = (count + size - 1) // size
@@ -568,7 +571,7 @@ class MimiEncoder(nn.Module):
 
 
 class MimiDecoder(nn.Module):
-    """From latents to sound, in calls of any number of frames: `MimiModel.decode_from_latent`, with its states."""
+    """From latents to sound, any number of frames per call: `MimiModel.decode_from_latent`, with its states."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -600,7 +603,9 @@ class MimiDecoder(nn.Module):
                 yield StateSpec(self.names[module], "partial", (1, module.convtr.out_channels, kept))
         elif hasattr(module, "conv"):
             if module.pad_mode != "constant":
-                raise ModelError(f"The convolution {self.names[module]} pads by {module.pad_mode!r}: no export of it.")
+                raise ModelError(
+                    f"The convolution {self.names[module]} pads by {module.pad_mode!r}, which cannot be exported."
+                )
             kept, _ = _same_sizes(module, self.names[module])
             if kept:
                 yield StateSpec(self.names[module], "previous", (1, module.conv.in_channels, kept))
@@ -626,9 +631,9 @@ class MimiDecoder(nn.Module):
         offset = tape.read(self._layer(0), "offset")
         positions = offset + torch.arange(count)
         turn = transformer.rope(positions)
-        known = offset - context + torch.arange(context + count)
-        ahead = positions[:, None] - known[None, :]
-        mask = (ahead >= 0) & (ahead < context) & (known >= 0)[None, :]
+        keys = offset - context + torch.arange(context + count)
+        ahead = positions[:, None] - keys[None, :]
+        mask = (ahead >= 0) & (ahead < context) & (keys >= 0)[None, :]
 
         def look(index: int, attention: Attention, y: Tensor) -> Tensor:
             module = self._layer(index)
@@ -658,7 +663,7 @@ class MimiDecoder(nn.Module):
         return layer.conv(x)  # type: ignore[no-any-return]
 
     def _transposed(self, layer: Any, x: Tensor, tape: Tape) -> Tensor:
-        """Return a transposed convolution, with the part that overlaps the next call kept without its bias."""
+        """Return a transposed convolution; the part that overlaps the next call is stored without the bias."""
         convolution = layer.convtr
         y = convolution(x)
         kept = convolution.kernel_size[0] - convolution.stride[0]

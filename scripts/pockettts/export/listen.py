@@ -1,8 +1,8 @@
-"""A quantised bundle judged by what is heard, beside the figures of `verify`: words and level, against PyTorch.
+"""Compares the speech of a quantized bundle with that of PyTorch: words and level, after the arrays of `verify`.
 
-Small errors of every step are what int8 costs, and no bound on an array says whether speech survives them. So sentences
-are spoken by PyTorch and by the bundle, and Whisper (the extra `asr`) hears both. What PyTorch's own speech does not
-tell Whisper, as with a model that babbles, cannot be asked of the bundle: then the level is judged and nothing else.
+int8 adds a small error at every step, and a limit on arrays does not show whether speech stays intelligible. So PyTorch
+and the bundle speak the same sentences, and Whisper (the extra `asr`) transcribes both. If Whisper does not understand
+PyTorch's own output, as with a model of random weights, only the level is compared.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ SENTENCES = (
     "We shall have rain before the evening, said the captain.",
     "Nobody knew who had written the letter.",
 )
-UNDERSTOOD = 0.5
-"""The largest word error rate of PyTorch's speech with which it is speech."""
-WORSE = 0.1
+MAX_REFERENCE_ERROR = 0.5
+"""The largest word error rate of PyTorch at which its speech counts as understood."""
+MAX_ERROR_INCREASE = 0.1
 """How much larger the word error rate of the bundle may be."""
-LOUDER = 1.5
-"""Decibels that the levels may differ by."""
+MAX_LEVEL_DIFFERENCE = 1.5
+"""The largest difference between the levels, in decibels."""
 
 
 def level(samples: Int16) -> float:
@@ -43,16 +43,16 @@ def level(samples: Int16) -> float:
     return float(10 * np.log10(np.mean(np.square(samples / 32768.0)) + 1e-12))
 
 
-def judge_words(theirs: float, ours: float) -> tuple[bool, str]:
-    """Return whether the bundle's word error rate `ours` is good enough beside PyTorch's `theirs`, and what to say."""
-    told = f"word error rate {ours:.0%}, PyTorch's {theirs:.0%}"
-    if theirs > UNDERSTOOD:
-        return True, f"{told}: the model itself is not understood, so nothing can be said"
-    return ours <= theirs + WORSE, told
+def judge_words(reference: float, candidate: float) -> tuple[bool, str]:
+    """Return whether the bundle's word error rate passes beside that of PyTorch, and a note for the report."""
+    note = f"word error rate {candidate:.0%}, PyTorch's {reference:.0%}"
+    if reference > MAX_REFERENCE_ERROR:
+        return True, f"{note}: PyTorch itself is not understood, so words are not compared"
+    return candidate <= reference + MAX_ERROR_INCREASE, note
 
 
 def speak_both(bundle: Path, runtime: Path, model: Any, recording: npt.NDArray[np.float32]) -> list[list[Int16]]:
-    """Return the sentences as PyTorch and as the bundle speak them, with the voice of `recording`, shape (samples,)."""
+    """Return the sentences spoken by PyTorch and by the bundle, with the voice of `recording`, shape (samples,)."""
     import torch
     from pocket_tts import export_model_state
 
@@ -70,20 +70,21 @@ def speak_both(bundle: Path, runtime: Path, model: Any, recording: npt.NDArray[n
         return spoken
 
 
-def judge_level(theirs: float, ours: float) -> tuple[bool, str]:
-    """Return whether the bundle is as loud as PyTorch, both in dB, and what to say."""
-    return abs(ours - theirs) <= LOUDER, f"{ours:.1f} dB, PyTorch's {theirs:.1f} dB"
+def judge_level(reference: float, candidate: float) -> tuple[bool, str]:
+    """Return whether the bundle is as loud as PyTorch, both in dB, and a note for the report."""
+    passed = abs(candidate - reference) <= MAX_LEVEL_DIFFERENCE
+    return passed, f"{candidate:.1f} dB, PyTorch's {reference:.1f} dB"
 
 
 def listen(spoken: Sequence[Sequence[Int16]]) -> list[tuple[str, bool, str]]:
-    """Judge the sentences as `speak_both` returns them: (what was judged, whether it passed, what to say) for each."""
-    found = [("level", *judge_level(*(level(np.concatenate(list(samples))) for samples in spoken)))]
+    """Judge the sentences as `speak_both` returns them. Each check is a name, whether it passed, and a note."""
+    checks = [("level", *judge_level(*(level(np.concatenate(list(samples))) for samples in spoken)))]
     try:
         ear = Ear(QaConfig(asr="all"), "en")
     except EnvironmentNotReady:
-        return [*found, ("words", True, "not heard: the extra asr is not installed")]
+        return [*checks, ("words", True, "not transcribed: the extra asr is not installed")]
     errors = [
         float(np.mean([ear.hear(take, text).error for take, text in zip(samples, SENTENCES, strict=True)]))
         for samples in spoken
     ]
-    return [*found, ("words", *judge_words(*errors))]
+    return [*checks, ("words", *judge_words(*errors))]

@@ -1,6 +1,6 @@
-"""From fp32 graphs to int8: products with constant weights, whose activations get a scale for each row.
+"""From fp32 graphs to int8: replaces products with constant weights; activations get a scale for each row.
 
-x [rows, K] times w [K, N] becomes integers in between, by plain ONNX operators that every runtime has:
+x [rows, K] times w [K, N] is computed in integers by standard ONNX operators, which every runtime supports:
 
     least, scale of a row   min x, (max x - min x) / 255                      ReduceMin, ReduceMax, Sub, Mul, Max
     row                     round((x - least) / scale), in 0 ... 255          Sub, Div, QuantizeLinear
@@ -9,15 +9,15 @@ x [rows, K] times w [K, N] becomes integers in between, by plain ONNX operators 
     result                  (product * scale of the row + least * sum of the
                             column) * scale of the column                     Cast, Mul, Mul, Add, Mul
 
-So a row's result is independent of the rows beside it: a take has the same samples alone and among others. Integer sums
-are exact in any order, but for one instruction: processors of x86 without VNNI add the products of neighbors in 16 bits
-(vpmaddubsw), and clip there. With weights of 7 bits the largest such sum, 2 * 255 * 64, fits.
+So a row's result is independent of the other rows: a take has the same samples alone and in a batch. Integer sums are
+exact in any order, with one exception: x86 processors without VNNI add two neighboring products in 16 bits
+(vpmaddubsw), where large sums are clipped. With weights of 7 bits the largest such sum, 2 * 255 * 64, fits.
 
-Only MatMul: quantized convolutions have seven times the error and are no faster, as was measured on the full-size
-architecture. What leads into and out of a network stays as it is: it is small, and much of the error would come from
-it. With the bundled model a third of the sound was error through Mimi's, and the flow head's direction had an error of
-8.7 % instead of 4.7 %. Besides, only `input_linear` can get a sequence without rows, of which ONNX Runtime 1.28, which
-sherpa-onnx brings, computes a maximum of the wrong shape.
+Only MatMul is replaced: on the full-size architecture, quantized convolutions had seven times the error and were no
+faster. The first and last layers of a network stay in fp32: they are small, and they would cause much of the error.
+With the bundled model, a third of the sound was error when those of Mimi were quantized, and the flow head's direction
+had an error of 8.7 % instead of 4.7 %. Also, only `input_linear` can get a sequence without rows, for which ONNX
+Runtime 1.28, the version inside sherpa-onnx, computes a maximum of the wrong shape.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ EXCLUDED = (
 _CONSTANTS: dict[str, npt.NDArray[Any]] = {
     "row_axis": np.asarray([-1], np.int64),
     "row_step": np.asarray(1 / 255, np.float32),
-    # A row of equal values has a scale as well, by which it can be divided.
+    # A row of equal values needs a scale above zero, because it is divided by it.
     "row_tiny": np.asarray(1e-12, np.float32),
     "row_one": np.asarray(1, np.float32),
     "row_zero": np.asarray(0, np.uint8),
@@ -55,7 +55,7 @@ _CONSTANTS: dict[str, npt.NDArray[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class QuantizedRows:
-    """The names of a tensor's rows as integers, and of the least value and the scale of each."""
+    """The names of the tensors that hold the rows of one tensor as integers, and the minimum and scale of each row."""
 
     integers: str
     least: str

@@ -1,4 +1,4 @@
-"""The tokenizer of a model in the forms that clients read: a SentencePiece model, vocab.json and token_scores.json."""
+"""The tokenizer of a bundle in the formats of its clients: a SentencePiece model, vocab.json and token_scores.json."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SPECIAL = {"<s>", "</s>", "<pad>"}
 
 
 def tokenizer_files(config: Mapping[str, Any]) -> dict[str, bytes]:
-    """Return name and content of the tokenizer's files. Raises `BundleError` for a tokenizer that has no such form."""
+    """Return the names and contents of the tokenizer's files. Raises `BundleError` for one that cannot be converted."""
     table = config["flow_lm"]["lookup_table"]
     path = Path(table["tokenizer_path"])
     if table.get("tokenizer") in ("tokenizers", "json") or path.suffix == ".json":
@@ -47,7 +47,7 @@ def _json(value: Mapping[str, Any]) -> bytes:
 def model_from_json(path: Path) -> bytes:
     """Return the SentencePiece model of a `tokenizer.json`: the same pieces, scores and fallback to bytes.
 
-    Text is given to it as it is, and every space becomes a piece, as the JSON of upstream does it.
+    It takes text without normalization, and every space becomes a piece, as in upstream's JSON.
     """
     from sentencepiece import sentencepiece_model_pb2 as schema
 

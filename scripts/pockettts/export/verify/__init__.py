@@ -1,9 +1,9 @@
-"""A bundle against PyTorch: whether every graph is valid and computes what the model computes.
+"""Compares a bundle with PyTorch: every graph must be valid and compute what the model computes.
 
-report       what was found: checks with figures and limits
+report       the result: checks with figures and limits
 reference    the model, in PyTorch
 candidate    the bundle, in ONNX Runtime
-checks       the same inputs for both, and how much the outputs may differ
+checks       the same inputs for both, and the largest allowed difference of the outputs
 """
 
 from pockettts.export.verify.candidate import Candidate, GraphSession, open_sessions

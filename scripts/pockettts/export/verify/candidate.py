@@ -1,4 +1,4 @@
-"""The bundle in ONNX Runtime: its graphs, called as clients and as our engine call them."""
+"""The bundle in ONNX Runtime: its graphs, called the way clients and engine onnx call them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def open_sessions(bundle: Bundle) -> dict[str, GraphSession]:
 
 
 class Candidate:
-    """A bundle that is compared. States are dictionaries that a call changes."""
+    """The bundle under comparison. A call updates the dictionary of states it is given."""
 
     def __init__(self, bundle: Bundle, sessions: Mapping[str, GraphSession]) -> None:
         self.bundle, self.sessions = bundle, sessions
@@ -63,7 +63,7 @@ class Candidate:
         return np.pad(x, ((0, 0), (0, 0), (0, self.bundle.conditioning_dim - x.shape[-1])))
 
     def no_text(self, takes: int = 1) -> Array:
-        """Return the embeddings of no token."""
+        """Return an empty text: embeddings without tokens."""
         return np.zeros((takes, 0, self.bundle.conditioning_dim), np.float32)
 
     def no_frame(self) -> Array:
@@ -75,7 +75,7 @@ class Candidate:
         return self.sessions["text_conditioner"].run({"token_ids": tokens})["text_embeddings"]
 
     def conditioning(self, audio: Array) -> Array:
-        """Return what a voice is made of."""
+        """Return the conditioning of a recording, from which the voice follows."""
         return self.sessions["mimi_encoder"].run({"audio": audio})["conditioning"]
 
     def step(self, sequence: Array, text: Array, states: dict[str, Array]) -> dict[str, Array]:
@@ -89,7 +89,7 @@ class Candidate:
         return states
 
     def after_voice(self, voice: Mapping[str, Any]) -> dict[str, Array]:
-        """Return the states that hold PyTorch's voice, in caches with room after it as clients reserve it."""
+        """Return states with PyTorch's voice, in caches with unused rows at the end, as clients reserve them."""
         states = self.sessions["flow_lm_main"].start()
         for state in self.bundle.flow_lm_states:
             if state.key == "cache":
@@ -99,10 +99,10 @@ class Candidate:
         return states
 
     def step_rows(self, feed: Mapping[str, Array], states: dict[str, Array], rows: int) -> dict[str, Array]:
-        """Take a step of the graph of our engine, after which every take has so many rows."""
+        """Take a step of flow_lm_step, after which every take has `rows` rows."""
         last_row = np.full(feed["sequence"].shape[0], rows - 1, np.int32)
-        whole = {**feed, "last_row": last_row, "rows": np.asarray(rows, np.int32)}
-        return self.sessions["flow_lm_step"].step(whole, states)
+        inputs = {**feed, "last_row": last_row, "rows": np.asarray(rows, np.int32)}
+        return self.sessions["flow_lm_step"].step(inputs, states)
 
     def direction(self, condition: Array, x: Array) -> Array:
         """Return the direction of the flow head from the beginning to the end."""
@@ -110,7 +110,7 @@ class Candidate:
         return self.sessions["flow_lm_flow"].run({"c": condition, **times, "x": x})["flow_dir"]
 
     def decode(self, latents: Array, sizes: Sequence[int]) -> Array:
-        """Return the sound of latents, shape (1, frames, latent), in calls of so many frames."""
+        """Return the sound of latents, shape (1, frames, latent); `sizes` are the frames of each call."""
         decoder = self.sessions["mimi_decoder"]
         states = decoder.start()
         parts, done = [], 0
@@ -121,6 +121,6 @@ class Candidate:
 
 
 def cache_of(voice: Mapping[str, Any], state: State) -> Array:
-    """Return the rows that PyTorch's voice has in a layer."""
-    kept = voice[state.module]
-    return np.asarray(kept["cache"][:, :, : int(kept["offset"][0])].numpy())
+    """Return the rows of PyTorch's voice in the layer of a state."""
+    layer = voice[state.module]
+    return np.asarray(layer["cache"][:, :, : int(layer["offset"][0])].numpy())

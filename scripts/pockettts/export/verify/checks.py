@@ -1,13 +1,13 @@
 """The checks of a bundle: each graph by itself, then against PyTorch on the same inputs.
 
 Each check compares arrays by two figures: the largest absolute difference, and the RMS of the difference over the RMS
-of what PyTorch gives. The limits are several times what was measured with the full-size architecture (fp32 1e-6, int8
-some per cent), and those of fp32 are far below what any fault of a graph causes: see the mutations in the tests.
+of PyTorch's output. The limits are several times the values measured with the full-size architecture (fp32 1e-6, int8
+a few percent), and those of fp32 are far below the effect of any fault in a graph: see the mutations in the tests.
 
 Free-running frames are compared for a short time only, and for fp32 only: the loop is chaotic, and a difference in the
-last bit grows until nothing is left to compare. Elsewhere both sides get the same frames. What int8 does to speech is
-judged by listening: see `listen`. A decoder may lose more in float32 than the limit, in any runtime: then
-the limit is twice what PyTorch itself loses against float64.
+last bit grows until the two have nothing in common. In all other checks both sides get the same frames. The speech of
+an int8 bundle is judged by `listen`. Rounding to float32 may cost a decoder more than the limit, in any runtime; the
+limit is then twice the difference between PyTorch in float32 and in float64.
 """
 
 from __future__ import annotations
@@ -61,15 +61,15 @@ LIMITS: Mapping[str, Mapping[str, float]] = {
         "voice": 0.1,
     },
 }
-"""The largest relative RMS of a difference, by what is compared. A difference anywhere may be ten times the RMS."""
+"""The largest relative RMS of a difference for each comparison. A single value may differ by ten times as much."""
 _PEAK = 10.0
 
 
 def verify_onnx(folder: Path, runtime: Path, recording: Path, out: Path) -> Report:
     """Verify the bundle in `folder` against the model that `runtime` configures, and write the report.
 
-    `recording` is the sound that a voice is made of, and `out` the JSON, beside which NAME.txt has the table. The
-    report may be of a failure: see `Report.require`. Raises `BundleError`, `ModelError` and `AudioError`.
+    `recording` is the sound file of the voice. `out` is the JSON report, and NAME.txt beside it has the table. A failed
+    check raises nothing here: see `Report.require`. Raises `BundleError`, `ModelError` and `AudioError`.
     """
     bundle = read_bundle(folder)
     samples = read_wav(recording).astype(np.float32) / np.float32(32768)
@@ -96,16 +96,16 @@ def verify(bundle: Bundle, model: Any, recording: npt.NDArray[np.float32]) -> Re
 
 
 def attempt(comparison: Callable[[], list[Check]]) -> list[Check]:
-    """Return the checks of a comparison; a graph that cannot run has failed one of that name."""
+    """Return the checks of a comparison; if a graph cannot run, one failed check with the name of the comparison."""
     try:
         return comparison()
-    # What ONNX Runtime raises shares no other base.
+    # The exceptions of ONNX Runtime share no narrower base.
     except Exception as error:
         return [Check(comparison.__name__, False, note=" ".join(str(error).split()))]
 
 
 def check_graphs(bundle: Bundle) -> Iterator[Check]:
-    """Check that each graph is valid, is what the manifest says, and runs on a dummy input."""
+    """Check that each graph is valid, matches the manifest, and runs on a dummy input."""
     for name in GRAPHS:
         note = ""
         try:
@@ -120,14 +120,14 @@ def _check_graph(bundle: Bundle, name: str) -> None:
     try:
         proto = onnx.load(path)
         onnx.checker.check_model(proto, full_check=True)
-    # Of protobuf or of the checker, with no other base.
+    # The exceptions of protobuf and of the checker share no narrower base.
     except Exception as error:
         raise BundleError(f"{path} is not a valid ONNX model ({' '.join(str(error).split())}).") from None
     opset = max(item.version for item in proto.opset_import if item.domain in ("", "ai.onnx"))
     if opset != OPSET:
         raise BundleError(f"{path} is of opset {opset}, not {OPSET}.")
     if (largest := largest_pair_sum(proto)) > np.iinfo(np.int16).max:
-        raise BundleError(f"{path} has weights of which two products sum to {largest:,}, which 16 bits cannot hold.")
+        raise BundleError(f"{path} has weights whose products may sum to {largest:,}, more than 16 bits can hold.")
     described = bundle.manifest["graphs"][name]
     if describe_graph(proto) != {key: described[key] for key in ("inputs", "outputs")}:
         raise BundleError(f"{path} has inputs or outputs that differ from its manifest.")
@@ -147,13 +147,13 @@ def _check_graph(bundle: Bundle, name: str) -> None:
         raise BundleError(f"ONNX Runtime cannot run {path} ({' '.join(str(error).split())}).") from None
     for key, result in results.items():
         if not np.isfinite(result).all():
-            raise BundleError(f"{path} gives values that are not numbers in {key}.")
+            raise BundleError(f"{path} returns values in {key} that are not finite.")
 
 
 def largest_pair_sum(proto: onnx.ModelProto) -> int:
     """Return the largest absolute sum of two neighboring products that any input can cause in MatMulInteger.
 
-    Kernels for x86 without VNNI add two products in 16 bits, and clip what does not fit. 0 without such an operator.
+    Kernels for x86 without VNNI add two products in 16 bits and clip the sum. 0 for a graph without this operator.
     """
     names = {node.input[1] for node in proto.graph.node if node.op_type == "MatMulInteger"}
     weights = [onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer if tensor.name in names]
@@ -162,9 +162,9 @@ def largest_pair_sum(proto: onnx.ModelProto) -> int:
 
 
 def compare(name: str, got: Array, expected: Array, limit: float, level: float | None = None) -> Check:
-    """Compare two arrays; `level` stands for the RMS of what is expected."""
+    """Compare two arrays; `level` replaces the RMS of the expected one."""
     if got.shape != expected.shape:
-        return Check(name, False, limit=limit, note=f"shape {got.shape} and not {expected.shape}")
+        return Check(name, False, limit=limit, note=f"shape {got.shape} instead of {expected.shape}")
     difference = np.asarray(got, np.float64) - expected
     if level is None:
         level = float(np.sqrt(np.mean(np.square(expected, dtype=np.float64)))) or 1.0
@@ -175,7 +175,7 @@ def compare(name: str, got: Array, expected: Array, limit: float, level: float |
 
 
 class OutputComparison:
-    """A bundle and the model it was made of, on the same random and real inputs."""
+    """A bundle and its model in PyTorch, on the same random and real inputs."""
 
     def __init__(
         self,
@@ -192,7 +192,7 @@ class OutputComparison:
         self.reference = Reference(model, recording, text)
 
     def all(self) -> tuple[Callable[[], list[Check]], ...]:
-        """Return the comparisons, in the order of the data."""
+        """Return the comparisons, in the order in which data flows through the graphs."""
         always = (
             self.text_conditioner,
             self.mimi_encoder,
@@ -231,7 +231,7 @@ class OutputComparison:
         return checks
 
     def voice_state(self) -> list[Check]:
-        """Compare the voice that the graphs make of a recording with PyTorch's."""
+        """Compare the voice that the graphs derive from a recording with PyTorch's."""
         voice = self.candidate.after_recording(self.reference.recording)
         limit = self.limits["voice"]
         checks = []
@@ -246,7 +246,7 @@ class OutputComparison:
         return checks
 
     def random_rows(self) -> list[Check]:
-        """Compare the condition after random text and random frames, of two calls, without a voice."""
+        """Compare the condition after two calls with random text and random frames, without a voice."""
         states = self.candidate.sessions["flow_lm_main"].start()
         got = [
             self.candidate.step(feed["sequence"], feed["text_embeddings"], states)["conditioning"]
@@ -255,7 +255,7 @@ class OutputComparison:
         return [self._compare_random("flow_lm_main", got)]
 
     def teacher_forced(self) -> list[Check]:
-        """Compare the condition and the end of speech while both get PyTorch's own frames, after PyTorch's voice."""
+        """Compare the condition and the end of speech after PyTorch's voice, while both sides get PyTorch's frames."""
         latents, conditions, logits = self.reference.speak(STEPS)
         candidate = self.candidate
         states = candidate.after_voice(self.reference.voice)
@@ -282,11 +282,11 @@ class OutputComparison:
                 limit,
                 self._logit_level(),
             ),
-            Check("flow_lm_main: no end in the first frames", early, note="" if early else "it may end at once"),
+            Check("flow_lm_main: no end in the first frames", early, note="" if early else "speech may end at once"),
         ]
 
     def flow_lm_step(self) -> list[Check]:
-        """Compare the same two with the graph of our engine, which speaks two equal takes at once here."""
+        """Make the last two comparisons with the graph of engine onnx, for two equal takes at once."""
         candidate = self.candidate
         states = candidate.sessions["flow_lm_step"].start()
         got = [candidate.step_rows(feed, states, rows)["conditioning"] for feed, rows in self._random_calls()]
@@ -315,11 +315,11 @@ class OutputComparison:
         ]
 
     def _logit_level(self) -> float:
-        """A logit may be near zero; the condition that it is a sum of is not, and its weights give the measure."""
+        """Return the scale of the logit. A logit may be near zero, so the norm of its weights stands for its RMS."""
         return float(self.reference.flow_lm.out_eos.weight.norm())
 
     def flow_lm_flow(self) -> list[Check]:
-        """Compare the direction for random conditions and for those of speech."""
+        """Compare the direction for random conditions and for conditions of speech."""
         _, conditions, _ = self.reference.speak(8)
         limit = self.limits["flow_lm_flow"]
         checks = []
@@ -336,7 +336,7 @@ class OutputComparison:
         return checks
 
     def mimi_decoder(self) -> list[Check]:
-        """Compare the sound of frames for three divisions into calls, each with PyTorch's sound of one call."""
+        """Compare the sound of frames in one call and in several calls with PyTorch's sound of one call."""
         speech, _, _ = self.reference.speak(STEPS)
         checks = []
         for name, latents in (("random frames", self.noise(1, STEPS, self.bundle.latent_dim)), ("speech", speech)):
@@ -351,7 +351,7 @@ class OutputComparison:
         return checks
 
     def free_running(self) -> list[Check]:
-        """Compare speech from text to sound, each side getting its own frames, with the same noise."""
+        """Compare speech from text to sound: each side continues from its own frames, with the same noise."""
         noise = self.noise(FREE_FRAMES, 1, self.bundle.latent_dim)
         frames = self.reference.speak(FREE_FRAMES, noise)[0].reshape(1, FREE_FRAMES, -1)
         expected = self.reference.decode(frames)
@@ -368,7 +368,7 @@ class OutputComparison:
         return [compare(f"speech: {FREE_FRAMES} frames from text to sound", got, expected, self.limits["speech"])]
 
     def _random_calls(self) -> Iterator[tuple[dict[str, Array], int]]:
-        """Yield the inputs of two calls, the same ones every time, and the rows after each."""
+        """Yield the inputs of two calls, always the same, and the number of rows after each."""
         random = np.random.default_rng(1)
         rows = 0
         for frames, tokens in RANDOM_ROWS:

@@ -1,4 +1,4 @@
-"""The model in PyTorch: what every graph of a bundle is compared with."""
+"""The model in PyTorch, with which every graph of a bundle is compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 
 VOICE_SECONDS = 3
-"""How much of a recording the voice is made of."""
+"""The seconds of a recording that the voice is made of."""
 
 
 class Reference:
@@ -44,7 +44,7 @@ class Reference:
         return np.asarray(self.flow_lm.conditioner(torch.from_numpy(tokens)).numpy())
 
     def conditioning(self, audio: Array) -> Array:
-        """Return what a voice is made of, shape (1, rows, width), for sound of the shape (1, 1, samples)."""
+        """Return the conditioning of a recording, shape (1, rows, width), for sound of the shape (1, 1, samples)."""
         latents = self.mimi.encode_to_latent(torch.from_numpy(audio))
         voice = torch.nn.functional.linear(latents, self.flow_lm.speaker_proj_weight)
         if self.flow_lm.insert_bos_before_voice:
@@ -52,7 +52,7 @@ class Reference:
         return np.asarray(voice.detach().numpy())
 
     def conditions_after(self, calls: Iterable[tuple[Array, Array]], rows: int) -> Array:
-        """Return the condition after each call with frames and embeddings, `rows` in all, without a voice."""
+        """Return the condition after each call with frames and embeddings, without a voice; `rows` is their total."""
         states = self._states(rows)
         conditions = [self._step(states, torch.from_numpy(frames), torch.from_numpy(text)) for frames, text in calls]
         return np.asarray([condition.numpy() for condition in conditions])
@@ -67,7 +67,7 @@ class Reference:
         return out[:, -1]
 
     def speak(self, count: int, noise: Array | None = None) -> tuple[Array, Array, Array]:
-        """Return frames, their conditions and their logits of the end of speech; without noise at temperature zero."""
+        """Return `count` frames, their conditions and logits of the end of speech; no noise means temperature zero."""
         embeddings = self.flow_lm.conditioner(torch.from_numpy(self.tokens))
         length = next(iter(self.voice.values()))["cache"].shape[2]
         states = self._states(length + embeddings.shape[1] + count)
@@ -77,9 +77,9 @@ class Reference:
         self._step(states, torch.zeros(1, 0, self.flow_lm.ldim), embeddings)
         sequence = torch.full((1, 1, self.flow_lm.ldim), torch.nan)
         latents, conditions, logits = [], [], []
-        nothing = torch.zeros(1, 0, self.flow_lm.dim)
+        no_text = torch.zeros(1, 0, self.flow_lm.dim)
         for frame in range(count):
-            condition = self._step(states, sequence, nothing)
+            condition = self._step(states, sequence, no_text)
             x = np.zeros((1, self.flow_lm.ldim), np.float32) if noise is None else noise[frame]
             latent = self.sample(condition.numpy(), x)
             sequence = torch.from_numpy(latent)[:, None]
@@ -89,13 +89,13 @@ class Reference:
         return np.asarray(latents), np.asarray(conditions), np.asarray(logits)
 
     def speech(self, count: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return the samples and the logits of the end of speech for so many frames at temperature zero."""
+        """Return the samples and the logits of the end of speech for `count` frames at temperature zero."""
         with torch.no_grad():
             latents, _, logits = self.speak(count)
             return self.decode(latents.reshape(1, count, -1)).reshape(-1), logits.reshape(-1)
 
     def sample(self, condition: Array, x: Array) -> Array:
-        """Return the latent that the flow head makes of noise `x` under a condition, in one step."""
+        """Return the latent that the flow head computes from noise `x` and a condition, in one step."""
         from pocket_tts.models import flow_lm
 
         decode = {
@@ -104,8 +104,8 @@ class Reference:
             "drifting": flow_lm.drifting_decode,
             "pointwise": flow_lm.pointwise_decode,
         }[self.flow_lm.flow_type]
-        given = torch.from_numpy(condition)
-        return np.asarray(decode(lambda *inputs: self.flow_lm.flow_net(given, *inputs), torch.from_numpy(x), 1).numpy())
+        fixed = torch.from_numpy(condition)
+        return np.asarray(decode(lambda *inputs: self.flow_lm.flow_net(fixed, *inputs), torch.from_numpy(x), 1).numpy())
 
     def decode(self, latents: Array, dtype: torch.dtype = torch.float32) -> Array:
         """Return the sound of latents, shape (1, frames, latent), in one call."""

@@ -1,4 +1,4 @@
-"""What a comparison of a bundle with PyTorch found: checks with figures and limits, as JSON and as a table."""
+"""The result of comparing a bundle with PyTorch: checks with figures and limits, as JSON and as a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pockettts.errors import BundleError
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One comparison: its figures, the limit of the relative RMS, and whether it passed. `note` says what failed."""
+    """One comparison: its figures, the limit of the relative RMS, and whether it passed. `note` explains a failure."""
 
     name: str
     passed: bool
@@ -48,7 +48,7 @@ class Report:
         return {"precision": self.precision, "passed": self.passed, "checks": checks}
 
     def table(self) -> str:
-        """Return the report for readers."""
+        """Return the report as a text table."""
         lines = [f"{'check':<52} {'max abs':>9} {'rel RMS':>9} {'limit':>9}"]
         for check in self.checks:
             figures = (check.max_abs, check.relative_rms, check.limit)
