@@ -1,9 +1,9 @@
-"""Export a model for ONNX Runtime, and compare what was exported with PyTorch.
+"""Export a model for ONNX Runtime, and compare the export with PyTorch.
 
-Inputs: the locked model and its runtime.yaml; a recording, for a voice to compare.
+Inputs: the locked model and its runtime.yaml; a recording, for the voice of the comparison.
 Outputs: results/onnx/{model}/{precision}/, a bundle that ONNX clients load (manifest.json is written last and has the
-sha256 of all other files), and results/onnx/{model}/{precision}.verify.json with its table in .verify.txt. A report of
-a failure stops the build; its table is in the log.
+sha256 of all other files), and results/onnx/{model}/{precision}.verify.json with its table in .verify.txt. A failed
+check stops the build; the table is in the log.
 """
 
 EXPORTED = "results/onnx/{model}/{precision}"
@@ -22,7 +22,7 @@ rule export_onnx:
         "results/onnx/{model}/benchmarks/{precision}.export.tsv"
     wildcard_constraints:
         precision="fp32|int8",
-    # It uses two processors, and the voice can be made beside the check behind it, which uses one.
+    # The export uses two processors. Done first, it leaves one for the voice while the bundle is verified on the other.
     priority: 1
     conda:
         "../envs/pockettts.yaml"

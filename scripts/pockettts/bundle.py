@@ -1,4 +1,4 @@
-"""What is in an exported model, and whether it is whole. Needs neither PyTorch nor onnx.
+"""The files of an exported model, and whether they are complete. Needs neither PyTorch nor onnx.
 
 A bundle is a folder:
 
@@ -6,9 +6,9 @@ A bundle is a folder:
         main, flow and decoder are NAME_int8.onnx in a bundle of precision int8
     flow_lm_step.onnx or flow_lm_step_int8.onnx        flow_lm_main for engine onnx; its weights are in that file
     tokenizer.model, vocab.json, token_scores.json     the same tokenizer for SentencePiece and for sherpa-onnx
-    bos_before_voice.npy                               zeros: what it is for is inside mimi_encoder
-    bundle.json                                        what clients such as pocketsynth read
-    manifest.json                                      every file's sha256, and the graphs as they are
+    bos_before_voice.npy                               zeros: mimi_encoder already adds this frame
+    bundle.json                                        the settings that clients such as pocketsynth read
+    manifest.json                                      every file's sha256, and the inputs and outputs of the graphs
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPSET = 18
 GRAPHS = ("text_conditioner", "flow_lm_main", "flow_lm_step", "flow_lm_flow", "mimi_encoder", "mimi_decoder")
 QUANTIZED = ("flow_lm_main", "flow_lm_step", "flow_lm_flow", "mimi_decoder")
 MAX_ROWS = 4096
-"""Rows that flow_lm_step knows positions for: of voice, text and frames together, five minutes and a half."""
+"""Rows that flow_lm_step has positions for, of voice, text and frames together: five minutes and a half."""
 INT8_WEIGHT_LIMIT = 64
 """The largest absolute value of a weight of precision int8: twice 255 times it fits in 16 bits."""
 MANIFEST = "manifest.json"
@@ -40,7 +40,7 @@ AGAIN = "delete the folder and export the model again"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One state of a graph: the tensor it takes, the one it gives for the next call, and how the first is made."""
+    """One state of a graph: its input, the output that feeds the next call, and its initial value."""
 
     input_name: str
     output_name: str
@@ -55,9 +55,9 @@ class State:
         return np.zeros(self.shape, np.dtype(self.dtype))
 
     def rows_of(self, cache: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return a state of flow_lm_step, [1, heads, rows, width], of the cache of a voice, [2, 1, rows, heads, head].
+        """Return a state of flow_lm_step, [1, heads, rows, width], from a voice's cache, [2, 1, rows, heads, head].
 
-        Its heads may be wider than the model's, with zeros behind them.
+        Its heads may be wider than those of the model; they are padded with zeros.
         """
         part = cache[("keys", "values").index(self.key)].transpose(0, 2, 1, 3)
         wider = self.shape[3] - part.shape[3]
@@ -80,22 +80,24 @@ class Bundle:
     manifest: Mapping[str, Any]
 
     def eos(self, value: float) -> float:
-        """Return the model's logit of the end of speech for what the graph says, after the frames it never ends in."""
-        told = self.manifest["eos"]
-        return float((value - told["shift"]) / told["scale"] + told["threshold"])
+        """Return the model's logit of the end of speech for a value of `eos_logit` other than EOS_NEVER."""
+        eos = self.manifest["eos"]
+        return float((value - eos["shift"]) / eos["scale"] + eos["threshold"])
 
 
 def file_name(graph: str, precision: Precision) -> str:
-    """Return the file of a graph. Clients look for these names."""
+    """Return the file name of a graph. Clients expect these names."""
     return f"{graph}_int8.onnx" if precision == "int8" and graph in QUANTIZED else f"{graph}.onnx"
 
 
 def read_bundle(folder: Path, *, check: bool = True) -> Bundle:
-    """Read a bundle, and with `check` prove every file of it. Raises `BundleError`."""
+    """Read a bundle, and with `check` verify the sha256 of every file. Raises `BundleError`."""
     manifest = read_json(folder / MANIFEST, "the manifest of the exported model", BundleError)
     try:
         if manifest["format"] != FORMAT:
-            raise BundleError(f"{folder} is of the format {manifest['format']}, and this is {FORMAT}: {AGAIN}.")
+            raise BundleError(
+                f"{folder} is of the format {manifest['format']}, and this version reads {FORMAT}: {AGAIN}."
+            )
         if manifest["opset"] != OPSET:
             raise BundleError(f"The graphs of {folder} are of opset {manifest['opset']}, not {OPSET}: {AGAIN}.")
         bundle = Bundle(
@@ -130,9 +132,9 @@ def _check_file(path: Path, size: int, sha256: str | None) -> None:
     if not path.is_file():
         raise BundleError(f"The exported model has no {path}: {AGAIN}.")
     if path.stat().st_size != size:
-        raise BundleError(f"{path} has {path.stat().st_size:,} bytes and not {size:,} as its manifest says: {AGAIN}.")
+        raise BundleError(f"{path} has {path.stat().st_size:,} bytes and not {size:,} as in its manifest: {AGAIN}.")
     if sha256 is not None and sha256_file(path) != sha256:
-        raise BundleError(f"{path} was altered: its sha256 is not the one of its manifest; {AGAIN}.")
+        raise BundleError(f"{path} was altered: its sha256 is not the one in its manifest; {AGAIN}.")
 
 
 def _check_tokenizer(folder: Path, tokens: int) -> None:
@@ -141,11 +143,11 @@ def _check_tokenizer(folder: Path, tokens: int) -> None:
     path = folder / "tokenizer.model"
     try:
         size = sentencepiece.SentencePieceProcessor(str(path)).vocab_size()
-    # The library raises plain exceptions of many types.
+    # The library raises exceptions of many types.
     except Exception as error:
         raise BundleError(f"The tokenizer {path} cannot be loaded ({error}): {AGAIN}.") from None
     if size != tokens:
         raise BundleError(f"The tokenizer {path} has {size} tokens and the model {tokens}: {AGAIN}.")
     for name in ("vocab.json", "token_scores.json"):
-        if (found := len(read_json(folder / name, "the list of tokens", BundleError))) != tokens:
-            raise BundleError(f"{folder / name} has {found} tokens and the model {tokens}: {AGAIN}.")
+        if (count := len(read_json(folder / name, "the list of tokens", BundleError))) != tokens:
+            raise BundleError(f"{folder / name} has {count} tokens and the model {tokens}: {AGAIN}.")

@@ -331,7 +331,7 @@ def test_a_voice_that_is_too_long_is_a_sentence(paths: tuple[Path, Path, Path], 
             for name, value in tensors.items()
         }
 
-    with pytest.raises(BundleError, match=r"engine onnx can do 4,096: use a shorter recording"):
+    with pytest.raises(BundleError, match=r"engine onnx supports 4,096: use a shorter recording"):
         spoiled(paths, tmp_path / "long.safetensors", longer).synthesize("Hello.", 1)
 
 
@@ -455,7 +455,7 @@ def test_a_bundle_that_does_not_fit_is_a_sentence(paths: tuple[Path, Path, Path]
     config = runtime_config()
     config["flow_lm"]["transformer"]["num_layers"] = 3
     (tmp_path / "runtime.yaml").write_text(yaml.safe_dump(config))
-    with pytest.raises(BundleError, match="exported from another model"):
+    with pytest.raises(BundleError, match="exported from a different model"):
         engine_of((tmp_path / "runtime.yaml", *paths[1:])).load()
 
 

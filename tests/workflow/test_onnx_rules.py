@@ -67,7 +67,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "missing": (lambda bundle: (bundle / "flow_lm_flow.onnx").unlink(), "has no "),
     "altered": (
         lambda bundle: flip(bundle / "mimi_decoder.onnx"),
-        "mimi_decoder.onnx was altered: its sha256 is not the one of its manifest",
+        "mimi_decoder.onnx was altered: its sha256 is not the one in its manifest",
     ),
     "truncated": (cut, "flow_lm_main.onnx has 100,000 bytes and not "),
     "opset": (lambda bundle: reseal(bundle, opset=17), "are of opset 17, not 18: delete the folder and export"),

@@ -1,7 +1,7 @@
 """One system in a process of its own: `python -m pockettts.bench.adapters SPECIFICATION`, the child of `measure`.
 
 It synthesizes a first text and reports how long each phase of its start took; then it answers requests on standard
-input, a line of JSON each, until that ends. Few modules are imported here, since importing is one of the phases.
+input, one line of JSON each, until it closes. This module imports little, because importing is one of the phases.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ RATE = 24_000
 
 _SERVER_SECONDS = 120.0
 _HEADER_BYTES = 44
-_TAIL_SAMPLES = 4_800  # of silence, which pocket-tts appends to every WAV and which is not speech
+_TAIL_SAMPLES = 4_800  # the silence that pocket-tts appends to every WAV does not count as speech
 
 Synthesize = Callable[[str, int], Iterator[int]]
-"""Synthesizes a text with a seed, and yields how many samples came, part after part."""
+"""Synthesizes a text with a seed, and yields the number of samples of each part."""
 
 
 class Clock:
-    """The phases of a start, in seconds since `began` of the monotonic clock, which all processes share."""
+    """The phases of a start, in seconds since `began`, a time of the monotonic clock, which all processes share."""
 
     def __init__(self, began: float) -> None:
         self.began = began
@@ -39,7 +39,7 @@ class Clock:
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Add the time that the block takes to a phase, without that of phases inside it."""
+        """Add the time of the block to a phase, without the time of nested phases."""
         start, before, self._inner = time.monotonic(), self._inner, 0.0
         try:
             yield
@@ -49,7 +49,7 @@ class Clock:
             self._inner = before + took
 
     def hook(self, owner: Any, name: str, phase: str) -> None:
-        """Replace a function or method of `owner` by itself, timed."""
+        """Replace a function or method of `owner` by a timed version."""
         function = getattr(owner, name)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -59,7 +59,7 @@ class Clock:
         setattr(owner, name, timed)
 
     def count(self, samples: int) -> None:
-        """Count samples, and note when the first ones came."""
+        """Count samples, and note the time of the first ones."""
         if self.first is None and samples:
             self.first = time.monotonic()
         self.samples += samples
@@ -87,7 +87,7 @@ def _children() -> list[Any]:
 
 
 def peak_mb() -> float:
-    """Return the most memory that one process has held, in MB: this one, or the largest of its children."""
+    """Return the peak memory of the largest process, in MB: this one, or one of its children."""
     import resource
 
     ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
@@ -105,7 +105,7 @@ def _peak_of(pid: int | str) -> float:
 
 
 def cpu_seconds() -> float:
-    """Return the processor time of this process and of its children, ended or not."""
+    """Return the processor time of this process and of all its children, including those that ended."""
     import psutil
 
     now = os.times()
@@ -150,13 +150,13 @@ def _engine(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> 
 
     def synthesize(text: str, seed: int) -> Iterator[int]:
         with ThreadPoolExecutor(spec["texts"]) as pool:
-            others = [
+            more_texts = [
                 pool.submit(engine.synthesize, text, seed + number, accept_runaway=True)
                 for number in range(1, spec["texts"])
             ]
             yield from map(len, engine.stream(text, seed, accept_runaway=True))
-            for other in others:
-                yield len(other.result())
+            for samples in more_texts:
+                yield len(samples.result())
 
     return synthesize
 
@@ -177,7 +177,7 @@ def _api(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Syn
 
 
 def _console(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
-    """The unchanged command line of pocket-tts inside this process, so that its phases can be seen; for one text."""
+    """The unchanged command line of pocket-tts inside this process, so that its phases can be timed; for one text."""
     model_class = _hook_pocket_tts(clock)
     with clock.phase("imports"):
         from importlib.metadata import entry_points
@@ -232,7 +232,7 @@ def _plain_generate(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitSt
 
 
 def _samples_of(blocks: Iterator[bytes]) -> Iterator[int]:
-    """Count the samples of a WAV that comes in blocks, without its header and the silence that ends it."""
+    """Count the samples of a WAV that comes in blocks, without its header and its final silence."""
     skip, counted, odd = _HEADER_BYTES, 0, 0
     for block in blocks:
         skip, payload = max(0, skip - len(block)), max(0, len(block) - skip)
@@ -267,9 +267,9 @@ def _plain_serve(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack
             time.sleep(0.1)
 
     def synthesize(text: str, seed: int) -> Iterator[int]:
-        with client.stream("POST", "/tts", data={"text": text}) as answer:
-            answer.raise_for_status()
-            yield from _samples_of(answer.iter_bytes())
+        with client.stream("POST", "/tts", data={"text": text}) as response:
+            response.raise_for_status()
+            yield from _samples_of(response.iter_bytes())
 
     return synthesize
 
@@ -283,7 +283,7 @@ def _recording(spec: dict[str, Any]) -> Any:
 
 
 def _tokens(spec: dict[str, Any]) -> tuple[Callable[[str], list[int]], Callable[[str], int]]:
-    """Return how a text becomes tokens, and after how many frames it has run away, both as pocket-tts does it."""
+    """Return the tokenizer of pocket-tts, and its limit of frames for a text."""
     import math
 
     from pockettts.engines.pieces import load_encoder, prepare_text, read_runtime_config
@@ -374,7 +374,7 @@ def main() -> None:
     spec = json.loads(sys.argv[1])
     clock = Clock(spec["began"])
     clock.phases["imports"] = time.monotonic() - clock.began
-    # What a library prints must not come between the answers.
+    # Output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 

@@ -1,4 +1,4 @@
-"""What speaks a chunk: one small protocol, and an engine behind it for each way to run Pocket TTS."""
+"""Engines speak a chunk: one small protocol, and an implementation for each way to run Pocket TTS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Engine(ABC):
     name: ClassVar[str]
     """The engine's id in config.yaml."""
     cancelled: Callable[[], bool] = staticmethod(lambda: False)
-    """Asked after every frame: whether nobody waits for the audio any more."""
+    """Called after every frame; true once the audio is no longer needed."""
 
     @property
     def seeded(self) -> bool:
@@ -30,7 +30,7 @@ class Engine(ABC):
 
     @property
     def lanes(self) -> int:
-        """How many texts it speaks at once, each from a thread of its own, at about the cost of one."""
+        """How many texts it speaks at once, each in its own thread, at about the cost of one."""
         return 1
 
     @abstractmethod
@@ -43,12 +43,12 @@ class Engine(ABC):
         """
 
     def stream(self, text: str, seed: int, *, accept_runaway: bool = False) -> Iterator[Int16]:
-        """Yield the samples of `synthesize` in parts, as soon as they are there; in one part if it cannot stream."""
+        """Yield the samples of `synthesize` in parts as soon as they are ready; in one part if it cannot stream."""
         yield self.synthesize(text, seed, accept_runaway=accept_runaway)
 
     @abstractmethod
     def use_voice(self, voice: Path) -> None:
-        """Speak with another exported voice from now on; the model stays loaded. What is wrong with it shows later."""
+        """Change the exported voice; the model stays loaded. The next `synthesize` raises the faults of the voice."""
 
     def close(self) -> None:  # noqa: B027 an engine may hold nothing
         """Release what the engine holds."""
@@ -65,9 +65,9 @@ class Engine(ABC):
 def open_engine(name: str, runtime_yaml: Path, voice: Path, synth: SynthConfig, bundle: Path | None = None) -> Engine:
     """Open the engine `name` on a model's configuration and an exported voice (.safetensors).
 
-    Engine onnx also needs `bundle`, the folder of the exported model. Cheap: what is costly is loaded by the first
-    `synthesize`. Raises `UsageError` for an unknown name, `ConfigError` for impossible `tts_args`,
-    `ExecutableNotFound` when there is no pocket-tts or no ONNX Runtime.
+    Engine onnx also needs `bundle`, the folder of the exported model. This is cheap: the first
+    `synthesize` loads the model. Raises `UsageError` for an unknown name, `ConfigError` for impossible `tts_args`,
+    `ExecutableNotFound` if pocket-tts or ONNX Runtime is missing.
     """
     if name == "cli":
         from pockettts.engines.cli import CliEngine

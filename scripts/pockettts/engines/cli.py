@@ -42,15 +42,15 @@ log = logging.getLogger(__name__)
 TAIL_SAMPLES = 4_800
 """The zeros that pocket-tts ends every WAV with: 200 ms at 24 kHz (`StreamingWAVWriter.finalize`)."""
 
-# pocket-tts aborts now and then while Python ends, after it wrote everything.
+# pocket-tts sometimes aborts while Python shuts down, after it wrote everything.
 _ABORT_SENTENCE = "terminate called without an active exception"
 _ABORT_CODES = (-signal.SIGABRT, 128 + signal.SIGABRT)
 _ABORT_TRIES = 3
 _RUNAWAY = "without EOS"
 
-_OURS = {
+_RESERVED_FLAGS = {
     "text": "the text comes from the book",
-    "output-path": "the build says where audio goes",
+    "output-path": "the build decides where audio goes",
     "config": "set model in config.yaml",
     "language": "set model in config.yaml",
     "voice": "set voice in config.yaml",
@@ -73,14 +73,14 @@ Scalar = str | int | float | bool
 def check_tts_args(tts_args: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """Return extra flags by their names on the command line, without those that are false.
 
-    Raises `ConfigError` for a flag that the build sets itself or that is no flag.
+    Raises `ConfigError` for a flag that the build sets itself and for an invalid name.
     """
     flags: dict[str, Scalar] = {}
     for key, value in tts_args.items():
         name = key.strip().lstrip("-").replace("_", "-")
         name = name.removeprefix("no-") if value is True else name
-        if name in _OURS:
-            raise ConfigError(f"synth.tts_args.{key} is not possible: {_OURS[name]}.")
+        if name in _RESERVED_FLAGS:
+            raise ConfigError(f"synth.tts_args.{key} is not possible: {_RESERVED_FLAGS[name]}.")
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
             raise ConfigError(f"synth.tts_args.{key} is not the name of a flag of pocket-tts generate.")
         if value is not False:
@@ -92,12 +92,12 @@ def check_tts_args(tts_args: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
 
 def token_limit(flags: Mapping[str, Scalar]) -> int:
-    """Return how many tokens one call may speak."""
+    """Return the largest number of tokens that one call speaks."""
     return int(flags.get("max-tokens", DEFAULT_TOKENS))
 
 
 def option_list(synth: SynthConfig) -> list[str]:
-    """Return the arguments of `pocket-tts generate` that the settings ask for."""
+    """Return the arguments of `pocket-tts generate` for the settings."""
     values: dict[str, Scalar | None] = {
         "temperature": synth.temperature,
         "sampler-decode-steps": synth.decode_steps,
@@ -114,18 +114,18 @@ def _option(name: str, value: Scalar) -> list[str]:
     dashes = "-" if len(name) == 1 else "--"
     if value is True:
         return [dashes + name]
-    # With the equals sign a value may begin with a dash.
+    # The equals sign allows a value that begins with a dash.
     return ["-" + name, str(value)] if len(name) == 1 else [f"--{name}={value}"]
 
 
 def cut_tail(samples: Int16) -> tuple[Int16, bool]:
-    """Cut the 200 ms of zeros that pocket-tts writes last; says whether they were there, hence the audio complete."""
+    """Cut the final 200 ms of zeros. Return the rest, and whether the zeros were present and so the audio complete."""
     complete = len(samples) >= TAIL_SAMPLES and not samples[-TAIL_SAMPLES:].any()
     return (samples[:-TAIL_SAMPLES] if complete else samples), complete
 
 
 class CliEngine(Engine):
-    """Speaks with the command line of pocket-tts, one command a text.
+    """Speaks with the command line of pocket-tts, one command per text.
 
     The commands are forked by a resident process that has loaded the model; with `synth.fresh_process` each is a new
     process. Both give the same samples.
@@ -162,7 +162,7 @@ class CliEngine(Engine):
             self._resident.close()
 
     def use_voice(self, voice: Path) -> None:
-        """Speak with another exported voice from now on, as `Engine.use_voice`."""
+        """Change the exported voice, as `Engine.use_voice`."""
         self.voice = voice.absolute()
 
     def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> Int16:
@@ -190,11 +190,11 @@ class CliEngine(Engine):
                 done = run(command, environment, left, text.encode(), self.cancelled)
         except CommandCancelled:
             raise SynthesisCancelled(f"Speaking {quoted(text)} was cancelled.") from None
-        except CommandTimeout as late:
+        except CommandTimeout as timeout:
             raise EngineTimeout(
                 f"pocket-tts took more than {self.timeout:g} s (synth.timeout_seconds) for {quoted(text)} and was"
-                f" stopped. It last said: {last_error_line(late.stderr)}",
-                late.stderr,
+                f" stopped. Its last message: {last_error_line(timeout.stderr)}",
+                timeout.stderr,
             ) from None
         return self._samples(text, done.code, done.stdout, done.stderr, accept_runaway)
 
@@ -209,7 +209,7 @@ class CliEngine(Engine):
                 samples, complete = cut_tail(parse_piped_wav(stdout))
             except AudioError as error:
                 if code == 0:
-                    raise EngineFailed(f"pocket-tts ended without an error, but: {error}", 0, reason) from None
+                    raise EngineFailed(f"pocket-tts exited without an error, but: {error}", 0, reason) from None
                 samples, complete = np.zeros(0, np.int16), False
             if code == 0:
                 return samples
@@ -222,4 +222,4 @@ class CliEngine(Engine):
 
 
 class _Aborted(EngineFailed):
-    """The process aborted before its audio was complete; another run may do better."""
+    """The process aborted before its audio was complete; it may succeed when run again."""

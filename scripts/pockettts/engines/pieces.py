@@ -1,7 +1,7 @@
-"""Between a chunk and the model: a text over the model's 50 tokens is spoken in pieces, cut here and not by pocket-tts.
+"""Between a chunk and the model: cuts a text over the model's 50 tokens into pieces, before pocket-tts would.
 
-pocket-tts cuts at tokens and speaks changed text where it does. Cutting first, at sentences, then clauses, then words,
-keeps every text that reaches it in one of its own chunks.
+pocket-tts cuts at tokens and speaks changed text at the cuts. Cutting first, at sentences, then clauses, then words,
+keeps every text that reaches it within one of its own chunks.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from pockettts.values import Int16
 
 Count = Callable[[str], int]
 
-# In every content key: raise it when the same text is cut, or put together, in another way.
+# Part of every content key: raise it when the same text is cut or joined differently.
 PIECES_VERSION = 1
 DEFAULT_TOKENS = 50
 PAUSE_SAMPLES = 2_400
-"""Silence between two pieces of a take: 100 ms at 24 kHz, on top of what the model leaves at their ends."""
+"""Silence between two pieces of a take: 100 ms at 24 kHz, in addition to the silence at their ends."""
 
 _CLOSERS = "\"'\u201d\u2019)\\]\u00bb"
 _SENTENCE_END = re.compile(rf"[.!?\u2026]+[{_CLOSERS}]*(?=\s)|[\u3002\uff01\uff1f]+[{_CLOSERS}]*")
 _CLAUSE_END = re.compile(rf"[,;:\u2013\u2014][{_CLOSERS}]*(?=\s)|(?<=\s)[-\u2013\u2014]+(?=\s)|[\u3001\uff0c\uff1b]")
 _WORD_END = re.compile(r"(?<=\S)(?=\s)")
-# How far from the ideal place, as a share of the text, a border of each kind may be; the first kind that has one wins.
+# The largest distance of each kind of border from the ideal place, as a share of the text; the first match wins.
 _PREFERENCES = ((_SENTENCE_END, 0.2), (_CLAUSE_END, 0.2), (_SENTENCE_END, 0.35), (_CLAUSE_END, 0.35), (_WORD_END, 1.0))
 
 
 def split_tokens(text: str, count: Count, limit: int) -> list[str]:
     """Cut `text` into pieces of at most `limit` tokens, as equal as the borders allow.
 
-    Prefers ends of sentences, then of clauses, then of words; a word over the limit is cut anywhere. Loses nothing but
-    white space at the cuts. `count` gives the tokens of a text; a single character over the limit is left alone.
+    Prefers ends of sentences, then of clauses, then of words; a word over the limit is cut anywhere. Only white
+    space at the cuts is lost. `count` returns the tokens of a text; a single character over the limit stays whole.
     """
     text = text.strip()
     total = count(text)
@@ -59,10 +59,10 @@ def _best_cut(text: str, target: float) -> int:
 
 
 def prepare_text(text: str, config: Mapping[str, Any]) -> tuple[str, int]:
-    """Return what pocket-tts speaks for a text, by the text rules in a model's configuration, and its guess of frames.
+    """Return the text that pocket-tts speaks, by the text rules of a model, and its guess of frames after the end.
 
-    The guess is how many frames follow the end of speech. After `prepare_text_prompt` of pocket-tts 4.0.1; an empty
-    text stays empty.
+    Follows `prepare_text_prompt` of pocket-tts 4.0.1. The guess is the number of frames after the end of speech. An
+    empty text stays empty.
     """
     text = text.strip()
     if replacements := config.get("replace_characters"):
@@ -88,14 +88,14 @@ def prepare_text(text: str, config: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def prepared_text(text: str, config: Mapping[str, Any]) -> str:
-    """Return a text as pocket-tts has it when it counts tokens: prepared, without the padding of short texts."""
+    """Return the text whose tokens pocket-tts counts: prepared, without the padding of short texts."""
     return prepare_text(text, config)[0].strip()
 
 
 def token_counter(encode: Callable[[str], Sequence[int]], config: Mapping[str, Any]) -> Count:
-    """Return a function that counts the tokens of a text as pocket-tts does, which never cuts a text within its limit.
+    """Return a function that counts tokens such that pocket-tts never cuts a text within its limit.
 
-    It counts twice, because it puts a space after every mark that ends a sentence and then speaks that text.
+    It counts two forms, because pocket-tts inserts a space after every mark that ends a sentence and speaks that text.
     """
 
     def count(text: str) -> int:
@@ -107,7 +107,7 @@ def token_counter(encode: Callable[[str], Sequence[int]], config: Mapping[str, A
 
 
 def read_runtime_config(runtime_yaml: Path) -> dict[str, Any]:
-    """Read the configuration that pocket-tts will be given. Raises `ModelError` when it is missing or not one."""
+    """Read a model's configuration for pocket-tts. Raises `ModelError` if it is missing or invalid."""
     try:
         config = yaml.safe_load(runtime_yaml.read_text(encoding="utf-8"))
         _ = config["flow_lm"]["lookup_table"]["tokenizer_path"]
@@ -123,7 +123,7 @@ def read_runtime_config(runtime_yaml: Path) -> dict[str, Any]:
 def load_encoder(config: Mapping[str, Any]) -> Callable[[str], Sequence[int]]:
     """Load the tokenizer that a model's configuration names: a `tokenizer.json`, or else a SentencePiece model.
 
-    Raises `ModelError` when the file is missing or broken, or has not as many tokens as the model.
+    Raises `ModelError` if the file is missing or broken, or its number of tokens is not that of the model.
     """
     table = config["flow_lm"]["lookup_table"]
     path = Path(table["tokenizer_path"])
@@ -135,7 +135,7 @@ def load_encoder(config: Mapping[str, Any]) -> Callable[[str], Sequence[int]]:
             tokenizer = tokenizers.Tokenizer.from_file(str(path))
 
             def encode_known(text: str) -> list[int]:
-                # pocket-tts speaks what tokens are decoded to; unknown characters alone are decoded to nothing.
+                # pocket-tts speaks the decoded tokens, and unknown characters alone decode to an empty text.
                 ids = list(tokenizer.encode(text).ids)
                 return ids if tokenizer.decode(ids) else []
 
@@ -145,7 +145,7 @@ def load_encoder(config: Mapping[str, Any]) -> Callable[[str], Sequence[int]]:
 
             processor = sentencepiece.SentencePieceProcessor(str(path))
             size, encode = processor.vocab_size(), lambda text: list(processor.encode(text, out_type=int))
-    # Both libraries raise plain exceptions of many types.
+    # Both libraries raise exceptions of many types.
     except Exception as error:
         raise ModelError(f"The tokenizer {path} cannot be loaded ({error}); delete it and build again.") from None
     if size != table["n_bins"]:
@@ -156,7 +156,7 @@ def load_encoder(config: Mapping[str, Any]) -> Callable[[str], Sequence[int]]:
 
 
 class Splitter:
-    """Cuts a chunk's text into what one call of the model may say. Loads the tokenizer on first use."""
+    """Cuts a chunk's text into pieces for one call of the model each. Loads the tokenizer on first use."""
 
     def __init__(self, runtime_yaml: Path, limit: int = DEFAULT_TOKENS) -> None:
         self.runtime_yaml = runtime_yaml
@@ -164,15 +164,15 @@ class Splitter:
         self._count: Count | None = None
 
     def __call__(self, text: str) -> list[str]:
-        """Return the pieces of `text`, at least one, with white space made single spaces.
+        """Return the pieces of `text`, at least one, with single spaces for all white space.
 
         Raises `UsageError` for a text that cannot be spoken at all, `ModelError` for a missing tokenizer.
         """
-        bad = next((index for index, char in enumerate(text) if "\ud800" <= char <= "\udfff"), None)
-        if bad is not None:
+        surrogate = next((index for index, char in enumerate(text) if "\ud800" <= char <= "\udfff"), None)
+        if surrogate is not None:
             raise UsageError(
-                f"Character {bad + 1} of a chunk is U+{ord(text[bad]):04X}, half of a character: the text was decoded"
-                " wrongly; set text.encoding."
+                f"Character {surrogate + 1} of a chunk is U+{ord(text[surrogate]):04X}, half of a character: the text"
+                " was decoded wrongly; set text.encoding."
             )
         text = " ".join(text.split())
         if not text:
@@ -180,7 +180,7 @@ class Splitter:
         if self._count is None:
             config = read_runtime_config(self.runtime_yaml)
             self._count = token_counter(load_encoder(config), config)
-        # pocket-tts fails at a piece without a token.
+        # pocket-tts fails for a piece without a token.
         pieces = [piece for piece in split_tokens(text, self._count, self.limit) if self._count(piece)]
         if not pieces:
             raise UsageError(f"The model has no token for any character of the text {text[:60]!r}; change the text.")
@@ -188,7 +188,7 @@ class Splitter:
 
 
 def piece_seed(seed: int, index: int) -> int:
-    """Return the seed of a take's piece: the first piece has the take's own."""
+    """Return the seed of a piece: the first piece has the seed of its take."""
     if index == 0:
         return seed
     return int.from_bytes(hashlib.sha256(f"{seed}/{index}".encode()).digest()[:4], "big")

@@ -1,6 +1,6 @@
-"""Engine `torch`: the public Python API of pocket-tts in this process, so that a batch pays for import and model once.
+"""Engine `torch`: the public Python API of pocket-tts in this process, so that a batch imports and loads once.
 
-Gives the same samples as engine `cli` for the same text and seed, hence shares its content keys.
+Its samples are those of engine `cli` for the same text and seed, so both share content keys.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from pockettts.errors import (
 from pockettts.values import Int16, quoted
 
 _EOS_SWITCH = "KPOCKET_TTS_ERROR_WITHOUT_EOS"
-# The generator of random numbers belongs to the process: two engines that spoke at once would share it.
+# The random number generator is global: two engines that speak at once would share it.
 _SPEAKING = threading.Lock()
 
 
 def check_settings(synth: SynthConfig) -> None:
-    """Raise `ConfigError` for settings that only the command line can follow."""
+    """Raise `ConfigError` for settings that only the command line supports."""
     if unknown := sorted(set(check_tts_args(synth.tts_args)) - {"max-tokens"}):
         raise ConfigError(f"synth.tts_args.{unknown[0]} is a flag of the command line: set engine to cli.")
     if synth.executable is not None:
@@ -58,12 +58,12 @@ class TorchEngine(Engine):
         self._voices: dict[Path, Any] = {}
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._model = None
         self._voices.clear()
 
     def use_voice(self, voice: Path) -> None:
-        """Speak with another exported voice from now on, as `Engine.use_voice`."""
+        """Change the exported voice, as `Engine.use_voice`."""
         self.voice = voice.absolute()
 
     def synthesize(self, text: str, seed: int, *, accept_runaway: bool = False) -> Int16:
@@ -74,7 +74,7 @@ class TorchEngine(Engine):
             return speak_in_pieces(pieces, seed, lambda piece, seed: self._speak(piece, seed, deadline))
 
     def _load(self) -> tuple[Any, Any]:
-        """Return the model and the voice, loaded unless they are."""
+        """Return the model and the voice, loading them on first use."""
         try:
             import torch
             from pocket_tts import TTSModel
@@ -100,7 +100,7 @@ class TorchEngine(Engine):
             if self.voice not in self._voices:
                 self._voices[self.voice] = self._model.get_state_for_audio_prompt(self.voice)
             return self._model, self._voices[self.voice]
-        # Whatever upstream raises for a bad file; the command line shows it in the same words.
+        # Upstream raises exceptions of many types for a bad file; its command line prints the same words.
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise EngineFailed(
@@ -123,7 +123,7 @@ class TorchEngine(Engine):
                 frames_after_eos=self.synth.frames_after_eos,
                 stop=stop,
             )
-            # As pocket-tts writes a WAV, so that the samples are the same.
+            # pocket-tts rounds like this when it writes a WAV.
             parts = []
             for part in stream:
                 parts.append((part.clamp(-1, 1) * 32767).short().numpy())

@@ -1,4 +1,4 @@
-"""Takes that are spoken at the same time: the keys and values of each, and one call of each graph for all of them."""
+"""Speaks several takes at once: the keys and values of each, and one call of each graph for all."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from pockettts.voices import check_shapes, check_values, read_tensors
 Float32 = npt.NDArray[np.float32]
 
 LANES = 8
-"""How many takes are spoken at once. Reading the weights is what a step costs, and the takes of a step share it."""
+"""How many takes are spoken at once. A step costs mainly the reading of the weights, which its takes share."""
 
 Rows = Mapping[str, Float32]
 """The keys and values of a voice by the name of the input, each of the shape (1, heads, rows, head)."""
 
 
 def voice_rows(path: Path, config: Mapping[str, Any], states: Sequence[State]) -> Rows:
-    """Return what flow_lm_step has to know of a voice; `states` is its keys and values.
+    """Return the rows of a voice for flow_lm_step; `states` describes its keys and values.
 
-    `path` is what `pocket-tts export-voice` wrote. Raises `VoiceError` for a voice of a different model.
+    `path` is a file that `pocket-tts export-voice` wrote. Raises `VoiceError` for a voice of a different model.
     """
     check_shapes(path, read_tensors(path), config)
     check_values(path)
@@ -45,9 +45,9 @@ def voice_rows(path: Path, config: Mapping[str, Any], states: Sequence[State]) -
             if f"{module}/offset" in names:
                 used = int(tensors.get_tensor(f"{module}/offset").max())
             else:
-                # As version 1 of pocket-tts wrote it: the length is the shape.
-                kept = "current_end" if f"{module}/current_end" in names else "cache"
-                used = int(tensors.get_slice(f"{module}/{kept}").get_shape()[0 if kept == "current_end" else 2])
+                # In the format of version 1 of pocket-tts the shape gives the length.
+                key = "current_end" if f"{module}/current_end" in names else "cache"
+                used = int(tensors.get_slice(f"{module}/{key}").get_shape()[0 if key == "current_end" else 2])
             rows[state.input_name] = state.rows_of(tensors.get_slice(f"{module}/cache")[:, :, :used])
     return rows
 
@@ -61,7 +61,7 @@ class SpokenText(ABC):
 
     @abstractmethod
     def wants_frame(self, eos: float) -> bool:
-        """Return whether speech goes on, by the logit of its end; called before every frame, and raises nothing."""
+        """Return whether speech continues, given the logit of its end. Called before every frame; raises nothing."""
 
     @abstractmethod
     def noise(self) -> Float32:
@@ -79,13 +79,13 @@ class SpokenText(ABC):
 class BatchedSession:
     """The graphs flow_lm_step and flow_lm_flow, called once a frame for all texts that are being spoken.
 
-    flow_lm_step writes new rows behind those that are there, so nothing is copied from frame to frame, and the rows of
-    a voice stay for the next text of the lane. The texts fill the first lanes, and a call is made for those only. Rows
-    of a product do not depend on the rows beside them: sums of integers are exact, and ONNX Runtime adds floats of
-    constant weights in the same order for any number of rows. That was measured with AVX2 and AVX-512; tests compare
-    1, 2, 4 and 8 texts wherever they run. So no text waits for company.
+    flow_lm_step appends new rows in place, so nothing is copied from frame to frame, and the rows of a voice stay for
+    the next text of the lane. The texts fill the first lanes, and a call covers only those. Rows of a product do not
+    depend on the other rows: sums of integers are exact, and ONNX Runtime adds floats of constant weights in the same
+    order for any number of rows. That was measured with AVX2 and AVX-512; tests compare 1, 2, 4 and 8 texts wherever
+    they run. So a text starts without waiting for others.
 
-    The thread exists while there is something to speak.
+    The thread runs only while texts are being spoken.
     """
 
     def __init__(self, bundle: Bundle, step: Any, flow: Any, decode_steps: int, lanes: int = LANES) -> None:
@@ -123,7 +123,7 @@ class BatchedSession:
                 self._thread.submit(self._run)
 
     def close(self) -> None:
-        """End the thread; texts that are not done fail."""
+        """End the thread; unfinished texts fail."""
         with self._changes:
             self._closed = True
         self._thread.shutdown()
@@ -143,7 +143,7 @@ class BatchedSession:
         self._waiting.clear()
 
     def _admit(self) -> bool:
-        """Give free lanes to texts that wait; return whether any text is being spoken."""
+        """Give free lanes to waiting texts; return whether any text is being spoken."""
         while True:
             with self._changes:
                 if self._closed:
@@ -160,7 +160,7 @@ class BatchedSession:
                 self._spoken.append(text)
 
     def _prefill(self, lane: int, text: SpokenText) -> None:
-        """Put voice and text into a lane. Text and beginning of speech are one call, which reads the weights once."""
+        """Fill a lane with voice and text. Text and beginning of speech share one call, so weights are read once."""
         length, count = voice_length(text.voice), text.text.shape[1] + 1
         self._reserve(length + count + text.max_frames)
         if self._voices[lane] is not text.voice:
@@ -201,14 +201,14 @@ class BatchedSession:
         self._used[:count] += 1
 
     def _release(self, lane: int) -> None:
-        """Take a text out, and put that of the last lane into its place, so that the first lanes are those in use."""
+        """Remove a text and move that of the last lane into its place, so that the first lanes are those in use."""
         last = len(self._spoken) - 1
         if lane != last:
-            # What both know of the voice stays.
+            # Rows of a voice that both lanes hold are not copied.
             voice, used = self._voices[last], int(self._used[last])
-            known = voice_length(voice) if voice is not None and self._voices[lane] is voice else 0
+            shared = voice_length(voice) if voice is not None and self._voices[lane] is voice else 0
             for cache in self._caches.values():
-                cache[lane, :, known:used] = cache[last, :, known:used]
+                cache[lane, :, shared:used] = cache[last, :, shared:used]
             self._voices[lane], self._used[lane] = voice, used
             for array in self._results.values():
                 array[lane] = array[last]
@@ -216,12 +216,12 @@ class BatchedSession:
         self._spoken.pop()
 
     def _reserve(self, rows: int) -> None:
-        """Make room for so many rows in every lane. Raises `BundleError` for more than the graph has positions for."""
+        """Make room for `rows` rows in every lane. Raises `BundleError` for more than the graph has positions for."""
         if rows <= self._capacity:
             return
         if rows > MAX_ROWS:
             raise BundleError(
-                f"Voice and text have {rows:,} frames, and engine onnx can do {MAX_ROWS:,}: use a shorter recording."
+                f"Voice and text need {rows:,} frames, and engine onnx supports {MAX_ROWS:,}: use a shorter recording."
             )
         self._capacity = min(-(-rows // 256) * 256, MAX_ROWS)
         for name, cache in self._caches.items():
@@ -231,7 +231,7 @@ class BatchedSession:
         self._calls.clear()
 
     def _bind(self, count: int) -> tuple[Any, Any]:
-        """Return the arguments of both graphs for so many texts."""
+        """Return the arguments of both graphs for `count` texts."""
         part = slice(0, count)
         inputs = {
             "sequence": self._sequence[part],
@@ -247,7 +247,7 @@ class BatchedSession:
         return self._calls[count]
 
     def _step_call(self, inputs: Mapping[str, Array], lanes: slice, results: Mapping[str, Array]) -> Any:
-        """Return the arguments of a call that reads and writes the caches of some lanes where they are."""
+        """Return the arguments of a call that reads and writes the caches of some lanes in place."""
         caches = {name: cache[lanes] for name, cache in self._caches.items()}
         binding = self._step_session.io_binding()
         _bind_inputs(binding, {**inputs, **caches})
@@ -266,5 +266,5 @@ def _bind_outputs(binding: Any, arrays: Mapping[str, Array]) -> None:
 
 
 def voice_length(voice: Rows) -> int:
-    """Return how many rows a voice has."""
+    """Return the number of rows of a voice."""
     return int(next(iter(voice.values())).shape[2])

@@ -1,6 +1,6 @@
-"""Engine `onnx`: an exported model in this process, by ONNX Runtime; PyTorch is never imported.
+"""Engine `onnx`: runs an exported model in this process with ONNX Runtime; PyTorch is never imported.
 
-The samples of a take depend on text, seed, settings and bundle, and not on what was spoken before.
+The samples of a take depend on text, seed, settings and bundle, and not on earlier texts.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from pockettts.engines.pieces import PAUSE_SAMPLES, Splitter, piece_seed
 from pockettts.errors import ConfigError, ExecutableNotFound, UsageError
 from pockettts.values import Int16
 
-# In every content key: raise it when the same bundle, text and seed give other samples.
+# Part of every content key: raise it when the samples for the same bundle, text and seed change.
 ENGINE_VERSION = 2
 
 
 def identity() -> dict[str, str]:
-    """Return what tells the samples of this engine from those of another version. Raises `ExecutableNotFound`.
+    """Return the versions that decide the samples of this engine. Raises `ExecutableNotFound`.
 
-    The exporter's part is here as well: weights, format and versions make the bundle, which is named by no hash of it
-    because a key is known before anything is exported.
+    They include those of the exporter: weights, format and versions determine the bundle. Its hash is of no use,
+    because content keys are computed before the export.
     """
     return {"engine": f"onnx {ENGINE_VERSION}", "bundle": FORMAT, **_versions()}
 
@@ -47,7 +47,7 @@ def _versions() -> dict[str, str]:
 
 
 def check_settings(synth: SynthConfig) -> None:
-    """Raise `ConfigError` for settings that only PyTorch or the command line can follow."""
+    """Raise `ConfigError` for settings that only PyTorch or the command line supports."""
     if unknown := sorted(set(check_tts_args(synth.tts_args)) - {"max-tokens"}):
         raise ConfigError(f"synth.tts_args.{unknown[0]} is a flag of the command line: set engine to cli.")
     if synth.executable is not None:
@@ -74,13 +74,13 @@ class OnnxEngine(Engine):
         self._loading = threading.Lock()
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         speaker, self._speaker = self._speaker, None
         if speaker is not None:
             speaker.close()
 
     def use_voice(self, voice: Path) -> None:
-        """Speak with another exported voice from now on, as `Engine.use_voice`."""
+        """Change the exported voice, as `Engine.use_voice`."""
         self.voice = voice.absolute()
 
     @property
@@ -89,7 +89,7 @@ class OnnxEngine(Engine):
         return LANES
 
     def load(self) -> None:
-        """Load the bundle and the voice, if that is still to be done. Raises `ModelError` and `VoiceError`."""
+        """Load the bundle and the voice on first use. Raises `ModelError` and `VoiceError`."""
         with self._loading:
             if self._speaker is None:
                 self._speaker = TakeSpeaker(self.bundle, self.runtime_yaml, self.synth)
@@ -101,7 +101,7 @@ class OnnxEngine(Engine):
         return np.concatenate([np.zeros(0, np.int16), *parts])
 
     def stream(self, text: str, seed: int, *, accept_runaway: bool = False) -> Iterator[Int16]:
-        """Yield the samples of `synthesize` as soon as they are there. The first ones come after one frame."""
+        """Yield the samples of `synthesize` as soon as they are ready. The first ones come after one frame."""
         pieces = self._split(text)
         self.load()
         assert self._speaker is not None
@@ -113,6 +113,6 @@ class OnnxEngine(Engine):
             speech = self._speaker.speak(
                 piece, voice, piece_seed(seed, index), deadline, accept_runaway, lambda: self.cancelled()
             )
-            # Closed, so that its place in the batch is free at once when this ends early.
+            # Closing frees its lane in the batch at once when this generator ends early.
             with contextlib.closing(speech) as sounds:
                 yield from sounds

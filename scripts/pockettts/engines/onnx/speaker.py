@@ -3,8 +3,7 @@
     text -> tokens -> text_conditioner -> flow_lm_step, flow_lm_flow, noise -> latents -> mimi_decoder -> samples
                                           one thread for all texts, by frames             DECODERS threads, by groups
 
-How many frames the decoder gets at once decides their last bits, so the groups have fixed sizes, whichever thread is
-faster.
+The number of frames per decoder call affects their last bits, so the groups have fixed sizes, regardless of timing.
 """
 
 from __future__ import annotations
@@ -53,15 +52,15 @@ DECODERS = 2
 """Threads that turn frames into sound, each for a different text."""
 
 GROUPS = (1, 2)
-"""How many frames the first calls of the decoder get: few, so that the first sound comes soon."""
+"""Frames of the first calls of the decoder: few, so that the first sound comes soon."""
 GROUP = 4
-"""How many frames every further call gets."""
+"""Frames of every further call."""
 
 
 def frame_noise(seed: int, size: int, temperature: float, clamp: float | None) -> Iterator[Float32]:
     """Yield the noise of frame after frame, shape (1, size): normal, variance `temperature`, cut off at ±`clamp`.
 
-    By the inverse of the distribution function, so that it depends on the bits of PCG64 and on nothing else of numpy.
+    Uses the inverse of the distribution function, so that it depends on the bits of PCG64 and on nothing else in numpy.
     """
     uniform = np.random.Generator(np.random.PCG64(seed))
     normal = statistics.NormalDist()
@@ -80,40 +79,40 @@ def frame_noise(seed: int, size: int, temperature: float, clamp: float | None) -
 
 
 def max_frames(tokens: int, frame_rate: float) -> int:
-    """Return after how many frames a text of so many tokens has run away."""
+    """Return the number of frames after which a text of `tokens` tokens counts as a runaway."""
     return math.ceil((tokens / TOKENS_PER_SECOND + PADDING_SECONDS) * frame_rate)
 
 
 def group_sizes() -> Iterator[int]:
-    """Yield how many frames the decoder gets, call after call."""
+    """Yield the number of frames of each call of the decoder."""
     yield from GROUPS
     while True:
         yield GROUP
 
 
 def decoding_error(text: str, error: Exception) -> EngineFailed:
-    """Return the error of a text that ONNX Runtime failed at."""
+    """Return the error for a text that ONNX Runtime failed at."""
     reason = f"{type(error).__name__}: {describe_error(error)}"
     return EngineFailed(f"ONNX Runtime failed for {quoted(text)}: {reason}", 1, reason)
 
 
 def check_bundle(bundle: Bundle, config: Mapping[str, Any], synth: SynthConfig) -> None:
-    """Raise `BundleError` for a bundle of a model of another shape, or of another precision than is asked for."""
+    """Raise `BundleError` for a bundle of a model of different shape, or not of the configured precision."""
     layers, heads, width = expected_layers(config)
     caches = [state.shape[3:] for state in bundle.flow_lm_states if state.key == "cache"]
     tokens = bundle.manifest["tokens"]
     if caches != [(heads, width)] * layers or tokens != config["flow_lm"]["lookup_table"]["n_bins"]:
-        raise BundleError(f"{bundle.folder} was exported from another model: {AGAIN}.")
+        raise BundleError(f"{bundle.folder} was exported from a different model: {AGAIN}.")
     if bundle.precision != synth.precision:
         raise BundleError(
             f"{bundle.folder} is of precision {bundle.precision}, and synth.precision is {synth.precision}: correct it,"
-            " or name another folder."
+            " or choose a different folder."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A text as the model gets it: `tokens` has the shape (1, tokens)."""
+    """The input of the model for a text: `tokens` has the shape (1, tokens)."""
 
     text: str
     tokens: npt.NDArray[np.int64]
@@ -122,7 +121,7 @@ class Prompt:
 
 
 class TakeSpeaker:
-    """A bundle in memory, and the voices that have been asked for."""
+    """A bundle in memory, and the voices used so far."""
 
     def __init__(self, bundle: Path, runtime_yaml: Path, synth: SynthConfig) -> None:
         self.config = config = read_runtime_config(runtime_yaml)
@@ -146,15 +145,15 @@ class TakeSpeaker:
         self._decoders.shutdown()
 
     def _setting(self, name: str, default: float) -> float:
-        """Return a setting, where it is null the model's own, and where that has none, that of pocket-tts."""
+        """Return a setting; if it is null, that of the model, or else the default of pocket-tts."""
         chosen = getattr(self.synth, name)
         return float(self.config.get(f"default_{name}", default) if chosen is None else chosen)
 
     def prompt(self, text: str) -> Prompt:
-        """Prepare a text as pocket-tts does, twice: it prepares what it cuts, and what it then speaks."""
+        """Prepare a text twice, as pocket-tts does: once before it cuts the text, and once before it speaks a piece."""
         ready, guess = prepare_text(prepare_text(text, self.config)[0].strip(), self.config)
         if not ready:
-            raise EngineFailed(f"Nothing is left to speak of {quoted(text)} by the text rules of the model.", 1)
+            raise EngineFailed(f"The text rules of the model leave nothing to speak of {quoted(text)}.", 1)
         tokens = np.asarray([self._encode(ready)], np.int64)
         frames_after_eos = self.synth.frames_after_eos
         if frames_after_eos is None:
@@ -181,7 +180,7 @@ class TakeSpeaker:
         accept_runaway: bool,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generator[Int16]:
-        """Yield the samples of a text, group of frames after group of frames, as soon as they are there.
+        """Yield the samples of a text, one group of frames at a time, as soon as they are ready.
 
         Raises `NoEndOfSpeech`, `EngineTimeout`, `SynthesisCancelled` soon after `cancelled` became true, and
         `EngineFailed`.
@@ -212,7 +211,7 @@ class TakeSpeaker:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a text ends. `deadline` is a time of `time.monotonic`, and `seconds` the setting that it follows from."""
+    """When a text ends. `deadline` is a time of `time.monotonic`, and `seconds` the setting behind it."""
 
     threshold: float
     deadline: float
@@ -229,13 +228,13 @@ class PromptedText(SpokenText):
     ) -> None:
         self.voice, self.text, self.max_frames = voice, text, prompt.max_frames
         self.unread = False
-        """Whether nobody reads the samples any more."""
+        """Whether the samples are no longer read."""
         self._prompt, self._noise, self._limits, self._decoder = prompt, noise, limits, decoder
         self._frames = 0
         self._end: int | None = None
 
     def wants_frame(self, eos: float) -> bool:
-        """Return whether speech goes on, as `SpokenText.wants_frame`."""
+        """Return whether speech continues, as `SpokenText.wants_frame`."""
         frame, self._frames = self._frames, self._frames + 1
         limits, text = self._limits, quoted(self._prompt.text)
         if self.unread:
@@ -272,7 +271,7 @@ class PromptedText(SpokenText):
 
 
 class Decoder:
-    """Makes sound of the frames of one text, group after group, in whichever thread of a pool is free."""
+    """Turns the frames of one text into sound, one group at a time, in any free thread of a pool."""
 
     def __init__(
         self,
@@ -293,14 +292,14 @@ class Decoder:
         self._changes = threading.Lock()
 
     def add(self, latent: Float32) -> None:
-        """Take a frame, shape (1, 1, latent); a group that is whole will be decoded."""
+        """Take a frame, shape (1, 1, latent); a full group is decoded."""
         self._group.append(latent)
         if len(self._group) == self._size:
             self._put(self._group)
             self._group, self._size = [], next(self._sizes)
 
     def end(self, error: Exception | None) -> None:
-        """Decode what is left, then give an error or None to whoever waits for sounds."""
+        """Decode the remaining frames, then put the error, or None for the end, into the queue of sounds."""
         if self._group and error is None:
             self._put(self._group)
         self._put(error)
@@ -314,7 +313,7 @@ class Decoder:
         self._threads.submit(self._drain)
 
     def _drain(self) -> None:
-        """Decode what is ready. One thread at a time does it for a text, since a group needs the states of the last."""
+        """Decode all ready groups. One thread at a time serves a text, because a group needs the states of the last."""
         while True:
             with self._changes:
                 if not self._ready:
@@ -330,7 +329,7 @@ class Decoder:
         (audio,), self._states = self._mimi({"latent": np.concatenate(latents, axis=1)}, self._states)
         samples = audio.reshape(-1).copy()
         if not np.isfinite(samples).all():
-            raise EngineFailed(f"The model gave values that are not numbers for {quoted(self._text)}.", 1)
+            raise EngineFailed(f"The model returned values that are not numbers for {quoted(self._text)}.", 1)
         if self._fade is not None:
             # A fresh decoder begins with a click.
             samples[: len(self._fade)] *= self._fade
