@@ -20,7 +20,7 @@ from bundled import card, phones
 from bundled.analysis import PARTS, describe, part_lengths, stretch
 from bundled.architecture import Pointer, Sizes, build_model, configuration, fast_rope
 from bundled.decoder import emphasis
-from bundled.evaluate import Heard, figures, one_core, runtime, side_by_side, unread
+from bundled.evaluate import ScoredRecording, figures, one_core, runtime, side_by_side, unread
 from bundled.latents import Space
 from bundled.lm import Batch, Course, Speaker, corrupt, fewer_layers
 from bundled.rhythm import EXAMPLES, Rhythm
@@ -78,7 +78,7 @@ def test_its_decoder_is_the_vocoder(tmp_path: Path) -> None:
     latents = space.encode(np.zeros((20, vocoder.steps, vocoder.bands + 1)), pitch)
     latents[:, 9:] = steps
     louder = dataclasses.replace(space, spread=space.spread * emphasis(len(space.spread)))
-    wanted = vocoder.synthesise(*louder.decode(latents))
+    wanted = vocoder.synthesize(*louder.decode(latents))
     raw = torch.zeros(1, 20, model.flow_lm.ldim)
     raw[0, :, : space.dimension] = torch.from_numpy(latents * space.std + space.mean)
     with torch.no_grad():
@@ -175,7 +175,7 @@ def test_phones_fill_whole_parts_and_an_utterance_whole_frames() -> None:
 class Listener(Vocoder):
     """Keeps the voicing that it got, and finds the same pitch wherever there may be one."""
 
-    def analyse(self, audio, voiced):
+    def analyze(self, audio, voiced):
         self.__dict__["voiced"] = voiced
         return np.zeros((len(voiced), self.bands)), np.where(voiced, 90.0, 0.0)
 
@@ -195,7 +195,7 @@ def test_phones_say_where_there_is_a_pitch() -> None:
     assert (abs(pitch - vocoder.pitch_target) <= 12.5).all()
 
 
-def test_phones_are_as_long_as_usual_among_their_neighbours() -> None:
+def test_phones_are_as_long_as_usual_among_their_neighbors() -> None:
     common = {"phones": "ᶞᵊ ᵗᴱᵗ.", "ends": [500, 1500, 2500, 3500, 5500, 6500, 9000]}
     rhythm = Rhythm.of([common] * EXAMPLES)
     hurried = {"phones": "ᶞᵊ ᵗᴱᵗ.", "ends": [100, 200, 300, 400, 500, 600, 700]}
@@ -228,13 +228,13 @@ def test_what_is_listened_to_was_never_read(tmp_path: Path) -> None:
     sentences = tmp_path / "sentences.txt"
     sentences.write_text("".join(f"Sentence {n}.\n" for n in range(10)))
     assert unread(sentences, 3, read=7) == ["Sentence 7.", "Sentence 8.", "Sentence 9."]
-    with pytest.raises(SystemExit, match="10 sentences, and 8 of them were read for training: 3 more"):
+    with pytest.raises(SystemExit, match="10 sentences, and training used 8 of them: fewer than 3"):
         unread(sentences, 3, read=8)
 
 
-def in_capitals(texts: list[str]) -> list[Heard]:
-    """Hears badly."""
-    return [Heard(text, text.upper(), 2.0, None, ended=True) for text in texts]
+def in_capitals(texts: list[str]) -> list[ScoredRecording]:
+    """Transcribes everything in capitals."""
+    return [ScoredRecording(text, text.upper(), 2.0, None, ended=True) for text in texts]
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
@@ -244,12 +244,12 @@ def test_several_listeners_keep_the_order(processes: int) -> None:
 
 
 def test_figures_are_those_of_all_recordings_together() -> None:
-    heard = [
-        Heard("One two three four.", "one two three", 1.0, 2.0, ended=True),
-        Heard("Five!", "five", 0.5, 3.0, ended=True),
+    recordings = [
+        ScoredRecording("One two three four.", "one two three", 1.0, 2.0, ended=True),
+        ScoredRecording("Five!", "five", 0.5, 3.0, ended=True),
     ]
-    assert figures(heard) == {"word_error_rate": 0.2, "characters_a_second": 16.0, "dnsmos": 2.5}
-    assert figures([dataclasses.replace(one, dnsmos=None) for one in heard])["dnsmos"] is None
+    assert figures(recordings) == {"word_error_rate": 0.2, "characters_a_second": 16.0, "dnsmos": 2.5}
+    assert figures([dataclasses.replace(one, dnsmos=None) for one in recordings])["dnsmos"] is None
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores one has")

@@ -1,9 +1,9 @@
-"""Describes every utterance as the vocoder sees it, with every phone stretched to whole halves of codec frames.
+"""Describes every utterance in the format of the vocoder, with every phone stretched to whole half-frames of the codec.
 
     python -m bundled.analysis --speech DIR
 
-A codec frame is 80 ms, about one phone. Where in a frame a phone begins is one more thing for the language model to
-learn and to remember; here it always begins with the frame or in the middle of it. Carries on where it stopped. Files
+A codec frame is 80 ms, about one phone. The language model need not learn where in a frame a phone begins,
+because here it always begins at the start or in the middle. A stopped run continues where it stopped. Files
 beside the speech: description.f16 ([frames, steps, bands + 1]: levels and voicing), pitch.u1 ([frames]) and
 analysis.jsonl (a line an utterance: text, phones, start and number of its frames, and `lengths`, the parts of frames
 that each phone fills).
@@ -27,7 +27,7 @@ from bundled.vocoder import Vocoder
 
 PARTS = 2  # of a frame; a phone fills whole ones
 LONGEST = 3 * PARTS  # parts a phone; a pause may take a frame more
-SMOOTHING = (0.25, 0.5, 0.25)  # of what changes from one description to the next; it is not missed, and hard to learn
+SMOOTHING = (0.25, 0.5, 0.25)  # over descriptions: faster changes are hard to learn and are not missed
 
 
 def part_lengths(symbols: str, samples: NDArray[np.float64], part: int) -> NDArray[np.int64]:
@@ -43,10 +43,10 @@ def part_lengths(symbols: str, samples: NDArray[np.float64], part: int) -> NDArr
 
 
 def stretch(count: int, ends: NDArray[np.float64], lengths: NDArray[np.int64], steps: int) -> NDArray[np.float64]:
-    """Where in `count` descriptions to read for each description of the stretched speech.
+    """The place in `count` descriptions of each description of the stretched speech.
 
-    `ends` are the phones' ends in descriptions, `lengths` what they become in parts of `steps`. The silence before all
-    keeps its last part only, as long as it becomes.
+    `ends` are the phones' ends in descriptions, `lengths` their new lengths in parts of `steps`. Of the silence before
+    the first phone, only the last part is kept, without stretching.
     """
     starts = np.concatenate([[max(0.0, ends[0] - steps * lengths[0])], ends[:-1]])
     phone = np.repeat(np.arange(len(lengths)), lengths * steps)
@@ -61,7 +61,7 @@ def describe(audio: Array, row: Row, vocoder: Vocoder, rhythm: Rhythm) -> tuple[
     ends, steps = np.array(row["ends"]) / vocoder.hop, vocoder.steps // PARTS
     count = max(1, len(audio) // vocoder.hop)
     phone = np.searchsorted(ends, np.arange(count) + 0.5).clip(max=len(symbols) - 1)
-    level, f0 = vocoder.analyse(audio, voiced[phone])
+    level, f0 = vocoder.analyze(audio, voiced[phone])
     lengths = part_lengths(symbols, rhythm.lengths(row), vocoder.frame // PARTS)
     at = stretch(count, ends, lengths, steps)
     low = np.floor(at).astype(np.int64)
@@ -113,10 +113,10 @@ def main() -> None:
             description, classes, lengths = describe(sound, row, vocoder, rhythm)
             descriptions.write(description.astype(np.float16).tobytes())
             pitches.write(classes.astype(np.uint8).tobytes())
-            descriptions.flush()  # before the line that promises it
+            descriptions.flush()  # before the line that refers to it
             pitches.flush()
-            kept = {"text": row["text"], "phones": row["phones"], "frame": frame, "frames": len(classes)}
-            table.write(json.dumps({**kept, "lengths": lengths.tolist()}, ensure_ascii=False) + "\n")
+            entry = {"text": row["text"], "phones": row["phones"], "frame": frame, "frames": len(classes)}
+            table.write(json.dumps({**entry, "lengths": lengths.tolist()}, ensure_ascii=False) + "\n")
             table.flush()
             frame += len(classes)
             if number % 250 == 0:

@@ -1,4 +1,4 @@
-"""The model as upstream's configuration describes it, and what all its parts need to know of one another."""
+"""The model as upstream's configuration describes it, and the facts that its parts share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Sizes:
     """Widths and depths; `smoke` is for tests."""
 
     latent: int = LATENTS  # of the codec
-    pointer: int = 25  # more latents, which the codec ignores: where in the text the voice is
+    pointer: int = 25  # more latents, which the codec ignores: the position in the text
     encoder_filters: int = 8
     encoder_width: int = 96
     encoder_layers: int = 2
@@ -107,7 +107,7 @@ def configuration(
                 "kernel_size": 1,
                 "last_kernel_size": 1,
             },
-            # Upstream has one always; it is switched off, and as small as can be.
+            # Upstream requires one; it is switched off, and as small as possible.
             "decoder_transformer": _transformer(FEATURES, 1, 16, 4, FEATURES),
         },
     }
@@ -145,7 +145,7 @@ POINTER_STD = 0.4
 
 
 def set_statistics(flow_lm: Any, space: Space) -> None:
-    """The buffers that turn normalised latents into the codec's; the pointer's are beyond the codec's."""
+    """The buffers that turn normalized latents into the codec's; the pointer's follow the codec's."""
     flow_lm.emb_mean.zero_()
     flow_lm.emb_std.fill_(POINTER_STD)
     flow_lm.emb_mean[: space.dimension] = torch.from_numpy(space.mean)
@@ -154,9 +154,9 @@ def set_statistics(flow_lm: Any, space: Space) -> None:
 
 @dataclass(frozen=True)
 class Pointer:
-    """What the latents behind the codec's say: which token, which of its phones, and how much of that is left."""
+    """The latents after the codec's: the current token, the phone within it, and how much of that phone is left."""
 
-    tokens: torch.Tensor  # [3, vocabulary, size - PLACES]: what the token itself and the two before it add
+    tokens: torch.Tensor  # [3, vocabulary, size - PLACES]: the parts of the token and of the two before it
     PLACES: ClassVar[int] = phones.LONGEST_PIECE + 3
 
     @classmethod
@@ -169,19 +169,19 @@ class Pointer:
         """[frames, size]: the codes of an utterance of `tokens`.
 
         Of the last part of each frame: `at`, the number of its token; `phone`, the number of its phone in the token (-1
-        before the first); the parts that the phone has had (`done`) and those that it still gets (`left`).
+        before the first); the parts of the phone that are over (`done`) and those to come (`left`).
         """
         before = np.pad(tokens, (2, 0))
         parts = self.tokens.numpy()
         code = sum(parts[n, before[2 - n : len(before) - n]] for n in range(3))[at]
         place = 1.6 * np.eye(phones.LONGEST_PIECE + 1, dtype=np.float32)[phone][:, :-1]
-        # Whether an odd number is left decides what the next frame is, so it is told apart.
+        # The parity of the parts that are left decides the next frame, so it has a latent of its own.
         counts = np.stack([done / PARTS, left // PARTS, left % PARTS], 1) - 0.2
         return np.concatenate([code, place, counts], 1).astype(np.float32)
 
 
 def use_fast_rope() -> None:
-    """For programs that train: upstream's models turn by `fast_rope` from now on, all over this process."""
+    """For training programs: replace the rotary embedding of upstream's models in this process by `fast_rope`."""
     import pocket_tts.modules.rope
 
     pocket_tts.modules.rope.apply_rope = fast_rope
@@ -190,7 +190,7 @@ def use_fast_rope() -> None:
 def fast_rope(
     q: torch.Tensor, k: torch.Tensor, offset: int | torch.Tensor = 0, max_period: float = 10_000
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Upstream's rotary embedding as one complex product: the same numbers but for last bits, a third of the time."""
+    """Upstream's rotary embedding as one complex product: the same except for last bits, in a third of the time."""
     half = q.shape[-1] // 2
     frequencies = torch.exp(torch.arange(half) * (-np.log(max_period) * 2 / q.shape[-1]))
     angle = (torch.arange(q.shape[1]) + offset)[:, None, None] * frequencies
@@ -203,6 +203,6 @@ def fast_rope(
 
 
 def exported_weights(folder: Path, part: str) -> dict[str, torch.Tensor]:
-    """The weights of `part` (flow_lm, mimi) of the exported model in `folder`, as it names them itself."""
+    """The weights of `part` (flow_lm, mimi) of the exported model in `folder`, by their names in that part."""
     weights = safetensors.torch.load_file(folder / "model.safetensors")
     return {name.removeprefix(f"{part}."): w.float() for name, w in weights.items() if name.startswith(f"{part}.")}

@@ -1,4 +1,4 @@
-"""Put the figures of an evaluation into the model card, so that nobody types them.
+"""Write the figures of an evaluation into the model card.
 
 python -m bundled.card ../models/bundled
 """
@@ -17,7 +17,7 @@ _FIGURES = re.compile(r"(<!-- bench:figures -->\n).*?(<!-- /bench -->)", re.DOTA
 
 
 def figures(model: Path) -> dict[str, Any]:
-    """The evaluation that lies beside a model, as `bundled.evaluate` wrote it."""
+    """The evaluation beside a model, as `bundled.evaluate` wrote it."""
     result: dict[str, Any] = json.loads((model / "evaluation.json").read_text(encoding="utf-8"))
     return result
 

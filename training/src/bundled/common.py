@@ -1,4 +1,4 @@
-"""What every stage needs: a name for arrays, files that are whole or not there, and what a stage says at its end."""
+"""Helpers of every stage: a type for arrays, atomic files, tables, and the summary of a stage."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def read_table(path: Path) -> list[dict[str, Any]]:
-    """The rows of a table with a JSON object a line; one that was cut off by a kill is dropped."""
+    """The rows of a table with a JSON object a line; a line that a kill cut off is dropped."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
 
 
 def write_summary(path: Path | None, **figures: Any) -> None:
-    """A stage's figures as JSON; Snakemake waits for this file. Nothing is written where none is asked for."""
+    """Write a stage's figures as JSON, for which Snakemake waits. Without a path, nothing is written."""
     if path is None:
         return
     with atomic_path(path) as temporary:

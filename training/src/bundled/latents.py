@@ -5,7 +5,7 @@
 
 One latent a codec frame (80 ms):
 
-    0                  a clock: always one. The decoder makes the place in the frame of it
+    0                  a clock: always one. The decoder derives the place in the frame from it
     1 .. pitches       the pitch class, one of `pitches`
     the rest           principal components of the frame's levels and voicing
 
@@ -28,13 +28,13 @@ from bundled.common import Array, atomic_path
 from bundled.vocoder import Vocoder
 
 LATENTS = 135  # of the codec in all
-VOICING_WEIGHT = 3.0  # a wrong voicing is heard more than a wrong level
+VOICING_WEIGHT = 3.0  # a wrong voicing is more audible than a wrong level
 PITCH_STD = 0.35
 
 
 @dataclass
 class Space:
-    """The map between descriptions and normalised latents, and its `mean` and `std` as upstream stores them."""
+    """The map between descriptions and normalized latents, and its `mean` and `std` as upstream stores them."""
 
     weights: Array  # [bands + 1] importance of each part of a description
     centre: Array  # [steps * (bands + 1)]
@@ -49,7 +49,7 @@ class Space:
 
     @property
     def mean(self) -> Array:
-        """`emb_mean`: raw latent = normalised * std + mean."""
+        """`emb_mean`: raw latent = normalized * std + mean."""
         return np.concatenate([[1.0], self.pitch_mean, np.zeros(len(self.components))]).astype(np.float32)
 
     @property
@@ -103,9 +103,9 @@ class Space:
         )
 
     def change(self, other: Space) -> Array:
-        """[dimension, dimension there]: raw latents times this are those of another space, as near as it has them.
+        """[dimension, dimension there]: the matrix from raw latents to those of a different space, approximately.
 
-        The clock, which is always one, carries what the two means differ by.
+        The clock, which is always one, carries the difference of the means.
         """
         first = 1 + len(self.pitch_mean)
         size, size_there = self.std[first:], other.std[first:]
@@ -116,7 +116,7 @@ class Space:
         return result
 
     def decode(self, latents: Array) -> tuple[Array, Array, Array]:
-        """Levels [16 n, bands], voicing [16 n] and pitch classes [n], as `Vocoder.synthesise` takes them."""
+        """Levels [16 n, bands], voicing [16 n] and pitch classes [n], as `Vocoder.synthesize` takes them."""
         pitches = len(self.pitch_mean)
         classes = (latents[:, 1 : 1 + pitches] * PITCH_STD + self.pitch_mean).argmax(1)
         flat = (latents[:, 1 + pitches :] * self.spread) @ self.components + self.centre

@@ -3,8 +3,8 @@
     python -m bundled.lm --data DIR --space space.npz --tokenizer T --out DIR --steps 8000 --time-budget 3600
 
 The flow head is upstream's `pointwise`: one step from noise to a sample. It learns by the energy score, a proper
-score that needs samples only: twice as far from the truth as from each other is as good as it gets. What it says
-with little noise or none is only asked to be near the truth, since that is how the model is used.
+score that needs samples only; at its best, samples are twice as far from the truth as from each other. Samples with
+little noise or none are only trained to be near the truth, because the model is used that way.
 """
 
 from __future__ import annotations
@@ -38,30 +38,30 @@ from bundled.training import Parts, Schedule, add_flags, processor, seed_everyth
 from bundled.vocoder import Vocoder
 
 SHORTEST_PROMPT, LONGEST_PROMPT = 5, 13  # frames of the voice prompt
-AFTER = 3  # silent frames after the last one, with EOS still asked for
-LITTLE = 0.6  # deviation of noise from which one truth should come; that of temperature 0.3 is 0.55
+AFTER = 3  # silent frames after the last one, with EOS as their target
+LITTLE = 0.6  # deviation of noise below which samples should be near the truth; temperature 0.3 has 0.55
 
 
 @dataclass
 class Batch:
-    """Utterances side by side; `frames` is the longest with the silence behind it."""
+    """Utterances side by side; `frames` is the longest with the silence after it."""
 
     tokens: torch.Tensor  # [B, text]
     text_lengths: torch.Tensor  # [B]
-    latents: torch.Tensor  # [B, frames, latent], normalised, padded with silence
+    latents: torch.Tensor  # [B, frames, latent], normalized, padded with silence
     frame_lengths: torch.Tensor  # [B], without the silence
     prompts: torch.Tensor  # [B, prompt, latent]
-    said: torch.Tensor  # [B, frames] the token that is said first in the frame
-    phone: torch.Tensor  # [B, frames, PARTS] the phones that are said
+    token: torch.Tensor  # [B, frames] the first token of the frame
+    phone: torch.Tensor  # [B, frames, PARTS] its phones
 
     def to(self, device: torch.device) -> Batch:
-        """The same on that device."""
+        """The batch on a device."""
         return Batch(**{field.name: getattr(self, field.name).to(device) for field in dataclasses.fields(self)})
 
 
 @dataclass(frozen=True)
 class Course:
-    """What an utterance says at each frame: in each part of it, and where that leads to."""
+    """The content of an utterance at each frame and at each part of it."""
 
     token: Array  # [frames] number of the token in the text, in the first part
     phone: Array  # [frames, PARTS] numbers in phones.INVENTORY
@@ -72,7 +72,7 @@ class Course:
 
     @classmethod
     def of(cls, pieces: list[str], lengths: Array) -> Course:
-        """`pieces` are the phones of each token; `lengths` the parts of the silence before all and of each phone."""
+        """`pieces` are the phones of each token; `lengths` the parts of the initial silence and of each phone."""
         symbols = phones.START + "".join(pieces)
         if len(symbols) != len(lengths):
             raise ValueError(f"{len(lengths)} lengths for {len(symbols)} phones of {pieces}")
@@ -87,7 +87,7 @@ class Course:
 
 
 class Utterances:
-    """Utterances in batches of about equal length, shuffled anew every epoch."""
+    """Utterances in batches of about equal length, reshuffled every epoch."""
 
     def __init__(
         self, folder: Path, space: Space, tokenizer: sentencepiece.SentencePieceProcessor, pointer: int, held_out: int
@@ -104,14 +104,14 @@ class Utterances:
             self.rows.append({**row, "tokens": tokens, "course": course, "code": code})
         self.held = list(range(min(held_out, len(rows) // 2)))
         self.train = np.arange(len(self.held), len(rows))
-        # The end of an utterance is the teacher's silence; the usual one stands for all of it.
+        # An utterance ends with the teacher's silence; the median of the last frames stands for it.
         first = 1 + len(space.pitch_mean)
         lasts = np.array([r["frame"] + r["frames"] - 1 for r in rows])
         self.silence = np.median(self.latents[lasts].astype(np.float32), axis=0)
         self.silence[1:first] = 0
 
     def batch(self, chosen: Array, prompt: int, random: np.random.Generator) -> Batch:
-        """The utterances `chosen`, each behind `prompt` frames of the end of another one."""
+        """The utterances `chosen`, each after `prompt` frames from the end of a different one."""
         rows = [self.rows[i] for i in chosen]
         text = max(len(r["tokens"]) for r in rows)
         frames = max(r["frames"] for r in rows) + AFTER
@@ -120,8 +120,8 @@ class Utterances:
         width = codec + rows[0]["code"].shape[1]
         latents = np.zeros((len(rows), frames, width), np.float32)
         latents[..., :codec] = self.silence
-        prompts = np.zeros((len(rows), prompt, width), np.float32)  # a recording does not say where in a text it is
-        said = np.zeros((len(rows), frames), np.int64)
+        prompts = np.zeros((len(rows), prompt, width), np.float32)  # a recording has no position in a text
+        token = np.zeros((len(rows), frames), np.int64)
         phone = np.zeros((len(rows), frames, PARTS), np.int64)
         for i, row in enumerate(rows):
             count, course = row["frames"], row["course"]
@@ -129,10 +129,10 @@ class Utterances:
             latents[i, :count, :codec] = self.latents[row["frame"] : row["frame"] + count]
             latents[i, :count, codec:] = row["code"]
             latents[i, count:, codec:] = row["code"][-1]
-            said[i] = np.pad(course.token, (0, frames - count), "edge")
+            token[i] = np.pad(course.token, (0, frames - count), "edge")
             phone[i] = np.pad(course.phone, ((0, frames - count), (0, 0)), "edge")
             other = self.rows[int(random.choice(self.train))]
-            # The end of an utterance, as `end_on_pause` leaves one.
+            # A prompt is the end of an utterance.
             end = other["frame"] + other["frames"]
             prompts[i, :, :codec] = self.latents[max(0, end - prompt) : max(0, end - prompt) + prompt]
         return Batch(
@@ -141,7 +141,7 @@ class Utterances:
             torch.from_numpy(latents),
             torch.tensor([r["frames"] for r in rows]),
             torch.from_numpy(prompts),
-            torch.from_numpy(said),
+            torch.from_numpy(token),
             torch.from_numpy(phone),
         )
 
@@ -159,7 +159,7 @@ class Utterances:
 
 
 class Spelling(nn.Module):
-    """The embeddings of pieces as sums over their phones, so that a rare piece is known by its parts.
+    """The embeddings of pieces as sums over their phones, so that a rare piece is represented by its parts.
 
     Only the sums are exported: they are upstream's lookup table.
     """
@@ -177,12 +177,12 @@ class Spelling(nn.Module):
             index[i] = torch.tensor(spelled + [count] * (phones.LONGEST_PIECE - len(spelled)))
         index += torch.arange(phones.LONGEST_PIECE) * (count + 1)
         self.register_buffer("index", index, persistent=False)
-        with torch.no_grad():  # a token's own part of the pointer's code is there from the start
+        with torch.no_grad():  # the rows start with the tokens' own parts of the pointer's code
             self.slots[:, : self.fixed] *= 0.25
             self.own[: len(codes), : self.fixed] += codes
 
     def fit(self, table: torch.Tensor) -> None:
-        """Makes the sums these [rows, width]: the phones get what pieces that share them have in common."""
+        """Set the sums to `table` [rows, width]: the phones get the common part of the pieces that share them."""
         use = torch.zeros(len(self.own), len(self.slots))
         use.scatter_add_(1, self.index, torch.ones_like(self.index, dtype=torch.float32))
         with torch.no_grad():
@@ -195,7 +195,7 @@ class Spelling(nn.Module):
 
 
 class Speaker(nn.Module):
-    """Upstream's language model run on whole utterances, without a cache, and what helps it to learn."""
+    """Upstream's language model on whole utterances, without a cache, and the parts that only the training uses."""
 
     def __init__(self, flow_lm: Any, pieces: list[str], codes: torch.Tensor) -> None:
         super().__init__()
@@ -203,21 +203,21 @@ class Speaker(nn.Module):
         table = flow_lm.conditioner.embed.weight
         self.spelling = Spelling(pieces, table.shape[0], table.shape[1], codes)
         count = len(flow_lm.transformer.layers)
-        # Layers whose first head is told to look at the token that is said, and whose second at the one behind it.
+        # Layers whose first head learns to attend to the current token, and whose second to the next.
         self.guided = [flow_lm.transformer.layers[i].self_attn for i in sorted({count // 3, count // 2})]
         self._seen: list[torch.Tensor] = []
         for attention in self.guided:
             attention.register_forward_pre_hook(lambda _, inputs: self._seen.append(inputs[0]))
-        # Says which phones it is going to make; only there to be trained.
+        # Predicts the phones of the frame; it serves the training only.
         self.naming = nn.ModuleList(nn.Linear(table.shape[1], PARTS * len(phones.INVENTORY)) for _ in range(2))
         self._middle: list[torch.Tensor] = []
         middle = flow_lm.transformer.layers[min(count // 2 + 1, count - 1)]
         middle.register_forward_hook(lambda _, __, output: self._middle.append(output))
 
     def start_from(self, folder: Path, space: Space) -> None:
-        """Begin with the language model of an exported model, whose latents may be others, and its layers more.
+        """Start from the language model of an exported model, whose latents may differ and which may have more layers.
 
-        What is not exported begins anew. A shift between the latents is not made up for where they are fed back.
+        Parts that are not exported start from random values. Latents that are fed back are not corrected for a shift.
         """
         lm, weights = self.lm, exported_weights(folder, "flow_lm")
         before = Space.load(folder / "space.npz")
@@ -225,7 +225,7 @@ class Speaker(nn.Module):
         pointer = torch.eye(len(old_std) - before.dimension, lm.ldim - space.dimension)
         forth = torch.block_diag(torch.from_numpy(before.change(space)), pointer)  # type: ignore[no-untyped-call]
         back = torch.block_diag(torch.from_numpy(space.change(before)), pointer.T)  # type: ignore[no-untyped-call]
-        turn = old_std[:, None] * forth / lm.emb_std  # of normalised latents
+        turn = old_std[:, None] * forth / lm.emb_std  # of normalized latents
         back_turn = lm.emb_std[:, None] * back / old_std
         weights["flow_net.final_layer.linear.weight"] = turn.T @ weights["flow_net.final_layer.linear.weight"]
         shift = (old_mean @ forth - lm.emb_mean) / lm.emb_std
@@ -243,7 +243,7 @@ class Speaker(nn.Module):
         return {k: v for k, v in self.named_parameters() if k != "lm.conditioner.embed.weight"}
 
     def attention(self, batch: Batch, prefix: int, frames: int) -> torch.Tensor:
-        """Cross-entropy of where the guided heads look, after `hidden`."""
+        """Cross-entropy of the attention of the guided heads, after `hidden`."""
         start = (prefix + batch.text_lengths)[:, None] + torch.arange(frames)  # positions of the frames
         real = torch.arange(frames) < batch.frame_lengths[:, None]
         total = torch.zeros(())
@@ -257,24 +257,24 @@ class Speaker(nn.Module):
                 q = torch.gather(q[:, :, 0], 1, start[..., None].expand(-1, -1, width))
                 scores = q @ k[:, :, 0].transpose(1, 2) / width**0.5
                 scores = scores.masked_fill(torch.arange(x.shape[1]) > start[..., None], -1e4)
-                wanted = torch.minimum(batch.said + head, batch.text_lengths[:, None] - 1) + prefix
-                share = scores.log_softmax(-1).gather(-1, wanted[..., None])[..., 0]
+                target = torch.minimum(batch.token + head, batch.text_lengths[:, None] - 1) + prefix
+                share = scores.log_softmax(-1).gather(-1, target[..., None])[..., 0]
                 total = total - share[real].mean()
         return total / len(self.guided) / 2
 
     def names(self, batch: Batch, prefix: int, hidden: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy of the phones that are about to be said, halfway and at the end, after `hidden`."""
+        """Cross-entropy of the next phones, predicted in the middle and at the end, after `hidden`."""
         at = (prefix + batch.text_lengths)[:, None] + torch.arange(hidden.shape[1])
         middle = torch.gather(self._middle[-1], 1, at[..., None].expand(-1, -1, hidden.shape[-1]))
         real = torch.arange(hidden.shape[1]) < batch.frame_lengths[:, None]
-        wanted = batch.phone[real].flatten()
+        target = batch.phone[real].flatten()
         pairs = zip(self.naming, (middle, hidden), strict=True)
-        named = [head(x[real]).reshape(len(wanted), -1) for head, x in pairs]
-        return sum((F.cross_entropy(scores, wanted) for scores in named), torch.zeros(())) / 2
+        named = [head(x[real]).reshape(len(target), -1) for head, x in pairs]
+        return sum((F.cross_entropy(scores, target) for scores in named), torch.zeros(())) / 2
 
-    def hidden(self, batch: Batch, heard: torch.Tensor) -> torch.Tensor:
-        """What the heads see at each frame [B, frames, d]. `heard` [B, frames, latent] are the frames fed back."""
-        lm, size = self.lm, len(heard)
+    def hidden(self, batch: Batch, fed_back: torch.Tensor) -> torch.Tensor:
+        """The input of the heads at each frame [B, frames, d], for the frames `fed_back` [B, frames, latent]."""
+        lm, size = self.lm, len(fed_back)
         self._seen.clear()
         self._middle.clear()
         raw_prompt = batch.prompts * lm.emb_std + lm.emb_mean
@@ -284,18 +284,18 @@ class Speaker(nn.Module):
             F.linear(raw_prompt, lm.speaker_proj_weight),
             F.embedding(batch.tokens, self.spelling()),
             start,
-            lm.input_linear(heard[:, :-1]),
+            lm.input_linear(fed_back[:, :-1]),
         ]
         text_start = parts[0].shape[1] + parts[1].shape[1]
         full = torch.cat(parts, 1)
-        # The audio follows its own text at once: padding between them is skipped, and ends up behind all.
+        # The audio follows its text directly: the padding between them moves to the end.
         place = torch.arange(full.shape[1]).expand(size, -1)
         missing = (batch.tokens.shape[1] - batch.text_lengths)[:, None]
         source = place + torch.where(place >= text_start + batch.text_lengths[:, None], missing, 0)
         source = source.clamp(max=full.shape[1] - 1)
         full = torch.gather(full, 1, source[..., None].expand(-1, -1, full.shape[-1]))
         out = lm.out_norm(lm.transformer(full, None))
-        at = (text_start + batch.text_lengths)[:, None] + torch.arange(heard.shape[1])
+        at = (text_start + batch.text_lengths)[:, None] + torch.arange(fed_back.shape[1])
         out = torch.gather(out, 1, at[..., None].expand(-1, -1, out.shape[-1]))
         return out if lm.z_proj is None else lm.z_proj(out)
 
@@ -307,77 +307,77 @@ class Speaker(nn.Module):
 
 
 def fewer_layers(weights: dict[str, torch.Tensor], count: int) -> dict[str, torch.Tensor]:
-    """The weights of a transformer of `count` layers: of more, those before the last are left out.
+    """The weights of a transformer of `count` layers: of more, those before the last are dropped.
 
-    So the heads that are guided stay.
+    So the guided heads stay.
     """
     prefix = "transformer.layers."
     layers = {name: int(name.split(".")[2]) for name in weights if name.startswith(prefix)}
     total = 1 + max(layers.values())
-    kept = [*range(count - 1), total - 1]
+    remaining = [*range(count - 1), total - 1]
     result = {name: weight for name, weight in weights.items() if name not in layers}
     for name, old in layers.items():
-        if old in kept:
-            result[name.replace(f"{prefix}{old}.", f"{prefix}{kept.index(old)}.")] = weights[name]
+        if old in remaining:
+            result[name.replace(f"{prefix}{old}.", f"{prefix}{remaining.index(old)}.")] = weights[name]
     return result
 
 
 def distance(a: torch.Tensor, b: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Euclidean, of latents as large as `weight` makes them."""
+    """Euclidean distance of latents scaled by `weight`."""
     return (((a - b) * weight).square().sum(-1) + 1e-4).sqrt()
 
 
-def energy(samples: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+def energy(samples: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Energy score of each frame: mean distance to the truth less half the mean distance of samples.
 
-    The first sample is the one of little noise, which only has to be near the truth.
+    The first sample has little noise and only has to be near the truth.
     """
     drawn = samples[1:]
-    near = distance(drawn, wanted, weight).mean(0)
+    near = distance(drawn, target, weight).mean(0)
     apart = distance(drawn, drawn.roll(1, 0), weight).mean(0)
-    return near - 0.5 * apart + distance(samples[0], wanted, weight)
+    return near - 0.5 * apart + distance(samples[0], target, weight)
 
 
 def corrupt(latents: torch.Tensor, noise: float, dropout: float) -> torch.Tensor:
-    """The frames fed back, made wrong as the model's own will be."""
-    spoilt = latents + torch.randn_like(latents) * torch.rand(len(latents), 1, 1) * noise
+    """The frames fed back, with errors like those of the model's own frames."""
+    corrupted = latents + torch.randn_like(latents) * torch.rand(len(latents), 1, 1) * noise
     drop = torch.rand(latents.shape[:2]) < dropout * torch.rand(len(latents), 1) * 2
-    return torch.where(drop[..., None], torch.randn_like(latents), spoilt)
+    return torch.where(drop[..., None], torch.randn_like(latents), corrupted)
 
 
 def losses(speaker: Speaker, batch: Batch, args: argparse.Namespace, training: bool) -> tuple[torch.Tensor, Parts]:
-    """The loss of a batch and its parts; on training the frames fed back are spoilt."""
-    heard = batch.latents
+    """The loss of a batch and its parts; in training the frames fed back are corrupted."""
+    fed_back = batch.latents
     if training:
-        heard = corrupt(heard, args.noise, args.dropout)
+        fed_back = corrupt(fed_back, args.noise, args.dropout)
         if torch.rand(()) < args.self_feed:
             with torch.no_grad():
-                own = speaker.sample(speaker.hidden(batch, heard), 1, args.temperature**0.5)[0]
-            swap = torch.rand(heard.shape[:2]) < torch.rand(len(heard), 1)
-            heard = torch.where(swap[..., None], own, heard)
-    hidden = speaker.hidden(batch, heard)
-    place = torch.arange(heard.shape[1])
+                own = speaker.sample(speaker.hidden(batch, fed_back), 1, args.temperature**0.5)[0]
+            swap = torch.rand(fed_back.shape[:2]) < torch.rand(len(fed_back), 1)
+            fed_back = torch.where(swap[..., None], own, fed_back)
+    hidden = speaker.hidden(batch, fed_back)
+    place = torch.arange(fed_back.shape[1])
     real = place < (batch.frame_lengths + AFTER)[:, None]
     prefix = 1 + batch.prompts.shape[1]
-    guide = speaker.attention(batch, prefix, heard.shape[1])
+    guide = speaker.attention(batch, prefix, fed_back.shape[1])
     names = speaker.names(batch, prefix, hidden)
-    hidden, wanted = hidden[real], batch.latents[real]
+    hidden, target = hidden[real], batch.latents[real]
     little = LITTLE * torch.rand(len(hidden), 1) * (torch.rand(len(hidden), 1) < 0.5) * training
     quiet = speaker.sample(hidden, 1, little)
     samples = torch.cat([quiet, speaker.sample(hidden, args.samples)])
     std = speaker.lm.emb_std
     codec = len(std) - args.pointer
     pitch = slice(1, args.first)
-    # All together, for what belongs together; and the small parts once more alone, or they would wait for the rest.
-    score = energy(samples, wanted, std).mean()
+    # All latents together, for their correlations; then the small parts alone, or they would learn last.
+    score = energy(samples, target, std).mean()
     main_part = slice(args.first, min(args.first + 16, codec))
     for part, weight in ((pitch, 0.3), (slice(codec, None), 0.5), (main_part, 0.7)):
-        score = score + weight * energy(samples[..., part], wanted[..., part], std[part]).mean()
+        score = score + weight * energy(samples[..., part], target[..., part], std[part]).mean()
     ended = (place >= (batch.frame_lengths - 1)[:, None])[real].float()
     logits = speaker.lm.out_eos(hidden)[..., 0]
     eos = F.binary_cross_entropy_with_logits(logits, ended)
     with torch.no_grad():
-        squares = ((quiet[0] - wanted) * std).square().mean(0)
+        squares = ((quiet[0] - target) * std).square().mean(0)
         sizes = std.square()
         parts = {
             "energy": score,
@@ -429,7 +429,7 @@ def main() -> None:
     random: list[np.random.Generator] = []
 
     def loss(step: int) -> tuple[torch.Tensor, Parts]:
-        if not random:  # a run that carries on begins a new epoch
+        if not random:  # a resumed run begins a new epoch
             random.append(np.random.default_rng([args.seed, step, together()[0]]))
         if not queue:
             queue.extend(data.epoch(args.positions, random[0]))

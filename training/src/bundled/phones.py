@@ -1,13 +1,12 @@
-"""How words are said: the first stage of all, used by the tokenizer (`corpus`) and by the teacher (`speech`).
+"""Pronunciation: the first stage, used by the tokenizer (`corpus`) and by the teacher (`speech`).
 
 A SentencePiece model may carry a table of replacements for its input, meant for Unicode clean-up. Here that table is a
 pronouncing dictionary: the tokenizer turns spelling into phones before it cuts pieces. So a piece always sounds the
-same, and the language model, which is far too small to learn English spelling, has nothing of it to learn. The
-teacher is given the same phones, so what is heard in training is what the tokens say.
+same, and the language model, which is far too small for English spelling, need not learn it. The teacher gets the
+same phones, so the speech of the training matches the tokens.
 
-A phone is one character; vowels come in two, stressed and not. The characters are ones that no text has, and that have
-no capitals: upstream decodes tokens to text again where it cuts long texts, so what is said must be left alone when
-it is read once more.
+A phone is one character; each vowel has two, stressed and unstressed. The characters occur in no text and have no
+capitals: upstream decodes tokens to text again when it cuts long texts, so phones must survive a second reading.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# ARPABET (the alphabet of CMUdict) -> (character, what the teacher's voice calls it: IPA as espeak-ng writes it)
+# ARPABET (the alphabet of CMUdict) -> (character, the teacher's symbol: IPA as espeak-ng writes it)
 CONSONANTS: Mapping[str, tuple[str, str]] = {
     "B": ("ᵇ", "b"),
     "CH": ("ᶜ", "tʃ"),
@@ -73,7 +72,7 @@ for _weak, _strong, _weak_ipa, _strong_ipa in VOWELS.values():
 _IPA |= {pause: pause for pause in PAUSES}
 INVENTORY = START + "".join(_IPA)
 
-# Words that are hardly ever stressed, as they are said in a sentence.
+# Words that are rarely stressed, as pronounced in a sentence.
 _WEAK: Mapping[str, str] = {
     "a": "AH0",
     "an": "AE0 N",
@@ -135,7 +134,7 @@ _WEAK: Mapping[str, str] = {
     "there": "DH EH0 R",
 }
 
-# What is left of a word that the dictionary does not know, from left to right and the longest first.
+# The letters of words outside the dictionary, from left to right, the longest match first.
 _LETTERS: Mapping[str, str] = {
     "a": "AE0", "b": "B", "c": "K", "d": "D", "e": "EH0", "f": "F", "g": "G", "h": "HH", "i": "IH0", "j": "JH",
     "k": "K", "l": "L", "m": "M", "n": "N", "o": "AA0", "p": "P", "q": "K", "r": "R", "s": "S", "t": "T", "u": "AH0",
@@ -151,14 +150,14 @@ _LETTERS: Mapping[str, str] = {
     "ise": "AY0 Z", "ize": "AY0 Z", "ity": "AH0 T IY0",
 }  # fmt: skip
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-# A mark that is no word: what it becomes.
+# Marks and their replacements.
 _MARKS: Mapping[str, str] = {
     ";": ",", ":": ",", "—": ",", "–": ",", "…": ".", "-": " ", "/": " ", "&": " ᵆⁿᵈ", "_": "", "*": "", "'": "",
     '"': "", "(": "", ")": "", "[": "", "]": "", "‘": "", "’": "", "“": "", "”": "",
 }  # fmt: skip
 
 
-def said(arpabet: str) -> str:
+def from_arpabet(arpabet: str) -> str:
     """The characters of a pronunciation in ARPABET, as `DH AH0`; primary stress only is kept."""
     result = ""
     for symbol in arpabet.split():
@@ -169,37 +168,37 @@ def said(arpabet: str) -> str:
 
 def read_dictionary(lines: Iterable[str]) -> dict[str, str]:
     """CMUdict's lines (`word AH0 B ...`, another pronunciation as `word(2)`) to phones, the first of each word."""
-    found: dict[str, str] = {}
+    dictionary: dict[str, str] = {}
     for line in lines:
         word, _, rest = line.partition(" ")
-        if re.fullmatch(r"[a-z]+(?:'[a-z]+)*", word) and word not in found:
-            found[word] = said(rest.partition("#")[0])
-    return {**found, **{word: said(weak) for word, weak in _WEAK.items()}}
+        if re.fullmatch(r"[a-z]+(?:'[a-z]+)*", word) and word not in dictionary:
+            dictionary[word] = from_arpabet(rest.partition("#")[0])
+    return {**dictionary, **{word: from_arpabet(weak) for word, weak in _WEAK.items()}}
 
 
 def always_known(word: str) -> bool:
-    """Words that the tokenizer cannot do without."""
+    """Whether the tokenizer needs a word in every dictionary."""
     return word in _WEAK or word in _DIGITS
 
 
 def replacements(dictionary: Mapping[str, str]) -> dict[str, str]:
-    """What the tokenizer puts in place of what; the longest match wins, from left to right.
+    """The replacements of the tokenizer; the longest match wins, from left to right.
 
-    A short word counts as one only behind a space or with a capital, lest it be found inside of others; a long one
+    A short word matches only after a space or with a capital, so that it does not match inside other words; a long one
     may be half of a compound.
     """
-    table = {letters: said(spoken) for letters, spoken in _LETTERS.items()}
-    table |= {letter.upper(): said(spoken) for letter, spoken in _LETTERS.items() if len(letter) == 1}
-    for letter in map(chr, range(0xC0, 0x180)):  # an accent is not heard
+    table = {letters: from_arpabet(spoken) for letters, spoken in _LETTERS.items()}
+    table |= {letter.upper(): from_arpabet(spoken) for letter, spoken in _LETTERS.items() if len(letter) == 1}
+    for letter in map(chr, range(0xC0, 0x180)):  # accents are ignored
         plain = unicodedata.normalize("NFD", letter)[0].lower()
         if plain in _LETTERS:
-            table[letter] = said(_LETTERS[plain])
+            table[letter] = from_arpabet(_LETTERS[plain])
     for word, phones in dictionary.items():
         table[" " + word] = " " + phones
         table[word.capitalize()] = phones
         if len(word) >= 4 and word not in _LETTERS:
             table[word] = phones
-    table |= {str(digit): " " + dictionary.get(word, said("AH0")) + " " for digit, word in enumerate(_DIGITS)}
+    table |= {str(digit): " " + dictionary.get(word, from_arpabet("AH0")) + " " for digit, word in enumerate(_DIGITS)}
     return {key: value for key, value in {**table, **_MARKS}.items() if key != value}  # SentencePiece refuses the rest
 
 
@@ -213,7 +212,7 @@ def rules(table: Mapping[str, str]) -> str:
 
 
 def teacher_symbols(phones: str) -> list[tuple[str, int]]:
-    """What the teacher is given for normalised text: (IPA symbol, number of the phone it is part of).
+    """The teacher's input for normalized text: (IPA symbol, number of the phone it is part of).
 
     Phones are counted without spaces; a space belongs to the phone before it.
     """

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A part of a recipe; a key that it does not know is a mistake."""
+    """A part of a recipe; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,7 +52,7 @@ class LanguageModel(Section):
 
 
 class Evaluation(Section):
-    """How many sentences are transcribed. They are new to the model."""
+    """How many sentences are transcribed. Training never used them."""
 
     sentences: int
     takes: tuple[str, ...]  # engine and temperature, as in cli:0.3
@@ -85,9 +85,9 @@ def names(folder: Path) -> list[str]:
 
 
 def located(path: str) -> str:
-    """A path, found inside a Python package where it begins with `package:`.
+    """Resolve a path that begins with `package:` inside that Python package.
 
-    Left as it is if the package is not installed, so that Snakemake names the file that is missing.
+    If the package is not installed, the path is unchanged, so that Snakemake names the missing file.
     """
     prefix, _, rest = path.rpartition("package:")
     if prefix or rest == path:

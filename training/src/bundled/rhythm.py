@@ -1,7 +1,7 @@
-"""How long phones are, between `speech` and `analysis`: what the teacher usually makes of them among such neighbours.
+"""The lengths of phones, between `speech` and `analysis`: the teacher's usual ones between the same neighbors.
 
-What the teacher does in one sentence and not in another, the language model could only guess, and half a guess is a
-blur. Speech is stretched anyway; to these lengths it is understood as well as to the teacher's own.
+The language model could only guess how the teacher's lengths vary between sentences, and an average of guesses sounds
+blurred. Speech is stretched anyway; at these lengths it is understood as well as at the teacher's own.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from bundled import phones
 from bundled.speech import Row
 
-EXAMPLES = 12  # fewer say nothing of what is usual
+EXAMPLES = 12  # fewer do not give a reliable median
 
 
 def surroundings(text: str) -> Iterator[tuple[Hashable, ...]]:
-    """Of each phone of a text, what its length may depend on; the first is the most telling, and the last the phone."""
+    """For each phone of a text, the keys of its length, from the most specific one to the phone alone."""
     symbols, ends = phones.START, [False]
     for place, symbol in enumerate(text):
         if symbol != " ":
@@ -42,18 +42,18 @@ class Rhythm:
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Rhythm:
-        """The medians of what was read, where there are enough examples."""
-        found: dict[Hashable, list[int]] = defaultdict(list)
+        """The medians of the teacher's lengths, where there are enough examples."""
+        examples: dict[Hashable, list[int]] = defaultdict(list)
         for row in rows:
             for keys, length in zip(surroundings(row["phones"]), np.diff(row["ends"]), strict=True):
                 for key in keys:
-                    found[key].append(length)
-        # A phone among any neighbours, which is a key without a tuple, is better than none.
-        enough = {key for key, lengths in found.items() if len(lengths) >= EXAMPLES or isinstance(key, str)}
-        return cls({key: float(np.median(found[key])) for key in enough})
+                    examples[key].append(length)
+        # The key of a phone alone, which is no tuple, is kept in any case.
+        enough = {key for key, lengths in examples.items() if len(lengths) >= EXAMPLES or isinstance(key, str)}
+        return cls({key: float(np.median(examples[key])) for key in enough})
 
     def lengths(self, row: Row) -> NDArray[np.float64]:
-        """Samples of each phone of a row, and of the silence before all; a phone that was never read has its own."""
+        """Samples of each phone of a row, and of the silence before all; a phone without examples keeps its own."""
         own: NDArray[np.float64] = np.diff(row["ends"], prepend=0).astype(np.float64)
         for place, keys in enumerate(surroundings(row["phones"]), 1):
             own[place] = next((self.usual[key] for key in keys if key in self.usual), own[place])

@@ -1,10 +1,10 @@
-"""Has the teacher read the sentences: the tokenizer's phones in, sound and the length of every phone out.
+"""The teacher reads the sentences: the tokenizer's phones in, sound and the length of every phone out.
 
     python -m bundled.speech --sentences sentences.txt --tokenizer T --voice V.onnx --out DIR --count 4000
 
 The teacher is a Piper voice, which is a VITS model in ONNX; it is run here by onnxruntime, without Piper or espeak-ng.
-Two of its inner values are made outputs: the length of each of its symbols is what the language model is guided by.
-Carries on where it stopped. Files: speech.i16 (24 kHz mono) and speech.jsonl, a line an utterance: text, phones, start
+One of its inner values becomes an output: the lengths of its symbols, which guide the language model. A stopped run
+continues where it stopped. Files: speech.i16 (24 kHz mono) and speech.jsonl, a line an utterance: text, phones, start
 and samples in speech.i16, and `ends`, the place in the utterance's samples where each phone ends.
 """
 
@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 class Reader(Protocol):
-    """Who reads: phones in, sound at 24 kHz and the ends of the phones out."""
+    """A voice that reads: phones in, sound at 24 kHz and the ends of the phones out."""
 
     def read(self, text: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """See `Teacher.read`."""
@@ -53,7 +53,7 @@ class Tones:
 
 
 class Teacher:
-    """A Piper voice without chance: it says a sentence in one way only, which is far easier to learn."""
+    """A Piper voice without randomness: a sentence always sounds the same, which is far easier to learn."""
 
     def __init__(self, voice: Path, length_scale: float, threads: int = 1) -> None:
         import onnx
@@ -65,7 +65,7 @@ class Teacher:
         self.scales = np.array([0.0, length_scale, 0.0], np.float32)
         self.hop = 256  # samples a unit of length, in every Piper voice
         graph = onnx.load(str(voice))
-        # The lengths are what the graph rounds up; nothing else in it is rounded.
+        # The lengths are the only values that the graph rounds up.
         (lengths,) = [node.output[0] for node in graph.graph.node if node.op_type == "Ceil"]
         graph.graph.output.append(onnx.helper.make_tensor_value_info(lengths, onnx.TensorProto.FLOAT, None))
         options = onnxruntime.SessionOptions()
@@ -73,7 +73,7 @@ class Teacher:
         self.session = onnxruntime.InferenceSession(graph.SerializeToString(), options, ["CPUExecutionProvider"])
 
     def read(self, text: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """The sound of phones at 24 kHz, and where each phone ends in it; the first one is the silence before all."""
+        """The sound of phones at 24 kHz, and where each phone ends in it; the first one is the initial silence."""
         symbols = phones.teacher_symbols(text)
         ids, owner = [*self.ids["^"], *self.ids["_"]], [0, 0]
         for symbol, number in symbols:
@@ -93,20 +93,20 @@ class Teacher:
         ends = np.round(np.cumsum(each) * self.hop * SAMPLE_RATE / self.rate).astype(np.int64)
         divisor = math.gcd(self.rate, SAMPLE_RATE)
         sound = scipy.signal.resample_poly(audio.reshape(-1), SAMPLE_RATE // divisor, self.rate // divisor)
-        return normalise(sound.astype(np.float64)), np.minimum(ends, len(sound))
+        return normalize(sound.astype(np.float64)), np.minimum(ends, len(sound))
 
 
 def reader(voice: str, length_scale: float) -> Reader:
-    """The Piper voice at that path, with its .json beside it; or what stands in for one where the path is `TONES`."""
+    """The Piper voice at that path, with its .json beside it; or `Tones` if the path is `TONES`."""
     return Tones() if voice == TONES else Teacher(Path(voice), length_scale)
 
 
 def to_int16(audio: NDArray[np.float64]) -> NDArray[np.int16]:
-    """Samples as they are kept."""
+    """Samples as they are stored."""
     return (audio * 32767).astype("<i2")
 
 
-def normalise(audio: NDArray[np.float64], rms: float = 0.1, floor_db: float = 40.0) -> NDArray[np.float64]:
+def normalize(audio: NDArray[np.float64], rms: float = 0.1, floor_db: float = 40.0) -> NDArray[np.float64]:
     """Brings the level of the loud frames to `rms`; the teacher's sentences differ by a few dB."""
     frame = SAMPLE_RATE // 50
     count = len(audio) // frame
@@ -117,13 +117,13 @@ def normalise(audio: NDArray[np.float64], rms: float = 0.1, floor_db: float = 40
 
 
 def add_voice_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags that say who reads, and how slowly."""
+    """Flags for the voice and its pace."""
     parser.add_argument("--voice", required=True, help=f"a Piper voice, with its .json beside it; or {TONES!r}")
     parser.add_argument("--length-scale", type=float, default=1.0)
 
 
 def index(folder: Path) -> list[Row]:
-    """The utterances made so far; a line that was cut off by a kill is dropped."""
+    """The utterances read so far; a line that a kill cut off is dropped."""
     return read_table(folder / "speech.jsonl")
 
 
@@ -159,7 +159,7 @@ def main() -> None:
             spoken = phones.spoken(tokenizer, text)
             audio, ends = teacher.read(spoken)
             audio_file.write(to_int16(audio).tobytes())
-            audio_file.flush()  # before the line that promises it
+            audio_file.flush()  # before the line that refers to it
             row = {"text": text, "phones": spoken, "start": end, "samples": len(audio), "ends": ends.tolist()}
             table.write(json.dumps(row, ensure_ascii=False) + "\n")
             table.flush()

@@ -1,7 +1,7 @@
-"""The loop that all trainings share: it carries on from its checkpoint, keeps an average of the weights and a table.
+"""The loop that all trainings share: it continues from its checkpoint, averages the weights and writes a table.
 
-Started by torchrun, its processes train together: each has batches of its own, and all take the average of their
-gradients. The first of them keeps the checkpoint and the table.
+Under torchrun, several processes train together: each has its own batches, and all use the average of their gradients.
+The first of them writes the checkpoint and the table.
 """
 
 from __future__ import annotations
@@ -50,19 +50,19 @@ class Schedule:
 
 
 def add_flags(parser: argparse.ArgumentParser, warmup: int) -> None:
-    """The flags that every training has."""
+    """The flags of every training."""
     parser.add_argument("--data", type=Path, required=True, help="folder with latents (and targets)")
     parser.add_argument("--space", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints and tables")
     parser.add_argument("--sizes", default="small")
     parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--time-budget", type=float, default=float("inf"), help="seconds; carry on later")
+    parser.add_argument("--time-budget", type=float, default=float("inf"), help="seconds; a later run continues")
     parser.add_argument("--lr", type=float, required=True)
     parser.add_argument("--warmup", type=int, default=warmup)
     parser.add_argument("--average", type=float, default=0.998, help="decay of the average of the weights")
     parser.add_argument("--held-out", type=int, default=100)
-    parser.add_argument("--begin-with", type=Path, help="folder of an exported model to begin with")
+    parser.add_argument("--begin-with", type=Path, help="folder of an exported model to start from")
     parser.add_argument("--log-every", type=int, default=100)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
@@ -96,7 +96,7 @@ class Ema:
         self.shadow = {k: v.detach().clone() for k, v in parameters.items()}
 
     def update(self, parameters: Mapping[str, nn.Parameter]) -> None:
-        """Move the average towards what the parameters are now."""
+        """Move the average towards the current parameters."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         with torch.no_grad():
@@ -104,14 +104,14 @@ class Ema:
 
 
 def together() -> tuple[int, int]:
-    """The number of this process and of all that train together, which torchrun tells; 0 and 1 where one is alone."""
+    """The rank of this process and the number of processes, from torchrun; 0 and 1 without it."""
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def share_gradients(parameters: Iterable[nn.Parameter], over: bool) -> bool:
-    """Makes the gradients of all processes their average; True where one of them says that it is over."""
+    """Replace the gradients of all processes by their average. True if the time of any process is over."""
     gradients = [p.grad for p in parameters if p.grad is not None]
-    flat = torch.cat([*(g.flatten() for g in gradients), torch.tensor([float(over)])]).cpu()  # where gloo wants it
+    flat = torch.cat([*(g.flatten() for g in gradients), torch.tensor([float(over)])]).cpu()  # gloo requires it
     distributed.all_reduce(flat)
     parts = torch.split(flat[:-1] / distributed.get_world_size(), [g.numel() for g in gradients])
     for gradient, part in zip(gradients, parts, strict=True):
@@ -120,26 +120,26 @@ def share_gradients(parameters: Iterable[nn.Parameter], over: bool) -> bool:
 
 
 def processor() -> torch.device:
-    """Where to train: a GPU where there is one."""
+    """The device of the training: a GPU if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def seed_everything(seed: int) -> None:
-    """One seed for the three generators that are used."""
+    """Seed the three random generators in use."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """The state, with the random generators, under a name that always holds a whole file."""
+    """Write the state and those of the random generators; the file is always complete."""
     rng = {"torch": torch.get_rng_state(), "numpy": np.random.get_state(), "python": random.getstate()}
     with atomic_path(path) as temporary:
         torch.save({**state, "rng": rng}, temporary)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """The state that `save_checkpoint` wrote, its random generators restored; None where there is none."""
+    """The state that `save_checkpoint` wrote, with the random generators restored; None if there is none."""
     if not path.exists():
         return None
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
@@ -161,9 +161,9 @@ def train(
 ) -> Parts:
     """Train `parameters` of `module` from the checkpoint `path` on; its table is the .csv beside it.
 
-    `loss` is given the step and returns the loss and parts of it to be shown; `held` gives the same parts of what is
-    held out. `facts` are kept in the checkpoint, and those of a checkpoint that is there take their place. The newest
-    row of the table is returned; only the first of several processes has what was held out in it.
+    `loss` takes the step and returns the loss and the parts of it to show; `held` returns the same parts for held-out
+    data. `facts` are stored in the checkpoint; those of an existing checkpoint replace them. Returns the newest row of
+    the table; of several processes, only the first has the held-out figures in it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     module.to(processor())

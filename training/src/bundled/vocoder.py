@@ -1,15 +1,15 @@
-"""The analysis of the teacher's speech and a synthesiser whose output is a plain function of it.
+"""The analysis of the teacher's speech, and a synthesizer whose output is a plain function of it.
 
 Speech is described 200 times a second by the power in `bands` mel bands and a degree of voicing, and 12.5
-times a second (once a codec frame) by a pitch. `synthesise` turns that back into sound:
+times a second (once a codec frame) by a pitch. `synthesize` turns that back into sound:
 
-* Sound is MDCT coefficients, 200 times a second: those of one fixed piece of pulses or of noise, each made as loud as
-  the levels say. So a coefficient is a product, and the decoder of the model, whose activation is an exponential
+* Sound is MDCT coefficients, 200 times a second: those of one fixed piece of pulses or of noise, each scaled by the
+  levels. So a coefficient is a product, and the decoder of the model, whose activation is an exponential
   function, can be given the formula (`bundled.decoder`) instead of learning it.
 * The pitch of a frame is a whole number of periods in its 80 ms, so every codec frame starts with a pulse and the
-  phase never has to be remembered: the sound of a frame depends on the frame alone. Intonation is kept in
+  phase needs no state: the sound of a frame depends on the frame alone. Intonation has
   steps of 12.5 Hz.
-* Pulses are spread over a few milliseconds, low frequencies the most, as a mouth does it.
+* Pulses are spread over a few milliseconds, low frequencies the most, as in a human mouth.
 * The noise of fricatives is one fixed piece of noise, 80 ms long, repeated.
 """
 
@@ -33,14 +33,14 @@ class Vocoder:
     frame: int = 1920  # samples a codec frame
     bands: int = 40
     top_hz: float = 8_000.0
-    floor: float = 1e-5  # power below which nothing is heard
+    floor: float = 1e-5  # power below which sound is inaudible
     slowest: int = 6  # periods a frame: 75 Hz ...
     pitches: int = 8  # ... in steps of 12.5 Hz to 162.5 Hz
-    pitch_centre: float = 90.0  # Hz, the teacher's, who creaks ...
-    pitch_target: float = 107.5  # ... and what becomes of it
+    pitch_center: float = 90.0  # Hz, of the teacher's creaky voice ...
+    pitch_target: float = 107.5  # ... and of the model's
     pitch_range: float = 0.7  # exponent on the teacher's intonation
     noise_from_hz: float = 4500.0  # voiced sounds are noisy above this
-    dispersion: float = 0.002  # seconds by which a pulse's lowest frequencies come late ...
+    dispersion: float = 0.002  # seconds by which a pulse's lowest frequencies are delayed ...
     dispersion_hz: float = 1500.0  # ... and the e-folding of that over frequency
     coefficients: int = 80  # of 120; the rest is above the top frequency
 
@@ -67,9 +67,9 @@ class Vocoder:
 
     @cached_property
     def spread(self) -> Array:
-        """[bands, coefficients]: linear interpolation from band centres back to frequencies."""
-        centres = _hz(np.linspace(_mel(20.0), _mel(self.top_hz), self.bands + 2))[1:-1]
-        return np.stack([np.interp(self.frequencies, centres, row) for row in np.eye(self.bands)])
+        """[bands, coefficients]: linear interpolation from band centers back to frequencies."""
+        centers = _hz(np.linspace(_mel(20.0), _mel(self.top_hz), self.bands + 2))[1:-1]
+        return np.stack([np.interp(self.frequencies, centers, row) for row in np.eye(self.bands)])
 
     @cached_property
     def voiced_share(self) -> Array:
@@ -79,7 +79,7 @@ class Vocoder:
     @cached_property
     def pulses(self) -> Array:
         """[pitches, steps, coefficients]: a frame of pulses of mean power one, for each pitch."""
-        length = 3 * self.frame  # what comes before and after is of the same pitch
+        length = 3 * self.frame  # the frames before and after have the same pitch
         hz = np.arange(length // 2 + 1) * self.sample_rate / length
         late = self.dispersion * np.exp(-hz / self.dispersion_hz)
         turn = np.exp(-2j * np.pi * np.cumsum(late) * hz[1])
@@ -104,10 +104,10 @@ class Vocoder:
         parts = np.stack([sound[i * self.hop : (i + 2) * self.hop] for i in range(count)])
         return np.asarray(parts @ self.basis.T)
 
-    def analyse(self, audio: Array, voiced: Array) -> tuple[Array, Array]:
-        """Level in bands [n, bands] (log10 of power) and pitch in Hz [n] (0 where there is none) of a recording.
+    def analyze(self, audio: Array, voiced: Array) -> tuple[Array, Array]:
+        """Level in bands [n, bands] (log10 of power) and pitch in Hz [n] (0 if unvoiced) of a recording.
 
-        `voiced` [n] says where there is a pitch. In a voice as low and creaking as the teacher's, pyworld's DIO hears
+        `voiced` [n] marks where there is a pitch. In a voice as low and creaky as the teacher's, pyworld's DIO detects
         none in a quarter of the vowels, one in a quarter of the voiceless consonants, and most an octave too high.
         """
         import librosa
@@ -115,31 +115,31 @@ class Vocoder:
 
         count = len(voiced)
         x = audio[: count * self.hop].astype(np.float64)
-        found = librosa.yin(x, fmin=55, fmax=165, sr=self.sample_rate, frame_length=1440, hop_length=self.hop)[:count]
-        f0 = np.where(voiced, found, 0.0)
+        pitch = librosa.yin(x, fmin=55, fmax=165, sr=self.sample_rate, frame_length=1440, hop_length=self.hop)[:count]
+        f0 = np.where(voiced, pitch, 0.0)
         times = np.arange(count) * self.hop / self.sample_rate
         power = pyworld.cheaptrick(x, f0, times, self.sample_rate, fft_size=1024)
         return np.log10(power.astype(np.float32) @ self.filterbank.T + self.floor), f0
 
     def pitch_classes(self, f0: Array) -> Array:
-        """One class for each codec frame: the nearest whole number of periods, slow to change."""
-        centre = np.array([np.median(row[row > 0]) if (row > 0).sum() >= 3 else np.nan for row in f0])
-        known = np.flatnonzero(~np.isnan(centre))
-        if not len(known):
+        """One class for each codec frame: the nearest whole number of periods, with hysteresis."""
+        center = np.array([np.median(row[row > 0]) if (row > 0).sum() >= 3 else np.nan for row in f0])
+        voiced = np.flatnonzero(~np.isnan(center))
+        if not len(voiced):
             return np.zeros(len(f0), np.int64)
-        centre = np.interp(np.arange(len(f0)), known, centre[known])
-        wanted = self.pitch_target * (centre / self.pitch_centre) ** self.pitch_range
-        wanted = wanted * self.frame / self.sample_rate - self.slowest
+        center = np.interp(np.arange(len(f0)), voiced, center[voiced])
+        target = self.pitch_target * (center / self.pitch_center) ** self.pitch_range
+        target = target * self.frame / self.sample_rate - self.slowest
         classes = np.zeros(len(f0), np.int64)
-        current = round(float(wanted[0]))
-        for i, value in enumerate(wanted):
+        current = round(float(target[0]))
+        for i, value in enumerate(target):
             if abs(value - current) > 0.65:
                 current = round(float(value))
             classes[i] = min(max(current, 0), self.pitches - 1)
         return classes
 
-    def synthesise(self, level: Array, voiced: Array, classes: Array) -> Array:
-        """The samples of a description, as `analyse` and `pitch_classes` give one."""
+    def synthesize(self, level: Array, voiced: Array, classes: Array) -> Array:
+        """The samples of a description, as `analyze` and `pitch_classes` give one."""
         frames = len(classes)
         power = np.log(np.clip(10.0**level - self.floor, 1e-9, None)) @ self.spread
         share = np.clip(voiced, 0, 1)[:, None] * self.voiced_share
