@@ -104,7 +104,8 @@ dag: env ## draw the rule graph into docs/dag.svg (needs graphviz)
 	$(BIN)/snakemake --forceall results/$(BOOK).wav --rulegraph dot 2> /dev/null \
 	  | sed "s/margin=0\]/margin=0.1, rankdir=LR, ranksep=0.35, nodesep=0.2]/" | dot -Tsvg > docs/dag.svg
 
-docs: cli-docs dag ## write every generated file: config.yaml, docs/CLI.md, docs/dag.svg
+docs: cli-docs dag ## write every generated file: config.yaml, docs/CLI.md, docs/API.md, docs/dag.svg
+	$(BIN)/python scripts/write_api.py docs/API.md
 	$(BIN)/python -m pockettts.config > config.yaml
 
 dist: test-env ## wheel, source archive and example files into dist/

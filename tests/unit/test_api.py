@@ -14,6 +14,7 @@ from pockettts import api
 from pockettts.config import BookConfig
 from pockettts.errors import PocketTTSError, UsageError
 from pockettts.speaking import Ready
+from support import ROOT
 from support.projects import Singer, copy_of_ready
 
 
@@ -23,6 +24,12 @@ def test_every_public_name_is_there() -> None:
     assert Path(pockettts.SNAKEFILE).is_file()
     with pytest.raises(AttributeError, match="no attribute 'sythesize'"):
         _ = pockettts.sythesize
+
+
+def test_its_page_is_that_of_its_docstrings(tmp_path: Path) -> None:
+    page = tmp_path / "API.md"
+    subprocess.run([sys.executable, ROOT / "scripts/write_api.py", page], check=True)
+    assert page.read_text() == (ROOT / "docs/API.md").read_text(), "run `make docs`"
 
 
 def test_importing_it_costs_nothing() -> None:
