@@ -49,11 +49,12 @@ book: env ## build results/book.wav (BOOK=name for inputs/name.txt or .md, JOBS=
 unlock: env ## after a crash or kill -9 of snakemake: let the next build go on from what is there
 	$(BIN)/snakemake --unlock
 
-lint: test-env ## ruff, snakefmt, snakemake --lint and mypy
+lint: test-env ## ruff, snakefmt, snakemake --lint, codespell and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules training
 	$(BIN)/snakemake --lint
+	$(BIN)/codespell
 	$(BIN)/mypy
 
 test: lint ## the whole default test suite
@@ -75,7 +76,7 @@ WITHOUT_TORCH = awk '/^[a-z]/ {keep = !/^torch==/} keep'
 lock: test-env ## compile both lock files and the conda environment from pyproject.toml
 	$(PIP) pip-tools
 	$(LOCK) --extra onnx --extra server --output-file $(VENV)/run.lock pyproject.toml
-	$(LOCK) --extra onnx --extra server --extra asr --extra test --constraint $(VENV)/run.lock --output-file $(VENV)/test.lock pyproject.toml
+	$(LOCK) --extra onnx --extra server --extra asr --extra wyoming --extra test --constraint $(VENV)/run.lock --output-file $(VENV)/test.lock pyproject.toml
 	$(WITHOUT_TORCH) $(VENV)/run.lock > requirements.lock
 	$(WITHOUT_TORCH) $(VENV)/test.lock > requirements-test.lock
 	$(BIN)/python scripts/pin_env.py

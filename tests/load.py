@@ -180,7 +180,7 @@ def record_alone(port: int) -> dict[Request, str]:
         expected[request] = hashlib.sha256(body).hexdigest()
     connection.close()
     if len(set(expected.values())) < len(REQUESTS):
-        sys.exit("error: two requestes gave the same audio, so a mix-up would not be seen.")
+        sys.exit("error: two requests gave the same audio, so a mix-up would not be seen.")
     return expected
 
 

@@ -114,9 +114,9 @@ def make_voice(out: Path, seed: int) -> None:
     phase = 2 * np.pi * np.cumsum(pitch) / rate
     sound = np.zeros_like(time)
     for formant, width in ((620.0, 90.0), (1350.0, 120.0), (2550.0, 160.0)):
-        centre = formant * (1 + 0.18 * np.sin(2 * np.pi * rng.uniform(0.8, 1.6) * time + rng.uniform(0, 6)))
+        center = formant * (1 + 0.18 * np.sin(2 * np.pi * rng.uniform(0.8, 1.6) * time + rng.uniform(0, 6)))
         for harmonic in range(1, 34):
-            gain = 1 / (1 + ((harmonic * pitch - centre) / width) ** 2)
+            gain = 1 / (1 + ((harmonic * pitch - center) / width) ** 2)
             sound += gain / harmonic**0.5 * np.sin(harmonic * phase)
     syllables = np.clip(np.sin(2 * np.pi * 2.2 * time), 0, 1) ** 0.5
     sound *= syllables
@@ -145,7 +145,7 @@ def _wire_length_circuit(state: dict[str, torch.Tensor], letters: torch.Tensor) 
     """Make two heads of layer 0 write the shares of text and of letters in the length so far, without the voice.
 
     `letters` has the number of letters and digits of each piece of the tokenizer. The random part of what enters the
-    transformer is kept small against the flags, so that normalising leaves them nearly as they are.
+    transformer is kept small against the flags, so that normalizing leaves them nearly as they are.
     """
     embed = state["flow_lm.conditioner.embed.weight"]
     embed *= 0.5
@@ -179,7 +179,7 @@ def _wire_length_circuit(state: dict[str, torch.Tensor], letters: torch.Tensor) 
     shares = state["flow_lm.transformer.layers.0.self_attn.out_proj.weight"]
     for first, source, share in ((0, TEXT, TEXT_SHARE), (16, LETTERS, LETTER_SHARE)):
         # Text and audio weigh the same and the voice next to nothing, wherever they stand: the slowest rotary pair
-        # turns 0.0003 rad a step. After normalising a flag is about 7, and scores are divided by 4.
+        # turns 0.0003 rad a step. After normalizing a flag is about 7, and scores are divided by 4.
         slow = first + 14
         query[slow, ONE] = 5.0
         key[slow, TEXT] = key[slow, AUDIO] = 1.0

@@ -64,12 +64,12 @@ def opened(path: Path) -> tuple[list[Any], dict[str, str]]:
 
 
 def shift(samples: np.ndarray[Any, Any], rate: int, click: int) -> float:
-    """By how many samples of 24 kHz the decoded click stands away from where it was: by the centre of its power."""
+    """By how many samples of 24 kHz the decoded click stands away from where it was: by the center of its power."""
     place, room = round(click * rate / RATE), rate // 50
     window = np.square(samples[place - room : place + room])
     window[window < window.max() / 20] = 0
-    centre = float((np.arange(len(window)) * window).sum() / window.sum()) - room
-    return centre * RATE / rate - 23.5
+    center = float((np.arange(len(window)) * window).sum() / window.sum()) - room
+    return center * RATE / rate - 23.5
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -110,7 +110,7 @@ def test_a_package_that_is_missing_is_exit_code_3(package: str, command: str, se
     assert "Traceback" not in done.stderr
 
 
-def test_a_terminal_gets_colours_rules_and_nothing_left_out(ready: Path) -> None:
+def test_a_terminal_gets_colors_rules_and_nothing_left_out(ready: Path) -> None:
     program = [sys.executable, "-m", "pockettts.cli"]
     code, seen = on_terminal(*program, "doctor", "--quick")
     assert code == 0

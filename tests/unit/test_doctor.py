@@ -56,7 +56,7 @@ def test_for_readers(project: Path, pockettts: Call) -> None:
     answer = pockettts("doctor", "--quick")
     assert answer.code == 0
     assert "pass  python: 3.11" in answer.out
-    assert "\x1b" not in answer.out, "no colour in a pipe"
+    assert "\x1b" not in answer.out, "no color in a pipe"
 
 
 def test_weights_that_are_not_as_locked(project: Path, pockettts: Call) -> None:

@@ -168,7 +168,7 @@ def test_pocket_tts_never_splits_a_piece_further(kind: str) -> None:
     check()
 
 
-def test_the_splitter_normalises_white_space_and_loads_the_models_tokenizer(tmp_path: Path) -> None:
+def test_the_splitter_normalizes_white_space_and_loads_the_models_tokenizer(tmp_path: Path) -> None:
     split = Splitter(write_runtime(tmp_path))
     assert split("  Hello\n there,\t\u00a0friend. ") == ["Hello there, friend."]
     assert len(split("Alice was beginning to get very tired of sitting by her sister on the bank. " * 3)) > 1

@@ -1,1 +1,1 @@
-"""From a file to chunks: reading, normalising, sentences, packing, and the kept plan of a book."""
+"""From a file to chunks: reading, normalizing, sentences, packing, and the kept plan of a book."""

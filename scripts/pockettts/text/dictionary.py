@@ -6,7 +6,7 @@
     polish = { say = "paul ish", case = "any" }  # or say it outright: "any" or "exact"
 
 Entries match whole words, the longest first. They are looked up twice: in the text as written, where a match is kept
-away from every normalising rule, and in the words that normalising made. What an entry says is not normalised.
+away from every normalizing rule, and in the words that normalizing made. What an entry says is not normalized.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def reading_of(manuscript: Manuscript, chunks: Iterable[Chunk]) -> Reading:
 
 
 def plan_book(path: Path, config: TextConfig, language: str, cache: Path | None = None) -> BookPlan:
-    """Read, normalise and chunk the book at `path`, or take the kept plan from the folder `cache`.
+    """Read, normalize and chunk the book at `path`, or take the kept plan from the folder `cache`.
 
     A cache that is damaged or cannot be written is no error: the plan is made anew. Raises `ManuscriptError` and
     `DictionaryError`.

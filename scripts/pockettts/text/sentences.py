@@ -1,9 +1,9 @@
-"""Where sentences end: between normalising and packing.
+"""Where sentences end: between normalizing and packing.
 
 Own rules rather than pysbd 0.3.4, by measurement on one core: `Alice in Wonderland` (142 kB, by paragraph)
 takes pysbd 1.1 s and these 0.01 s, so a long novel alone would break the limit of 5 s. Of 24 hard cases pysbd
 cut 21 as wanted, these 23; pysbd keeps long speeches in one piece, and tears British quotation marks off:
-`‘Well!` and `’ thought Alice`. It has the better rules for abbreviations, but in English the normaliser takes
+`‘Well!` and `’ thought Alice`. It has the better rules for abbreviations, but in English the normalizer takes
 those away before sentences are looked for.
 """
 

@@ -1,7 +1,7 @@
 """The final form of spoken text: what a chunk holds is to the letter what the engine says.
 
 Upstream's `prepare_text_prompt` and `split_into_best_sentences` (pocket-tts 4.0.1) rewrite text: they
-capitalise it, add a full stop, replace characters by language, cut after every run of `. ! ? ...` and join
+capitalize it, add a full stop, replace characters by language, cut after every run of `. ! ? ...` and join
 the pieces with a space. Text in the form made here passes through them unchanged, whatever the model: single
 spaces, only words, apostrophes and hyphens inside words, and punctuation that is always followed by a space.
 Quotation marks have no sound, and upstream would tear one from its full stop; they go, brackets and dashes
