@@ -43,7 +43,7 @@ def pockettts(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixtu
 def singer(monkeypatch: pytest.MonkeyPatch) -> Singer:
     """An engine that is quick, for the calls of the test."""
     engine = Singer()
-    monkeypatch.setattr("pockettts.engines.open_engine", lambda *_: contextlib.nullcontext(engine))
+    monkeypatch.setattr("pockettts.speaking.open_engine", lambda *_: contextlib.nullcontext(engine))
     return engine
 
 
@@ -187,7 +187,7 @@ class Mute(Singer):
 def test_a_failure_leaves_the_old_file(
     project: Path, monkeypatch: pytest.MonkeyPatch, pockettts: Call, engine: Engine
 ) -> None:
-    monkeypatch.setattr("pockettts.engines.open_engine", lambda *_: contextlib.nullcontext(engine))
+    monkeypatch.setattr("pockettts.speaking.open_engine", lambda *_: contextlib.nullcontext(engine))
     Path("out.wav").write_bytes(b"old")
     answer = pockettts("synth", "--text", "The road was white.\n\nThe road was dry.")
     assert answer.code == 1
