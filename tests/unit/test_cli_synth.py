@@ -136,7 +136,7 @@ def test_the_order_of_the_audio_steps() -> None:
         (["--text", " \n"], "nothing to speak"),
         (["--text", "..."], "nothing to speak"),
         ([], "nothing to speak"),
-        (["--text", "a", "--file", "b.txt"], "two texts"),
+        (["--text", "a", "--file", "b.txt"], "not both"),
         (["--file", "missing.txt"], "missing.txt is not there"),
         (["--text", "a", "--out", "a.mp3"], "writes WAV"),
         (["--text", "a", "--out", "."], "is a folder"),
