@@ -78,11 +78,12 @@ def test_the_shipped_clone_dry_runs_and_lints(tmp_path: Any) -> None:
     for name in ("config.yaml", "inputs/book.txt"):
         (project.root / name).write_bytes((ROOT / name).read_bytes())
     counts = project.plan()
-    assert counts["synth"] > 4
+    # 211 chunks in batches of 16 to 64.
+    assert 4 <= counts["synth"] <= 13
     assert project.snakemake("--lint").returncode == 0
 
 
 def test_a_clone_without_a_text_still_lints(project: Project) -> None:
     (project.root / "inputs/book.txt").unlink()
     assert project.snakemake("--lint").returncode == 0
-    assert "There is no inputs/book.txt or inputs/book.md" in project.fails("-n")
+    assert "There is no inputs/book.txt" in project.fails("-n")
