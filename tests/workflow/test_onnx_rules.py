@@ -13,6 +13,7 @@ import pytest
 import sentencepiece
 from safetensors.numpy import load_file, save_file
 
+from pockettts.files import sha256_file
 from support import ROOT
 from support.damage import flip, reseal
 from support.workflow import Project
@@ -124,6 +125,10 @@ def test_synth_with_a_bad_bundle_ends_with_one_line(exported: Project, fault: st
 def test_a_voice_of_another_model_stops_the_build(exported: Project) -> None:
     path = exported.root / "results/voices/bundled/bundled.safetensors"
     save_file({name: value for name, value in load_file(path).items() if "layers.1" not in name}, path)
+    # As if it had been exported so: a voice that differs from its sidecar would only be exported again.
+    sidecar = json.loads(path.with_suffix(".json").read_text())
+    del sidecar["seal"]
+    path.with_suffix(".json").write_text(json.dumps({**sidecar, "sha256": sha256_file(path)}))
     output = exported.fails("results/book.wav")
     assert "bundled.safetensors was made for a different model: it has 1 layers, this model has 2." in output
     assert_nothing_was_made(exported)

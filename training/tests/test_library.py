@@ -90,7 +90,7 @@ def test_its_decoder_is_the_vocoder(tmp_path: Path) -> None:
 def test_latents_are_moved_from_one_space_to_another() -> None:
     space = Space.load(MODEL / "space.npz")
     turned = np.linalg.qr(np.random.default_rng(0).normal(size=(len(space.spread),) * 2))[0].astype(np.float32)
-    other = dataclasses.replace(space, components=turned @ space.components, center=space.center + 0.1)
+    other = dataclasses.replace(space, components=turned @ space.components, centre=space.centre + 0.1)
     fewer = dataclasses.replace(space, components=space.components[:30], spread=space.spread[:30])
     description = np.random.default_rng(1).normal(-2, 1, (5, 16, 41))
     here = space.encode(description, np.arange(5)) * space.std + space.mean

@@ -59,7 +59,7 @@ def _set_features(mimi: Any, space: Space, vocoder: Vocoder) -> None:
     size = space.std[components]
     patterns = space.components * (emphasis(len(size)) * space.spread / size)[:, None]
     # The clock, which is always one, stands for the mean.
-    table = np.concatenate([space.center[None], patterns]).reshape(-1, steps, bands + 1) / space.weights
+    table = np.concatenate([space.centre[None], patterns]).reshape(-1, steps, bands + 1) / space.weights
     weight = np.concatenate([[1.0], size])
     for feature in range(bands + 1):
         course, singular, mix = np.linalg.svd((table[:, :, feature] * weight[:, None]).T, full_matrices=False)

@@ -37,7 +37,7 @@ class Space:
     """The map between descriptions and normalized latents, and its `mean` and `std` as upstream stores them."""
 
     weights: Array  # [bands + 1] importance of each part of a description
-    center: Array  # [steps * (bands + 1)]
+    centre: Array  # [steps * (bands + 1)]
     components: Array  # [k, steps * (bands + 1)], rows of length one
     spread: Array  # [k] standard deviation along each component
     pitch_mean: Array  # [pitches]
@@ -68,15 +68,15 @@ class Space:
         weights = np.interp(np.arange(vocoder.bands), at, [0.6, 1.0, 1.0, 1.0, 0.5])
         weights = np.append(weights, VOICING_WEIGHT).astype(np.float32)
         flat = (description.astype(np.float32) * weights).reshape(len(description), -1)
-        center = flat.mean(0)
-        covariance = np.cov(flat - center, rowvar=False)
+        centre = flat.mean(0)
+        covariance = np.cov(flat - centre, rowvar=False)
         values, vectors = np.linalg.eigh(covariance)
         order = np.argsort(values)[::-1][: LATENTS - 1 - vocoder.pitches]
         share = np.bincount(pitch, minlength=vocoder.pitches) / len(pitch)
         print(f"{len(order)} components hold {values[order].sum() / values.sum():.1%} of the variance")
         return cls(
             weights,
-            center.astype(np.float32),
+            centre.astype(np.float32),
             np.ascontiguousarray(vectors[:, order].T.astype(np.float32)),
             np.sqrt(values[order]).astype(np.float32),
             share.astype(np.float32),
@@ -96,7 +96,7 @@ class Space:
     def encode(self, description: Array, pitch: Array) -> Array:
         """Normalized latents [n, dimension]."""
         flat = (description.astype(np.float32) * self.weights).reshape(len(description), -1)
-        parts = (flat - self.center) @ self.components.T / self.spread
+        parts = (flat - self.centre) @ self.components.T / self.spread
         one_hot = np.eye(len(self.pitch_mean), dtype=np.float32)[pitch]
         return np.concatenate(
             [np.zeros((len(pitch), 1), np.float32), (one_hot - self.pitch_mean) / PITCH_STD, parts], 1
@@ -112,14 +112,14 @@ class Space:
         there = other.components.T / other.spread * size_there
         result = np.eye(self.dimension, other.dimension, dtype=np.float32)
         result[first:, first:] = (self.components * (self.spread / size)[:, None]) @ there
-        result[0, first:] = (self.center - other.center) @ there
+        result[0, first:] = (self.centre - other.centre) @ there
         return result
 
     def decode(self, latents: Array) -> tuple[Array, Array, Array]:
         """Levels [16 n, bands], voicing [16 n] and pitch classes [n], as `Vocoder.synthesize` takes them."""
         pitches = len(self.pitch_mean)
         classes = (latents[:, 1 : 1 + pitches] * PITCH_STD + self.pitch_mean).argmax(1)
-        flat = (latents[:, 1 + pitches :] * self.spread) @ self.components + self.center
+        flat = (latents[:, 1 + pitches :] * self.spread) @ self.components + self.centre
         rows = flat.reshape(-1, len(self.weights)) / self.weights
         return rows[:, :-1], np.clip(rows[:, -1], 0, 1), classes
 
