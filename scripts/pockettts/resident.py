@@ -110,7 +110,6 @@ class ResidentCommand:
         cancelled: Callable[[], bool],
     ) -> Finished:
         assert self._channel is not None
-        assert self._replies is not None
         parts: dict[IO[bytes], list[bytes]] = {reader: [] for reader in readers}
         child: int | None = None
         unsent = memoryview(stdin)
@@ -130,7 +129,7 @@ class ResidentCommand:
                             writer.close()
                     elif key.fileobj is self._channel:
                         selector.unregister(self._channel)
-                        line = self._replies.readline()
+                        line = self._reply()
                         if not line:
                             return self._ended(b"".join(parts[readers[1]]))
                         child = int(line)
@@ -147,15 +146,22 @@ class ResidentCommand:
                         raise CommandCancelled
                     raise CommandTimeout(b"".join(parts[readers[1]]).decode("utf-8", errors="replace"))
         stdout, stderr = (b"".join(parts[reader]) for reader in readers)
-        line = b"0" if child is not None else self._replies.readline()
-        end = self._replies.readline()
+        line = b"0" if child is not None else self._reply()
+        end = self._reply()
         if not line or not end:
             return self._ended(stderr)
         return Finished(int(end), stdout, stderr.decode("utf-8", errors="replace"))
 
+    def _reply(self) -> bytes:
+        """Return the next line of the resident process; empty where it has ended."""
+        assert self._replies is not None
+        try:
+            return self._replies.readline()
+        except ConnectionResetError:  # it was killed before it had read all that was sent
+            return b""
+
     def _kill(self, child: int | None) -> None:
         """Kill a child with its group; before there is one, the resident process, which is still loading."""
-        assert self._replies is not None
         if child is None:
             self.close()
             return
@@ -163,7 +169,7 @@ class ResidentCommand:
         for kill in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill(child, signal.SIGKILL)
-        if not self._replies.readline():
+        if not self._reply():
             self.close()
 
     def _ended(self, stderr: bytes) -> Finished:

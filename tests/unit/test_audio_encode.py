@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pockettts.audio.encode import ChapterMark, Encoding, Picture, Recording, cut_title, encode, read_picture
+from pockettts.audio.encode import ChapterMark, Encoding, Excerpt, Picture, cut_title, encode, read_picture
 from pockettts.audio.wav import write_wav
 from pockettts.errors import AudioError
 from pockettts.values import RATE
@@ -75,7 +75,7 @@ def shift(samples: np.ndarray[Any, Any], rate: int, click: int) -> float:
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_click_is_decoded_where_it_was(name: str, wav: Path, tmp_path: Path) -> None:
     out = tmp_path / f"x.{FORMATS[name].format}"
-    encode(Recording(wav), out, FORMATS[name], {})
+    encode(Excerpt(wav), out, FORMATS[name], {})
     samples, rate = decoded(out)
     assert abs(len(samples) * RATE / rate - SECONDS * RATE) <= (1024 if name == "m4b" else 2)
     assert max(abs(shift(samples, rate, click)) for click in CLICKS) < 3
@@ -88,7 +88,7 @@ def test_two_runs_give_the_same_bytes(name: str, wav: Path, tmp_path: Path) -> N
     tags = {"TIT2": "Ünï"} if kind == "mp3" else {"title": "Ünï"}
     cover = read_picture(JPEG, "cover")
     for run in ("a", "b"):
-        encode(Recording(wav), tmp_path / f"{run}.{kind}", FORMATS[name], tags, chapters, cover)
+        encode(Excerpt(wav), tmp_path / f"{run}.{kind}", FORMATS[name], tags, chapters, cover)
     assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
@@ -99,7 +99,7 @@ def test_four_hundred_chapters_with_long_titles(kind: str, wav: Path, tmp_path: 
     step = SECONDS * RATE // 400
     chapters = [ChapterMark(f"{number} {long}", number * step, (number + 1) * step) for number in range(400)]
     out = tmp_path / f"x.{kind}"
-    encode(Recording(wav), out, FORMATS[kind], {"title": "Book"}, chapters)
+    encode(Excerpt(wav), out, FORMATS[kind], {"title": "Book"}, chapters)
     found, tags = opened(out)
     assert len(found) == 400
     assert {name.lower(): text for name, text in tags.items()}["title"] == "Book"
@@ -115,7 +115,7 @@ def test_an_mp3_has_its_tag_before_sound_that_says_its_length(wav: Path, tmp_pat
     out = tmp_path / "x.mp3"
     tags = {"TIT2": "Title", "COMM": "Said of it", "TXXX:SERIES": "Saga", "TLAN": "eng"}
     marks = [ChapterMark("One", 0, 48_000), ChapterMark("Zwei ü", 48_000, SECONDS * RATE)]
-    encode(Recording(wav), out, FORMATS["mp3"], tags, marks, read_picture(JPEG, "cover"))
+    encode(Excerpt(wav), out, FORMATS["mp3"], tags, marks, read_picture(JPEG, "cover"))
     assert out.read_bytes().startswith(b"ID3\x03\x00")
     chapters, found = opened(out)
     assert [chapter["metadata"]["title"] for chapter in chapters] == ["One", "Zwei ü"]
@@ -124,7 +124,7 @@ def test_an_mp3_has_its_tag_before_sound_that_says_its_length(wav: Path, tmp_pat
 
 def test_a_part_with_silence_around_it(wav: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.flac"
-    encode(Recording(wav, 40_000, 80_000, head=2_400, tail=4_800), out, FORMATS["flac"], {})
+    encode(Excerpt(wav, 40_000, 80_000, head=2_400, tail=4_800), out, FORMATS["flac"], {})
     samples, rate = decoded(out)
     assert len(samples) == 40_000 + 2_400 + 4_800
     assert not samples[:2_400].any()
@@ -139,7 +139,7 @@ def test_a_cover_is_kept_byte_for_byte(wav: Path, tmp_path: Path) -> None:
     assert cover == Picture(JPEG, "image/jpeg", 1, 1)
     for kind in ("m4b", "flac", "opus", "mp3"):
         out = tmp_path / f"x.{kind}"
-        encode(Recording(wav), out, FORMATS[kind], {}, (), cover)
+        encode(Excerpt(wav), out, FORMATS[kind], {}, (), cover)
         with av.open(str(out)) as container:
             packet = next(container.demux(container.streams.video[0]))
             assert bytes(packet) == JPEG
@@ -155,7 +155,7 @@ def test_a_failure_leaves_what_was_there(wav: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.m4b"
     out.write_bytes(b"old")
     with pytest.raises(AudioError):
-        encode(Recording(tmp_path / "none.wav"), out, FORMATS["m4b"], {})
+        encode(Excerpt(tmp_path / "none.wav"), out, FORMATS["m4b"], {})
     assert out.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [out]
 
@@ -165,12 +165,12 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     program = """
 import resource, sys
 from pathlib import Path
-from pockettts.audio.encode import Encoding, Recording, encode
+from pockettts.audio.encode import Encoding, Excerpt, encode
 from pockettts.audio.wav import WavWriter
 path = Path(sys.argv[1])
 with WavWriter(path / "long.wav") as writer:
     writer.silence(int(sys.argv[2]) * 24_000)
-encode(Recording(path / "long.wav"), path / "long.m4b", Encoding("m4b", 64_000, coder="fast"), {})
+encode(Excerpt(path / "long.wav"), path / "long.m4b", Encoding("m4b", 64_000, coder="fast"), {})
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
     short, long = (
@@ -188,7 +188,7 @@ def test_other_programs_read_the_same(kind: str, wav: Path, tmp_path: Path) -> N
     out = tmp_path / f"x.{kind}"
     tags = {"TIT2": "Ünï Book", "TPE1": "Ann"} if kind == "mp3" else {"title": "Ünï Book", "artist": "Ann"}
     encode(
-        Recording(wav),
+        Excerpt(wav),
         out,
         FORMATS[kind],
         {**tags, **({"media_type": "2"} if kind == "m4b" else {})},

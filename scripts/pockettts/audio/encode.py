@@ -62,7 +62,7 @@ class Encoding:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class Excerpt:
     """A part of a recording: samples `start` to `end` of a WAV file, with silence before and after, in samples."""
 
     path: Path
@@ -94,7 +94,7 @@ def _silence(samples: int) -> Iterator[Int16]:
 
 
 def encode(
-    recording: Recording,
+    recording: Excerpt,
     out: Path,
     encoding: Encoding,
     tags: Mapping[str, str],
@@ -160,7 +160,7 @@ def _container_options(encoding: Encoding) -> dict[str, str]:
 
 def _write(
     file: _Shifted | str,
-    recording: Recording,
+    recording: Excerpt,
     encoding: Encoding,
     tags: Mapping[str, str],
     chapters: Sequence[ChapterMark],

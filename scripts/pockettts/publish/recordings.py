@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pockettts.audio.encode import Encoding, Picture, Recording, encode
+from pockettts.audio.encode import Encoding, Excerpt, Picture, encode
 from pockettts.config import PublishConfig
 from pockettts.errors import AudioError
 from pockettts.publish.cues import CueSheet
@@ -18,7 +18,7 @@ def encode_book(
     kind: str, audio: Path, out: Path, config: PublishConfig, sheet: CueSheet, tags: BookTags, cover: Picture | None
 ) -> None:
     """Encode a whole book as m4b, opus or flac. Raises `AudioError`."""
-    recording = Recording(audio)
+    recording = Excerpt(audio)
     if kind == "m4b":
         how = Encoding("m4b", config.m4b.bitrate * 1000, coder=config.m4b.coder, chpl=config.m4b.chpl)
         encode(recording, out, how, mp4_tags(tags), sheet.chapters, cover)
@@ -37,7 +37,7 @@ def encode_part(
         raise AudioError(f"{out}: the book has {len(sheet.chapters)} chapters, and none with the number {part}.")
     mark = sheet.chapters[part - 1]
     frames = id3_tags(tags, mark.title, part, len(sheet.chapters))
-    encode(Recording(audio, mark.start, mark.end), out, Encoding("mp3", config.mp3.bitrate * 1000), frames, (), cover)
+    encode(Excerpt(audio, mark.start, mark.end), out, Encoding("mp3", config.mp3.bitrate * 1000), frames, (), cover)
 
 
 def playlist(sheet: CueSheet, tags: BookTags, files: Sequence[str]) -> str:
