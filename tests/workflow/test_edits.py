@@ -128,8 +128,8 @@ def test_a_mastering_setting_speaks_nothing(built: Project) -> None:
 
 
 def test_an_unrelated_setting_measures_nothing_again(built: Project) -> None:
-    built.configure(hub={"allow_ungated": True})
-    assert built.plan("results/book.wav").keys() == {"download_model", "lock_model", "write_provenance", "write_report"}
+    built.configure(commercial=True)
+    assert built.plan("results/book.wav").keys() == {"write_provenance", "write_report", "publish"}
 
 
 def test_jobs_and_engine_do_not_change_a_byte(built_once: Project, project: Project) -> None:
