@@ -26,7 +26,7 @@ def main() -> None:
     project = Project(args.project, config.parse(json.loads(args.settings), "--settings"))
     text = project.config.text
     manuscript = read_manuscript(find_text(args.book, project), text.encoding, text.epub)
-    timeline = Timeline.from_json(args.timeline.read_text(encoding="utf-8"))
+    timeline = Timeline.from_json(files.read_json(args.timeline, "the timeline"))
     sheet = make_cues(manuscript, files.read_json(args.chunks)["chunks"], timeline)
     files.write_json(args.out, sheet.as_json())
     print(f"{args.book}: {len(sheet.cues):,} cues in {len(sheet.chapters)} chapters")
