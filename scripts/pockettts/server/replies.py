@@ -67,7 +67,7 @@ class OpenAIErrorReply(BaseModel):
 
 
 def problem_of(error: Exception) -> Problem:
-    """Return any exception as a problem. An unexpected one is a defect of ours: 500 and no details."""
+    """Return any exception as a problem. An unexpected one is a defect of the server: 500 and no details."""
     match error:
         case Problem():
             return error

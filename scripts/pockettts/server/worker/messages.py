@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 HEADER = struct.Struct("<IB")
 MAX_BYTES = 1 << 28
-"""No message is longer; a header with a greater length is not one of ours."""
+"""No message is longer; a header with a greater length is damaged."""
 
 
 class MessageKind(IntEnum):
