@@ -69,7 +69,11 @@ class Command:
         return [str(self.interpreter), str(DRIVER), str(seed)]
 
     def identity(self) -> dict[str, str]:
-        """Return what distinguishes this pocket-tts: versions, or the sha256 of the program."""
+        """Return what distinguishes this pocket-tts: versions, or the sha256 of the program.
+
+        It is part of every take's key, and a key is the same on every platform: so a version goes without its local
+        part, which names a build (`2.13.0+cpu` for Linux, `2.13.0` for macOS).
+        """
         if self.interpreter is None:
             return {"executable": hashlib.sha256(self.program.read_bytes()).hexdigest()}
         return dict(_versions(self.interpreter))
@@ -128,17 +132,22 @@ def _versions(interpreter: Path) -> Mapping[str, str]:
     """Versions of what decides samples, in the environment of `interpreter`. Raises `ExecutableNotFound`."""
     try:
         if interpreter == Path(sys.executable):
-            return {name: importlib.metadata.version(name) for name in ("pocket-tts", "torch")}
+            return {name: public_version(importlib.metadata.version(name)) for name in ("pocket-tts", "torch")}
         question = "from importlib.metadata import version as v; print(v('pocket-tts'), v('torch'))"
         answer = subprocess.run(
             [interpreter, "-c", question], capture_output=True, text=True, timeout=60, check=True
         ).stdout.split()
-        return dict(zip(("pocket-tts", "torch"), answer, strict=True))
+        return dict(zip(("pocket-tts", "torch"), map(public_version, answer), strict=True))
     except (importlib.metadata.PackageNotFoundError, subprocess.SubprocessError, OSError, ValueError):
         raise ExecutableNotFound(
             f"pocket-tts is not installed for {interpreter}; install it with"
             f" `{interpreter} -m pip install pocket-tts`, or run `make env`."
         ) from None
+
+
+def public_version(version: str) -> str:
+    """Return a version without its local part (PEP 440), which names the build of a release: `2.13.0+cpu`."""
+    return version.partition("+")[0]
 
 
 def last_error_line(stderr: str) -> str:
