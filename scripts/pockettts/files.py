@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,9 @@ from pockettts.errors import DamagedFile, PocketTTSError
 _SEAL = re.compile(rb'^ "seal": "([0-9a-f]{64})"', re.MULTILINE)
 _OPEN = "0" * 64
 _FICLONE = 0x40049409  # of Linux: ioctl_ficlone(2)
+
+_LEFT_SECONDS = 3600.0
+"""The age from which a temporary file counts as left by a writer that was killed."""
 
 
 def sha256_file(path: Path) -> str:
@@ -46,10 +53,25 @@ def exclusive(lock: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_UN)
 
 
+def temporary_path(path: Path, suffix: str = "") -> Path:
+    """Return a hidden name beside `path` that no other process uses, here or on a different machine."""
+    # By chance as well: process ids, and sometimes host names, repeat in containers.
+    writer = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
+    return path.with_name(f".{path.name[:100]}.{writer}{suffix}")
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what writers of `path` that were killed long ago have left; younger names may be in use elsewhere."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name[:100])}.*"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _LEFT_SECONDS:
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file in one step: a reader sees the old one or the new one. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = temporary_path(path)
     try:
         temporary.write_bytes(data)
         temporary.replace(path)
@@ -84,7 +106,7 @@ def copy_checked(source: Path, target: Path, sha256: str, what: str) -> None:
     Where the file system can, the copy shares its blocks until one of the two is written to, and never its inode: what
     a program does to the copy does not reach the source.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary = temporary_path(target)
     try:
         _reflink_or_copy(source, temporary)
         if sha256_file(temporary) != sha256:

@@ -89,7 +89,7 @@ class Project:
         """Sha256 of every take in the store, by key."""
         return {
             path.stem: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in (self.root / "results" / "takes").glob("*/*.wav")
+            for path in (self.root / "results" / "takes").glob("??/??/[!.]*/*.wav")
         }
 
     def chunks(self) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ def test_a_text_becomes_a_file_of_the_takes_of_a_book(project: Path, singer: Sin
     assert "2 of 2" in answer.err
     assert "is a toy" in answer.err, "what is to be known of a model is said"
     assert [text for text, _ in singer.asked] == ["Mister Holmes slept well.", "The road was white."]
-    kept = sorted(path.stem for path in (project / "results/takes").glob("*/*.wav"))
+    kept = sorted(path.stem for path in (project / "results/takes").rglob("*.wav"))
     store = takes.TakeStore(project / "results/takes")
     assert len(kept) == 2
     assert all(store.get(key) for key in kept)
@@ -231,7 +231,7 @@ def test_an_interrupt_leaves_nothing_behind(project: Path, number: signal.Signal
     assert os.listdir() == []
     assert children.split()
     assert not any(Path(f"/proc/{pid}").exists() for pid in children.split())
-    assert not list((project / "results").glob("takes/*/*"))
+    assert not list((project / "results").glob("takes/**/*.wav"))
 
 
 def test_the_real_program_speaks(project: Path) -> None:

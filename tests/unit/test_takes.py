@@ -291,7 +291,7 @@ def test_a_take_comes_back_as_it_was_stored(store: TakeStore) -> None:
     take = stored(store)
     assert store.get(KEY) == take
     np.testing.assert_array_equal(store.load(take), GOOD)
-    assert store.path(KEY) == store.root / "ab" / f"{KEY}.wav"
+    assert store.path(KEY) == store.root / "ab" / "00" / KEY / f"{KEY}.wav"
     assert take.sha256 == files.sha256_file(store.path(KEY))
     assert take.samples == len(GOOD)
     assert take.bytes == store.path(KEY).stat().st_size
@@ -355,52 +355,84 @@ def test_a_full_disk_is_a_sentence_and_leaves_no_half_take(
     assert stored(store).accepted
 
 
-def test_what_a_killed_writer_left_is_removed(store: TakeStore) -> None:
-    left = store.path(KEY).with_name(f".{KEY}.wav.x.part")
-    left.parent.mkdir(parents=True)
-    left.write_bytes(b"half")
+@pytest.mark.parametrize(("age", "remains"), [(7200, False), (60, True)])
+def test_what_a_killed_writer_left_is_removed_when_it_is_old(store: TakeStore, age: float, remains: bool) -> None:
+    left = store.path(KEY).parent.with_name(f".{KEY}.elsewhere-1-0f")
+    left.mkdir(parents=True)
+    (left / f"{KEY}.wav").write_bytes(b"half")
+    os.utime(left, (time.time() - age,) * 2)
     stored(store)
-    assert not left.exists()
+    assert left.exists() is remains
 
 
-def hammer(root: Path, number: int, errors: Any) -> None:
-    store = TakeStore(root)
-    for turn in range(25):
-        take = stored(store, KEY, GOOD)
-        if store.get(KEY) is None:
+def hammer(root: Path, number: int, replacing: bool, errors: Any) -> None:
+    """Put and read one key again and again; when `replacing`, now one attempt at it and now a different one."""
+    store, samples = TakeStore(root), GOOD + np.int16(number)
+    take = replace(stored(store), seed=1)
+    for turn in range(60):
+        store.put(samples, replace(take, seed=turn % 2) if replacing else take)
+        # For a moment there is none while one is replaced.
+        if store.get(KEY) is None and not replacing:
             errors.put(f"{number}: lost at {turn}")
-        if turn % 5 == 4:
-            store.put(GOOD, take)
 
 
-def test_processes_may_share_a_store(store: TakeStore) -> None:
+@pytest.mark.parametrize("replacing", [False, True])
+def test_processes_may_share_a_store(store: TakeStore, replacing: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same process id, as in two containers, and on a file system that cannot lock."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    monkeypatch.setattr(os, "getpid", lambda: 7)
     context = multiprocessing.get_context("fork")
     errors = context.Queue()
-    workers = [context.Process(target=hammer, args=(store.root, number, errors)) for number in range(3)]
+    workers = [context.Process(target=hammer, args=(store.root, number, replacing, errors)) for number in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(120)
         assert worker.exitcode == 0
-    assert errors.empty()
+    assert errors.empty(), errors.get()
+    assert not (store.root.parent / "damaged").exists()
+    assert [path.name for path in store.path(KEY).parents[1].iterdir()] == [KEY]
+
+
+def test_the_first_writer_of_an_attempt_wins_and_a_different_attempt_replaces_it(store: TakeStore) -> None:
+    """Bytes differ between processors, and a receipt may name those of the first."""
+    first = stored(store)
+    assert store.put(GOOD + np.int16(1), first) == first
+    np.testing.assert_array_equal(store.load(first), GOOD)
+    second = store.put(GOOD + np.int16(1), replace(first, seed=first.seed + 1, attempt=1))
+    assert store.get(KEY) == second
+    np.testing.assert_array_equal(store.load(second), GOOD + np.int16(1))
+
+
+def test_a_take_is_seen_whole_or_not_at_all(store: TakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Audio without its sidecar is neither a take nor damage."""
+    write = files.write_json
+    during: list[Take | None] = []
+
+    def write_and_look(path: Path, value: Any, **options: Any) -> None:
+        during.append(store.get(KEY))
+        write(path, value, **options)
+        during.append(store.get(KEY))
+
+    monkeypatch.setattr(files, "write_json", write_and_look)
+    take = stored(store)
+    assert during == [None, None]
+    assert store.get(KEY) == take
     assert not (store.root.parent / "damaged").exists()
 
 
-def test_a_reader_waits_for_the_sidecar(store: TakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the two files of a take, its audio is not damage."""
-    write = files.write_json
-    context = multiprocessing.get_context("fork")
-    found = context.Queue()
-
-    def slowly(path: Path, value: Any, **options: Any) -> None:
-        reader = context.Process(target=lambda: found.put(store.get(KEY) is not None))
-        reader.start()
-        time.sleep(0.3)
-        write(path, value, **options)
-
-    monkeypatch.setattr(files, "write_json", slowly)
-    stored(store)
-    assert found.get(timeout=20)
+def test_a_take_of_the_earlier_layout_is_used(store: TakeStore) -> None:
+    take = stored(store)
+    folder = store.path(KEY).parent
+    for path in folder.iterdir():
+        path.rename(store.root / "ab" / path.name)
+    folder.rmdir()
+    assert store.get(KEY) == take
+    assert store.intact(KEY, take.sha256, take.bytes)
 
 
 # --- making

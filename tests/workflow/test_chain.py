@@ -11,11 +11,11 @@ import pytest
 from support import ROOT
 from support.workflow import Project, make_project
 
-TAKE, RECEIPT = "takes/*/*.wav", "book/takes/*.json"
+TAKE, RECEIPT = "takes/??/??/*/*.wav", "book/takes/*.json"
 PUBLISHED = ("book.wav", "book.report.html", "book.provenance.json")
 MASTERED = (*PUBLISHED, "book/mastered.wav", "book/mastering.json", "book/measurement.json")
 JOINED = (*MASTERED, "book/joined.wav", "book/timeline.json")
-SPOKEN = (*JOINED, RECEIPT, "takes/*/*")
+SPOKEN = (*JOINED, RECEIPT, "takes/??/??/*/*")
 VOICED = (*SPOKEN, "voices/*/*")
 
 KEPT: dict[str, tuple[str, ...]] = {
@@ -31,7 +31,7 @@ KEPT: dict[str, tuple[str, ...]] = {
     "book/plan.json": JOINED,
     "book/reading.json": JOINED,
     TAKE: JOINED,
-    "takes/*/*.json": (*JOINED, RECEIPT),
+    "takes/??/??/*/*.json": (*JOINED, RECEIPT),
     RECEIPT: JOINED,
     "book/joined.wav": MASTERED,
     "book/timeline.json": MASTERED,
@@ -197,7 +197,7 @@ def test_altered_weights_of_the_model_speak_no_word(built: Project, keep_date: b
     output = built.fails("results/book.wav")
     assert "model.safetensors" in output
     assert not (built.root / "results/book.wav").exists()
-    assert not list((built.root / "results/takes").glob("*/*.wav"))
+    assert not list((built.root / "results/takes").rglob("*.wav"))
 
 
 def test_what_a_program_does_to_the_published_file_stays_there(built: Project) -> None:

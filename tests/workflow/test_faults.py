@@ -84,7 +84,7 @@ def test_no_engine_outlives_an_interrupted_build(project: Project) -> None:
 @pytest.mark.parametrize("damage", ["truncated", "corrupted", "emptied", "deleted"])
 def test_a_damaged_take_is_found_and_made_again(built: Project, damage: str) -> None:
     good, audio = built.takes(), built.audio()
-    victim = next((built.root / "results/takes").glob("*/*.wav"))
+    victim = next((built.root / "results/takes").rglob("*.wav"))
     data = victim.read_bytes()
     if damage == "truncated":
         victim.write_bytes(data[: len(data) // 2])

@@ -21,6 +21,7 @@ import numpy as np
 from pockettts.audio.id3 import id3_tag
 from pockettts.audio.wav import BLOCK, read_blocks, remove_parts
 from pockettts.errors import AudioError, EnvironmentNotReady
+from pockettts.files import temporary_path
 from pockettts.values import RATE, Int16
 
 AudioFormat = Literal["m4b", "mp3", "opus", "flac"]
@@ -112,7 +113,7 @@ def encode(
         raise EnvironmentNotReady(f"PyAV cannot be loaded ({error}), which encodes audio: run `make env`.") from None
     remove_parts(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    part = temporary_path(out, ".part")
     try:
         if encoding.format == "mp3":
             with part.open("w+b") as file:

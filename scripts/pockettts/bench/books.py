@@ -108,7 +108,7 @@ def build_book(case: BookCase, project: Path, home: Path, settings: Mapping[str,
     if process.returncode != 0:
         reason = last_error_line(errors)
         raise EngineFailed(f"The book {case.name} failed: {reason}", process.returncode, reason)
-    takes = [files.read_json(path) for path in (project / "results" / "takes").glob("*/*.json")]
+    takes = [files.read_json(path) for path in (project / "results" / "takes").rglob("*.json")]
     planned = len(files.read_json(project / "results" / "book" / "chunks.json")["chunks"])
     if planned != case.chunks:
         raise EngineFailed(f"The book {case.name} has {planned} chunks instead of {case.chunks}.", 1)

@@ -7,7 +7,6 @@ destination, which it then renames.
 from __future__ import annotations
 
 import contextlib
-import glob
 import importlib.metadata
 import logging
 import multiprocessing
@@ -24,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import psutil
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +32,7 @@ from pockettts.errors import BundleError, ModelError
 from pockettts.export import graphs
 from pockettts.export.quantize import quantize
 from pockettts.export.tokens import tokenizer_files
-from pockettts.files import sha256_file, write_json
+from pockettts.files import remove_leftovers, sha256_file, temporary_path, write_json
 from pockettts.upstream import MIN_FRAMES_BEFORE_EOS
 
 IR_VERSION = 8  # runtimes since 2024 read it, that of sherpa-onnx included
@@ -127,8 +125,8 @@ def write_bundle(
 ) -> Bundle:
     """Write the fp32 graphs of a model as a bundle of any precision; `tokenizer` maps file names to content."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    folder = out.with_name(f".{out.name}.{os.getpid()}")
-    _remove_leftovers(out)
+    folder = temporary_path(out)
+    remove_leftovers(out)
     try:
         folder.mkdir()
         for name, content in tokenizer.items():
@@ -139,14 +137,6 @@ def write_bundle(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return read_bundle(out)
-
-
-def _remove_leftovers(out: Path) -> None:
-    """Remove the temporary folders of killed exports to `out`, including one that had the id of this process."""
-    for folder in out.parent.glob(f".{glob.escape(out.name)}.*"):
-        process = folder.suffix[1:]
-        if process.isdecimal() and (int(process) == os.getpid() or not psutil.pid_exists(int(process))):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(

@@ -5,7 +5,6 @@ Valid by construction, for any source; `overlay` puts the same into a book's own
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
 import zipfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from pockettts.audio.encode import Picture
 from pockettts.config import BookConfig
 from pockettts.errors import ConfigError
-from pockettts.files import sha256_file
+from pockettts.files import sha256_file, temporary_path
 from pockettts.publish.captions import milliseconds
 from pockettts.publish.cues import Cue, CueSheet, ShownParagraph
 from pockettts.publish.tags import BookTags
@@ -234,7 +233,7 @@ def write_book(
     overlays = document is not None and document.encoding == "epub" and can_overlay(data, str(source))
     if kind == "in_place" and not overlays:
         raise ConfigError(f"publish.epub.kind is in_place, and {source} is not an EPUB 3; use auto or generated.")
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    part = temporary_path(out, ".part")
     try:
         if document is not None and overlays and kind != "generated":
             counts = write_overlay(data, str(source), document, sheet, tags, sounds, part)

@@ -15,7 +15,7 @@ from typing import Any
 
 from pockettts.audio.encode import Picture
 from pockettts.errors import AudioError
-from pockettts.files import read_json, sha256_file, write_bytes, write_text
+from pockettts.files import read_json, sha256_file, temporary_path, write_bytes, write_text
 from pockettts.publish.cues import CueSheet
 from pockettts.publish.tags import BookTags
 from pockettts.values import RATE
@@ -112,7 +112,7 @@ def _remove(shelf: Path, listed: Mapping[str, Any]) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary = temporary_path(target)
     try:
         os.link(source, temporary)
     except OSError:

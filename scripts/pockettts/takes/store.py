@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -19,6 +20,10 @@ from pockettts.takes.recipe import FORMAT
 from pockettts.values import Int16
 
 log = logging.getLogger(__name__)
+
+_RENAMES = 10
+_READS = 3
+"""Readings of a take before it counts as damaged: one may meet the moment in which it is replaced."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,11 @@ class Take:
         """Whether the checks had nothing against it."""
         return not self.reasons
 
+    @property
+    def choice(self) -> tuple[object, ...]:
+        """Which attempt was chosen: what two makers with the same settings have in common on any processor."""
+        return self.attempt, self.seed, self.accepted, self.quality.measure, [attempt.seed for attempt in self.refused]
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Take:
         """Read a sidecar's content. Raises `TypeError` or `KeyError` for anything else."""
@@ -99,76 +109,127 @@ def _transcript(values: Mapping[str, Any]) -> Transcript | None:
 
 
 class TakeStore:
-    """Takes by key: `root/ab/abcdef….wav` with a sidecar .json. Several processes may use it at once."""
+    """Takes by key: the folder `root/ab/cd/abcd…/` of a take holds its audio and a sidecar .json.
+
+    Processes and machines may share a store, also where the file system cannot lock: the folder of a take is written
+    under a name of its own and then renamed, so a reader sees it whole or not at all. Of two writers of one take the
+    first wins.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def path(self, key: str) -> Path:
         """Return where the audio of a take is, or would be."""
-        return self.root / key[:2] / f"{key}.wav"
+        return self.root / key[:2] / key[2:4] / key / f"{key}.wav"
 
     def get(self, key: str) -> Take | None:
         """Return a take whose audio is as its sidecar describes it, else None.
 
         A damaged take is moved to the folder `damaged` beside the store, with a warning.
         """
-        audio = self.path(key)
-        sidecar = audio.with_suffix(".json")
-        if not audio.exists() and not sidecar.exists():
-            return None
-        with self._locked(key):
-            try:
-                take = Take.from_dict(files.read_json(sidecar))
-                if take.format == FORMAT and take.key == key and files.sha256_file(audio) == take.sha256:
-                    return take
-            except (PocketTTSError, OSError, ValueError, TypeError, KeyError, AttributeError):
-                pass
-            self._move_aside(audio, sidecar)
+        folder = self.path(key).parent
+        for _ in range(_READS):
+            if not folder.exists() and not self._adopt(key):
+                return None
+            take = self._read(key)
+            if take is not None:
+                return take
+        self._move_aside(folder)
         return None
 
-    def _move_aside(self, *paths: Path) -> None:
-        folder = self.root.parent / "damaged"
-        log.warning("The take %s is damaged; it is moved to %s and made again.", paths[0].stem, folder)
+    def _read(self, key: str) -> Take | None:
+        """Return a take; None if its files do not fit together, or if it is replaced meanwhile."""
+        audio = self.path(key)
+        try:
+            take = Take.from_dict(files.read_json(audio.with_suffix(".json")))
+            whole = take.format == FORMAT and take.key == key and files.sha256_file(audio) == take.sha256
+        except (PocketTTSError, OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+        return take if whole else None
+
+    def _adopt(self, key: str) -> bool:
+        """Move a take that an earlier version stored as `root/ab/abcd….wav`; returns whether it did."""
+        audio, folder = self.root / key[:2] / f"{key}.wav", self.path(key).parent
+        if not audio.is_file():
+            return False
+        part = files.temporary_path(folder)
+        try:
+            part.mkdir(parents=True)
+            for path in (audio, audio.with_suffix(".json")):
+                path.rename(part / path.name)
+            part.rename(folder)
+        except OSError:
+            return False
+        return True
+
+    def _move_aside(self, folder: Path) -> None:
+        damaged = self.root.parent / "damaged"
+        log.warning("The take %s is damaged; it is moved to %s and made again.", folder.name, damaged)
         # A read-only store keeps it, and writing the new take then fails with the reason.
         with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            mark = time.time_ns()
-            for path in paths:
-                with contextlib.suppress(FileNotFoundError):
-                    path.replace(folder / f"{path.stem}.{mark}{path.suffix}")
-
-    def _locked(self, key: str) -> contextlib.AbstractContextManager[None]:
-        """Keep a reader from mistaking audio without its sidecar yet for damage, and two writers from mixing."""
-        return files.exclusive(self.root / key[:2] / ".lock")
+            damaged.mkdir(parents=True, exist_ok=True)
+            folder.rename(damaged / f"{folder.name}.{time.time_ns()}")
 
     def put(self, samples: Int16, take: Take) -> Take:
-        """Store a take under its key, audio first; returns it with the sha256 and size of the file.
+        """Store a take under its key; returns it with the sha256 and size of the file.
 
-        Raises `AudioError` when it cannot be written; then nothing half-written has the take's name.
+        If a different process has stored the same attempt meanwhile, that one stays and is returned: its bytes may
+        differ on a different processor, and a receipt may name them already. A different attempt is replaced. Raises
+        `AudioError` when it cannot be written; then the store is as before.
         """
         audio = self.path(take.key)
+        part = files.temporary_path(audio.parent)
         try:
-            audio.parent.mkdir(parents=True, exist_ok=True)
-            with self._locked(take.key):
-                for leftover in audio.parent.glob(f".{take.key}.*"):
-                    leftover.unlink(missing_ok=True)
-                write_wav(audio, samples)
-                stored = replace(take, sha256=files.sha256_file(audio), bytes=audio.stat().st_size)
-                files.write_json(audio.with_suffix(".json"), asdict(stored), seal=True)
+            part.parent.mkdir(parents=True, exist_ok=True)
+            files.remove_leftovers(audio.parent)
+            part.mkdir()
+            write_wav(part / audio.name, samples)
+            stored = replace(
+                take, sha256=files.sha256_file(part / audio.name), bytes=(part / audio.name).stat().st_size
+            )
+            files.write_json(part / audio.with_suffix(".json").name, asdict(stored), seal=True)
+            return self._publish(part, stored)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             reason = "the disk is full; free some space and start again" if full else error.strerror or str(error)
             raise AudioError(
                 f"The take {audio} cannot be written: {reason}. Finished takes stay in the store."
             ) from None
-        return stored
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _publish(self, part: Path, take: Take) -> Take:
+        """Give a written folder the name of its take, unless that exists; returns the take that counts."""
+        folder = self.path(take.key).parent
+        for _ in range(_RENAMES):
+            try:
+                part.rename(folder)
+                return take
+            except OSError as error:
+                # NFS may answer ENOENT to a rename that it has made, because it was asked twice.
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                    raise
+            existing = self.get(take.key)
+            if existing is not None and existing.choice == take.choice:
+                return existing
+            if not part.exists():
+                raise FileNotFoundError(errno.ENOENT, "its folder was removed while it was written")
+            # A damaged one is gone already.
+            with contextlib.suppress(FileNotFoundError):
+                replaced = files.temporary_path(folder)
+                folder.rename(replaced)
+                shutil.rmtree(replaced, ignore_errors=True)
+        raise OSError(errno.EBUSY, "other programs keep replacing it")
 
     def note(self, take: Take) -> None:
         """Rewrite the sidecar of a take in the store; its audio stays as it is."""
         # The receipt has the same facts: a read-only store is no reason to stop.
-        with contextlib.suppress(OSError), self._locked(take.key):
-            files.write_json(self.path(take.key).with_suffix(".json"), asdict(take), seal=True)
+        sidecar = self.path(take.key).with_suffix(".json")
+        with contextlib.suppress(OSError):
+            # Without it the take is being replaced, and its folder must not come back half.
+            if sidecar.exists():
+                files.write_json(sidecar, asdict(take), seal=True)
 
     def intact(self, key: str, sha256: str, size: int) -> bool:
         """Check quickly whether the audio of a take still is what a receipt describes.
@@ -198,10 +259,9 @@ class TakeStore:
         count = 0
         for key, sha256 in sha256_of.items():
             audio = self.path(key)
-            with self._locked(key):
-                if not audio.exists() or files.sha256_file(audio) != sha256:
-                    self._move_aside(audio, audio.with_suffix(".json"))
-                    count += 1
+            if not audio.exists() or files.sha256_file(audio) != sha256:
+                self._move_aside(audio.parent)
+                count += 1
         return count
 
     def load(self, take: Take) -> Int16:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import wave
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pockettts.errors import VoiceError
-from pockettts.files import sha256_file, write_json
+from pockettts.files import sha256_file, temporary_path, write_json
 from pockettts.models import Lock, ModelEntry, fetch_locked, model_config
 from pockettts.upstream import CommandTimeout, child_environment, describe_exit, find_command, last_error_line, run
 from pockettts.voices.manifest import Recording, Voice, embedding, voice_pin
@@ -40,7 +39,7 @@ def export_voice(
     config = model_config(entry)
     pin = voice_pin(voice, entry)
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.stem}.{os.getpid()}.safetensors")
+    temporary = temporary_path(out, ".safetensors")
     try:
         if isinstance(voice.source, Recording):
             if not lock.voice_cloning:
