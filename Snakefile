@@ -6,21 +6,17 @@
 Purpose, inputs and outputs of each stage stand at the head of its file in rules/.
 """
 
-import os
-
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
-# Settings are those of the working directory; where it has none, those beside this file.
-SETTINGS = os.path.join(os.path.dirname(workflow.snakefile), "config.yaml")
-
-
-configfile: "config.yaml" if os.path.exists("config.yaml") else SETTINGS
-
-
 include: "rules/common.smk"
+
+
+configfile: settings_file()
+
+
 include: "rules/params.smk"
 include: "rules/model.smk"
 include: "rules/voices.smk"

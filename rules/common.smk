@@ -60,11 +60,25 @@ def exit_on_error(function):
     return wrapped
 
 
+@exit_on_error
+def settings_file() -> str:
+    """Return the settings of the working directory, or where it has none, those of the source.
+
+    They are read before snakemake reads them, which drops a key that occurs twice and ends in a traceback where they
+    are nested too deeply.
+    """
+    path = (
+        Path("config.yaml") if Path("config.yaml").exists() else SOURCE / "config.yaml"
+    )
+    read_file(path)
+    return str(path)
+
+
 @cache
 @exit_on_error
 def project() -> Project:
     """Return the project in the working directory, with the settings of this run."""
-    # Snakemake has read these files already, and where a key stands twice it took the last one.
+    # Those of --configfile snakemake has read already, and where a key occurs twice it took the last one.
     for path in workflow.configfiles:
         read_file(Path(path))
     return Project(Path(), settings.parse(config)).checked()

@@ -7,7 +7,7 @@ the scripts and the command line end with: 1 a job failed, 2 misuse, 3 the envir
 import sys
 from collections.abc import Callable
 
-from pockettts import log
+from pockettts import log, streams
 
 
 class PocketTTSError(Exception):
@@ -131,11 +131,17 @@ def run_main(main: Callable[[], int | None]) -> None:
     """Run `main` as a program, with messages on stderr: a `PocketTTSError` becomes one line and its exit code.
 
     An interrupt exits 130, a missing or broken package 3, and a reader that closes our standard output is no error.
-    Anything else is a bug and keeps its traceback.
+    Output that cannot be written is one, and standard streams may be closed at the start. Anything else is a bug and
+    keeps its traceback.
     """
+    streams.open_closed_streams()
     log.to_stderr()
     try:
-        sys.exit(main() or 0)
+        try:
+            code = main() or 0
+        finally:
+            streams.flush_output()
+        sys.exit(code)
     except PocketTTSError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -147,9 +153,10 @@ def run_main(main: Callable[[], int | None]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
+        streams.drop_output()
         sys.exit(0)
     except OSError as error:
+        streams.drop_output()
         place = f" ({error.filename})" if error.filename else ""
         print(f"error: {error.strerror or error}{place}.", file=sys.stderr)
         sys.exit(1)

@@ -161,17 +161,38 @@ def write_json(path: Path, value: Any, *, keep_same: bool = False, seal: bool = 
         write_bytes(path, data)
 
 
-def read_json(path: Path, what: str = "the file", error: type[PocketTTSError] = PocketTTSError) -> Any:
-    """Parse a JSON file, without its seal if it has one.
+def parse_json(text: str | bytes, *, unique: bool = False) -> Any:
+    """Return the value of a JSON text. Raises `ValueError`; with `unique` also where an object has a key twice."""
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        for name, item in pairs:
+            if name in value:
+                raise ValueError(f"the key {name!r} occurs twice")
+            value[name] = item
+        return value
+
+    try:
+        return json.loads(text, object_pairs_hook=mapping if unique else None)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_json(
+    path: Path, what: str = "the file", error: type[PocketTTSError] = PocketTTSError, *, unique: bool = False
+) -> Any:
+    """Parse a JSON file, without its seal if it has one; `unique`: a person wrote it, who may repeat a key.
 
     Raises `error`, with a sentence that calls the file `what`, if it is missing, not JSON, or breaks its seal.
     """
     name = f"{what[0].upper()}{what[1:]} {path}"
     try:
         data = path.read_bytes()
-        value = json.loads(data)
+        value = parse_json(data, unique=unique)
     except FileNotFoundError:
         raise error(f"{name} does not exist.") from None
+    except OSError as problem:
+        raise error(f"{name} cannot be read: {problem.strerror}.") from None
     except ValueError as problem:
         raise error(f"{name} is not valid JSON ({problem}).") from None
     if not _unbroken(data):

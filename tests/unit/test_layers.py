@@ -13,7 +13,7 @@ PACKAGE = ROOT / "scripts" / "pockettts"
 # From the ground up. What shares a floor may not import each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("values",),
-    ("log",),
+    ("log", "streams"),
     ("errors",),
     ("files",),
     ("config",),

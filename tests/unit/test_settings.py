@@ -164,7 +164,15 @@ def test_what_is_shown_is_every_key_and_can_be_read_again() -> None:
         ("twice.json", '{"synth": {"seed": 1, "seed": 2}}', "'seed' occurs twice"),
         ("octal.yaml", "synth: {seed: 010}", "octal number, 8"),
         ("sixty.yaml", "synth: {seed: 1:30}", "base of 60, 90"),
-        ("nested.yaml", "[" * 2_000, "nested too deeply"),
+        ("time.yaml", "synth: {timeout_seconds: 1:30.5}", "base of 60, 90.5"),
+        ("merged.yaml", "synth: &a {seed: 1}\ntext: {<<: *a, <<: *a, max_chars: 90, max_chars: 91}", "occurs twice"),
+        ("boolean.yaml", "language: no", "language: .*it is False"),
+        ("date.yaml", "book: 2001-01-01", "book: .*date"),
+        ("endless.yaml", "synth: {timeout_seconds: .inf}", "finite number"),
+        ("none.toml", "[audio]\npeak_dbfs = nan", "finite number"),
+        ("endless.json", '{"audio": {"head_seconds": Infinity}}', "finite number"),
+        ("itself.yaml", "voice: &a [*a]", "voice: .*valid string"),
+        ("nested.yaml", "[" * 600, "nested too deeply"),
         ("nested.json", '{"a":' * 200_000, "nested too deeply"),
         ("nested.toml", "a = " + "[" * 20_000, "nested.toml"),
     ],
@@ -173,6 +181,15 @@ def test_what_a_file_would_silently_change_is_refused(tmp_path: Path, name: str,
     (tmp_path / name).write_text(content)
     with pytest.raises(ConfigError, match=words):
         load_settings(file=tmp_path / name)
+
+
+def test_a_few_lines_that_stand_for_gigabytes_are_refused_in_a_short_sentence(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)]
+    (tmp_path / "a.yaml").write_text("\n".join(["voice:", *(f"  {line}" for line in lines)]))
+    with pytest.raises(ConfigError, match="valid string") as refused:
+        load_settings(file=tmp_path / "a.yaml")
+    assert len(str(refused.value)) < 2_000
 
 
 def test_numbers_that_mean_what_they_look_like_are_read(tmp_path: Path) -> None:
@@ -188,3 +205,27 @@ def test_a_variable_may_hold_a_list_with_commas(text: str) -> None:
     assert load_settings(environ={"POCKETTTS_CORS_ORIGINS": "https://a.example"}).server.cors_origins == (
         "https://a.example",
     )
+
+
+LISTS = {
+    "POCKETTTS_TEXT__EPUB__INCLUDE": ("text.epub.include", "Imprint, c*.xhtml", ["Imprint", "c*.xhtml"]),
+    "POCKETTTS_TEXT__EPUB__EXCLUDE": ("text.epub.exclude", "one", ["one"]),
+    "POCKETTTS_AUDIO__TAKE_CHAIN": ("audio.take_chain", "fade,trim", ["fade", "trim"]),
+    "POCKETTTS_AUDIO__BOOK_CHAIN": ("audio.book_chain", "", []),
+    "POCKETTTS_PUBLISH__FORMATS": ("publish.formats", "m4b, mp3,", ["m4b", "mp3"]),
+    "POCKETTTS_CORS_ORIGINS": ("server.cors_origins", "*", ["*"]),
+    "POCKETTTS_BENCH__ENGINES": ("bench.engines", "cli, torch", ["cli", "torch"]),
+    "POCKETTTS_BENCH__MODELS": ("bench.models", "bundled", ["bundled"]),
+    "POCKETTTS_BENCH__THREADS": ("bench.threads", "1, 2", [1, 2]),
+    "POCKETTTS_BENCH__TEXT_CHARS": ("bench.text_chars", "40", [40]),
+    "POCKETTTS_BENCH__BOOK_ENGINES": ("bench.book_engines", "onnx-int8", ["onnx-int8"]),
+    "POCKETTTS_BENCH__BOOK_CHUNKS": ("bench.book_chunks", "8,16", [8, 16]),
+    "POCKETTTS_BENCH__JOBS": ("bench.jobs", "1,2", [1, 2]),
+}
+
+
+def test_every_list_can_be_a_variable_with_commas() -> None:
+    shown = effective(load_settings(environ={name: text for name, (_, text, _) in LISTS.items()}))
+    values = {key: value for key, value, origin in shown if origin != "default"}
+    assert values == {key: value for key, _, value in LISTS.values()}
+    assert {key for key, value, _ in shown if isinstance(value, list)} == set(values)

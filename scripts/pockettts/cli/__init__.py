@@ -24,7 +24,7 @@ GROUPS = (synth, build, serve, text, book, voices, model, config, bench, doctor,
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    rich_markup_mode="rich" if sys.stdout is not None and sys.stdout.isatty() else None,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 misuse, 3 the environment is not ready.",
 )

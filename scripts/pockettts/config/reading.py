@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Hashable
 from typing import Any
 
 import yaml
 
+from pockettts.files import parse_json
+
 _OCTAL = re.compile(r"[-+]?0[0-7_]+")
-_BASE_60 = re.compile(r"[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+")
+_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -37,8 +38,18 @@ class _StrictLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         return int(super().construct_yaml_int(node))
 
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        """Return a number. Raises `ConstructorError` if YAML would misread it."""
+        text = str(self.construct_scalar(node))
+        value = float(super().construct_yaml_float(node))
+        if _BASE_60.fullmatch(text):
+            problem = f"YAML takes {text} for a number to the base of 60, {value}: put quotes around it"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return value
+
 
 _StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
+_StrictLoader.add_constructor("tag:yaml.org,2002:float", _StrictLoader.construct_yaml_float)
 
 
 def read_yaml(text: str) -> Any:
@@ -53,14 +64,4 @@ def read_yaml(text: str) -> Any:
 
 def read_json(text: str) -> Any:
     """Return the value of a JSON text. Raises `ValueError`, also for a duplicate key."""
-
-    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"the key {min(twice)!r} occurs twice")
-        return dict(pairs)
-
-    try:
-        return json.loads(text, object_pairs_hook=mapping)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    return parse_json(text, unique=True)

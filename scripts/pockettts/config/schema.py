@@ -6,6 +6,7 @@ An unknown key is an error that names the nearest valid one.
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -24,9 +25,9 @@ BookStep = Literal["dc_block", "fade", "normalize", "loudness"]
 
 
 class Section(BaseModel):
-    """Base of every section: immutable, and an unknown key is an error."""
+    """Base of every section: immutable, an unknown key is an error, and so is a number without an end."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 AnySection = TypeVar("AnySection", bound=Section)
@@ -337,8 +338,16 @@ def _sentence(detail: Mapping[str, Any], source: str, model: type[BaseModel]) ->
         hint = f" Did you mean {near[0]}?" if near else ""
         return f"{source}: unknown key {where}.{hint}"
     if detail["type"] == "model_type":
-        return f"{source}: {where}: it must hold keys and values (it is {detail['input']!r})."
-    return f"{source}: {where}: {detail['msg'][0].lower()}{detail['msg'][1:]} (it is {detail['input']!r})."
+        return f"{source}: {where}: it must hold keys and values (it is {_shown(detail['input'])})."
+    return f"{source}: {where}: {detail['msg'][0].lower()}{detail['msg'][1:]} (it is {_shown(detail['input'])})."
+
+
+def _shown(value: Any) -> str:
+    """Return a value for a message: YAML can write a list of many gigabytes in a few lines."""
+    shown = reprlib.Repr()
+    shown.maxlevel = 3
+    shown.maxstring = shown.maxother = 200
+    return shown.repr(value)
 
 
 def parse(values: Mapping[str, Any], source: str = "config.yaml") -> BookConfig:

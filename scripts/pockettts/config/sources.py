@@ -125,8 +125,8 @@ def _from_variable(name: str, text: str) -> dict[str, Any]:
         hint = f" Did you mean {PREFIX}{near[0].upper()}?" if near else ""
         raise ConfigError(f"environment {name}: there is no setting of this name.{hint}")
     value = plain_value(text, typed=key.startswith("synth.tts_args"))
-    if isinstance(value, str) and _is_list(key):
-        value = [part.strip() for part in value.split(",") if part.strip()]
+    if (isinstance(value, str) or not text.strip()) and _is_list(key):
+        value = [part.strip() for part in text.split(",") if part.strip()]
     return _nested(key, value)
 
 

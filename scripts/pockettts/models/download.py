@@ -34,7 +34,7 @@ def read_lock_file(path: Path | None) -> dict[str, dict[str, dict[str, Any]]]:
     """Return the committed lock: model id -> role -> {repo, revision, path, sha256, bytes}; empty if there is none."""
     if path is None or not path.exists():
         return {}
-    content = read_json(path, "the model lock", ModelError)
+    content = read_json(path, "the model lock", ModelError, unique=True)
     if not isinstance(content, dict):
         raise ModelError(f"The model lock {path} is not an object; restore it from version control.")
     return content

@@ -89,7 +89,7 @@ class Manifest:
 
 def load_manifest(path: Path) -> Manifest:
     """Read models/manifest.json; paths of local models are relative to it. Raises `ModelError`."""
-    document = read_json(path, "the model manifest", ModelError)
+    document = read_json(path, "the model manifest", ModelError, unique=True)
     try:
         models = {name: _entry(name, values, path.parent) for name, values in document["models"].items()}
         return Manifest(models=models, aliases=dict(document["aliases"]))
@@ -177,8 +177,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(f"The model configuration {path} does not exist.") from None
-    except yaml.YAMLError as error:
-        raise ModelError(f"The model configuration {path} is not valid YAML ({error}).") from None
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        raise ModelError(f"The model configuration {path} is not valid YAML ({reason}).") from None
     if not isinstance(content, dict):
         raise ModelError(f"The model configuration {path} is not a mapping.")
     return content

@@ -11,9 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pockettts.config import MetadataConfig, validate
+from pockettts.config.reading import read_yaml
 from pockettts.errors import AudioError, ConfigError
 from pockettts.text.source import Metadata
 
@@ -68,8 +67,8 @@ def read_metadata(path: Path) -> MetadataConfig:
     if not path.is_file():
         return MetadataConfig()
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        values = read_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}.") from None
     if values is None:
         return MetadataConfig()

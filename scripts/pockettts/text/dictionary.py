@@ -104,7 +104,7 @@ def parse_dictionary(text: str, name: str) -> Dictionary:
     """Read a dictionary from TOML text; `name` is the file's, for messages. Raises `DictionaryError`."""
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DictionaryError(f"{name} is not valid TOML: {error}.") from None
     unknown = sorted(set(content) - {"words"})
     if unknown:

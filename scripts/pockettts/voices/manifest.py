@@ -45,7 +45,7 @@ class Voice:
 
 def load_voices(path: Path) -> dict[str, Voice]:
     """Read voices/manifest.json; paths of recordings are relative to it. Raises `VoiceError`."""
-    document = read_json(path, "the voice manifest", VoiceError)
+    document = read_json(path, "the voice manifest", VoiceError, unique=True)
     if not isinstance(document, dict):
         raise VoiceError(f"{path} must be an object with one entry for each voice.")
     return {voice_id: _voice(voice_id, values, path) for voice_id, values in document.items()}
