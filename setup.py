@@ -7,7 +7,7 @@ setup(
     package_dir={"": "scripts", "pockettts.workflow": "."},
     include_package_data=False,
     package_data={
-        "pockettts": ["py.typed", "**/*.html", "**/*.css"],
+        "pockettts": ["py.typed", "**/*.html", "bench/report.md", "**/*.css"],
         "pockettts.workflow": [
             "Snakefile",
             "config.yaml",

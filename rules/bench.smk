@@ -72,9 +72,7 @@ rule bench_bundle:
 rule bench_warm:
     """Measure warm systems in turns."""
     input:
-        lambda wildcards: bench_files(
-            wildcards.model, [one.name for one in bench().systems()]
-        ),
+        lambda wildcards: bench_files(wildcards.model, bench().systems()),
     output:
         f"{PARTS}/warm.{{model}}.json",
     log:
@@ -90,21 +88,22 @@ rule bench_warm:
         disk_mb=100,
     params:
         script=script("bench_warm"),
-        options=bench_options,
+        settings=lambda wildcards: changed_settings("model", "voice"),
         systems=lambda wildcards: [one.name for one in bench().systems()],
         cpus=lambda wildcards: bench().threads,
         chars=lambda wildcards: bench().text_chars,
         runs=lambda wildcards: bench().runs,
         code=lambda wildcards: measured_code(),
     shell:
-        "python {params.script:q} {wildcards.model:q} --systems {params.systems} {params.options}"
-        " --threads {params.cpus} --chars {params.chars} --runs {params.runs} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {wildcards.model:q} --systems {params.systems}"
+        " --settings {params.settings:q} --threads {params.cpus} --chars {params.chars} --runs {params.runs}"
+        " --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule bench_cold:
     """Measure starts of the engines, one process after another."""
     input:
-        lambda wildcards: bench_files(wildcards.model, bench().cold_engines),
+        lambda wildcards: bench_files(wildcards.model, bench().cold_systems()),
     output:
         f"{PARTS}/cold.{{model}}.json",
     log:
@@ -120,20 +119,23 @@ rule bench_cold:
         disk_mb=100,
     params:
         script=script("bench_cold"),
-        options=bench_options,
-        systems=lambda wildcards: bench().cold_engines,
+        settings=lambda wildcards: changed_settings("model", "voice"),
+        systems=lambda wildcards: [one.name for one in bench().cold_systems()],
         chars=lambda wildcards: bench().text_chars[0],
         runs=lambda wildcards: bench().cold_runs,
         code=lambda wildcards: measured_code(),
     shell:
-        "python {params.script:q} {wildcards.model:q} --systems {params.systems} {params.options}"
-        " --chars {params.chars} --runs {params.runs} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {wildcards.model:q} --systems {params.systems}"
+        " --settings {params.settings:q} --chars {params.chars} --runs {params.runs} --out {output:q} 2>&1"
+        " | tee {log:q}"
 
 
 rule bench_book:
     """Build a whole book and measure that."""
     input:
-        lambda wildcards: bench_files(project().model.id, [wildcards.engine]),
+        lambda wildcards: bench_files(
+            project().model.id, systems.systems_named([wildcards.engine])
+        ),
     output:
         f"{PARTS}/book.{{engine}}.{{chunks}}.j{{jobs}}.json",
     log:
@@ -153,14 +155,12 @@ rule bench_book:
         disk_mb=2000,
     params:
         script=script("bench_book"),
-        model=lambda wildcards: project().model.id,
         settings=lambda wildcards: changed_settings("model", "voice"),
         work=lambda wildcards: f"results/bench/work/{wildcards.engine}",
         code=lambda wildcards: measured_code(),
     shell:
-        "python {params.script:q} {wildcards.engine} --model {params.model:q} --chunks {wildcards.chunks}"
-        " --jobs {wildcards.jobs} --settings {params.settings:q} --work {params.work:q} --out {output:q}"
-        " 2>&1 | tee {log:q}"
+        "python {params.script:q} {wildcards.engine} --chunks {wildcards.chunks} --jobs {wildcards.jobs}"
+        " --settings {params.settings:q} --work {params.work:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule bench_report:

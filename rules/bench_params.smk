@@ -4,48 +4,30 @@ from pockettts.bench import bench_models, environment, matrix, systems
 
 PARTS = "results/bench/parts"
 
-
-@cache
-@exit_on_error
-def bench():
-    """What is measured. Models are named as the manifest resolves them."""
-    chosen = matrix.resolve(project().config.bench, project().model.id)
-    return matrix.with_models(
-        chosen,
-        tuple(
-            name if bench_models.is_random(name) else project().find_model(name).id
-            for name in chosen.models
-        ),
-    )
-
-
 measured_code = cache(environment.measured_code)
 exporting_code = cache(environment.exporting_code)
 
 
+@cache
+@exit_on_error
+def bench():
+    """What is measured."""
+    return matrix.resolve(project())
+
+
 def bench_model(name):
     """The files of a model of the benchmark."""
-    return bench_models.planned_model(name, project().voice, project().results)
+    return bench_models.planned_model(name, project())
 
 
-def bench_files(name, names):
+def bench_files(name, chosen):
     """What must exist before these systems can run with a model."""
     model = bench_model(name)
     if name == project().model.id:
         refresh_runtime()
-    chosen = systems.systems_named(names)
     precisions = sorted({one.precision for one in chosen if one.precision})
     bundles = [f"{model.bundles[precision]}.json" for precision in precisions]
     return [ancient(str(model.runtime)), str(model.voice), *bundles]
-
-
-def bench_options(wildcards):
-    """The options of bench_models.add_arguments for a model."""
-    model = bench_model(wildcards.model)
-    options = ["--runtime", model.runtime, "--voice", model.voice]
-    options += ["--bundles", f"results/bench/bundles/{wildcards.model}"]
-    options += ["--recording", model.recording] if model.recording else []
-    return shlex.join(map(str, options))
 
 
 def bench_parts(wildcards):

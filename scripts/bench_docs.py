@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 
 from pockettts import files
-from pockettts.bench import docs, plots, results
-from pockettts.bench.report import PLOTS
+from pockettts.bench import plots, report, results
 from pockettts.errors import run_main
 
 ROOT = Path(__file__).parents[1]
@@ -18,12 +17,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("report", type=Path, nargs="?", default=STORED, help="report.json; default: the stored one")
     args = parser.parse_args()
-    report = results.read_results(files.read_json(args.report, "the report"))
-    files.write_json(STORED, report.as_dict())
-    for name in PLOTS:
-        plots.draw(name, report, STORED.with_name(f"{name}.svg"))
+    measured = results.read_results(files.read_json(args.report, "the report"))
+    files.write_json(STORED, measured.as_dict())
+    plots.draw(measured, STORED.parent)
     for page in PAGES:
-        files.write_text(page, docs.fill(page.read_text(encoding="utf-8"), report))
+        files.write_text(page, report.fill(page.read_text(encoding="utf-8"), measured))
 
 
 if __name__ == "__main__":

@@ -20,11 +20,10 @@ def main() -> None:
     measured = results.collect(args.parts, args.profile)
     comparison = None
     if args.baseline is not None:
-        rows = results.rows(measured)
-        comparison = results.compare_baseline(rows, results.read_rows(args.baseline), args.tolerance)
-        print(comparison.sentence())
-    for name in report.PLOTS:
-        plots.draw(name, measured, args.out / "plots" / f"{name}.svg")
+        old = results.read_rows(args.baseline)
+        comparison = results.compare_baseline(results.rows(measured), old, args.tolerance)
+        print(results.describe_comparison(comparison))
+    plots.draw(measured, args.out / "plots")
     page = report.markdown_page(measured, comparison)
     files.write_json(args.out / "report.json", measured.as_dict())
     files.write_text(args.out / "report.md", page)

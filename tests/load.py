@@ -27,8 +27,8 @@ from pathlib import Path
 
 import psutil
 
-from pockettts.bench import docs
 from pockettts.bench.environment import BUSY_PERCENT, record_environment
+from pockettts.bench.report import fill_marks
 
 CLIENTS = (1, 2, 4, 16, 64)
 SENTENCES = (
@@ -285,7 +285,7 @@ def fill(page: Path, text: str) -> None:
     before = page.read_text(encoding="utf-8")
     if "<!-- bench:load -->" not in before:
         sys.exit(f"error: {page} has no <!-- bench:load -->.")
-    page.write_text(docs.fill_marks(before, {"load": lambda: text}), encoding="utf-8")
+    page.write_text(fill_marks(before, {"load": lambda: text}), encoding="utf-8")
 
 
 def main() -> None:

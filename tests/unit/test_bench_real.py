@@ -42,8 +42,8 @@ def test_engine_onnx_warm_and_from_nothing(exported: BenchModel) -> None:
     assert sum(start[phase] for phase in PHASES) == pytest.approx(start["total"])
 
 
-def test_a_start_of_engine_cli_is_seen_from_inside(model: BenchModel) -> None:
-    (start,), skipped = measure_cold([SYSTEMS["cli"]], model, runs=1, chars=20)
+def test_a_start_of_pocket_tts_is_seen_from_inside(model: BenchModel) -> None:
+    (start,), skipped = measure_cold([SYSTEMS[BASE]], model, runs=1, chars=20)
     assert skipped == []
     assert all(getattr(start, phase) > 0 for phase in PHASES)
     # Importing PyTorch is most of it.

@@ -7,7 +7,7 @@
     books                    whole books by Snakemake: jobs, length, memory, and where the time goes
     environment              the machine, and whether it was busy
     results                  all measurements of a report as tables, and figures computed from them
-    report, plots, docs      the pages, the pictures, and the tables of README and docs
+    report, plots            the tables of the report and of the docs, its pages, and the pictures
     gate                     one text against a limit, for CI
 
 Raw measurements are kept, in seconds; every median and ratio is computed from them when a report is made.

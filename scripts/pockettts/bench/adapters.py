@@ -32,7 +32,7 @@ class Clock:
 
     def __init__(self, began: float) -> None:
         self.began = began
-        self.phases = {"imports": 0.0, "weights": 0.0, "voice": 0.0}
+        self.phases = {"imports": time.monotonic() - began, "weights": 0.0, "voice": 0.0}
         self.samples = 0
         self.first: float | None = None
         self._inner = 0.0
@@ -50,13 +50,7 @@ class Clock:
 
     def hook(self, owner: Any, name: str, phase: str) -> None:
         """Replace a function or method of `owner` by a timed version."""
-        function = getattr(owner, name)
-
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            with self.phase(phase):
-                return function(*args, **kwargs)
-
-        setattr(owner, name, timed)
+        setattr(owner, name, self.phase(phase)(getattr(owner, name)))
 
     def count(self, samples: int) -> None:
         """Count samples, and note the time of the first ones."""
@@ -66,18 +60,13 @@ class Clock:
 
     def summary(self) -> dict[str, float]:
         """Return the phases, which add up to the total: imports, weights, voice, first (audio), rest."""
-        now = time.monotonic()
-        first = (self.first or now) - self.began
-        return {
-            **self.phases,
-            "first": first - sum(self.phases.values()),
-            "rest": now - self.began - first,
-            "total": now - self.began,
-            "audio": self.samples / RATE,
-        }
+        total = time.monotonic() - self.began
+        first = self.first - self.began if self.first else total
+        rest = {"first": first - sum(self.phases.values()), "rest": total - first}
+        return {**self.phases, **rest, "total": total, "audio": self.samples / RATE}
 
 
-# --- memory and processor time of this process and its children ---------------------------------------------------
+# --- memory and processor time of this process and its children, also of those that ended ---------------------------
 
 
 def _children() -> list[Any]:
@@ -87,36 +76,31 @@ def _children() -> list[Any]:
 
 
 def peak_mb() -> float:
-    """Return the peak memory of the largest process, in MB: this one, or one of its children."""
+    """Return the peak memory of the largest process, in MB."""
     import resource
 
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return max([ended, *(_peak_of(pid) for pid in ("self", *(child.pid for child in _children())))])
-
-
-def _peak_of(pid: int | str) -> float:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
-    except (OSError, IndexError):
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    kilobytes = [resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss]
+    for pid in ("self", *(child.pid for child in _children())):
+        try:
+            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+            kilobytes.append(int(status.split("VmHWM:")[1].split()[0]))
+        except (OSError, IndexError):  # no such file outside Linux; a process that ended has no peak
+            kilobytes.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return max(kilobytes) / 1024
 
 
 def cpu_seconds() -> float:
-    """Return the processor time of this process and of all its children, including those that ended."""
+    """Return the processor time of all processes."""
     import psutil
 
-    now = os.times()
-    live = 0.0
+    ended, live = os.times(), 0.0
     for child in _children():
         with contextlib.suppress(psutil.Error):
             live += sum(child.cpu_times()[:2])
-    return time.process_time() + now.children_user + now.children_system + live
+    return time.process_time() + ended.children_user + ended.children_system + live
 
 
-# --- the systems --------------------------------------------------------------------------------------------------
+# --- engines of this project, and pocket-tts ------------------------------------------------------------------------
 
 
 def _hook_pocket_tts(clock: Clock) -> Any:
@@ -129,14 +113,13 @@ def _hook_pocket_tts(clock: Clock) -> Any:
 
 
 def _engine(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
-    engine_id = spec["engine"]
-    if engine_id == "torch":
+    if spec["engine"] == "torch":
         _hook_pocket_tts(clock)
     with clock.phase("imports"):
         from pockettts.config import SynthConfig
         from pockettts.engines import open_engine
 
-        if engine_id == "onnx":
+        if spec["engine"] == "onnx":
             import onnxruntime  # noqa: F401 the import is what is timed
 
             onnx = importlib.import_module("pockettts.engines.onnx")
@@ -144,19 +127,16 @@ def _engine(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> 
             clock.hook(onnx.OnnxEngine, "load", "weights")
     synth = SynthConfig(quantize=spec["quantize"], precision=spec["precision"] or "fp32")
     bundle = Path(spec["bundle"]) if spec["bundle"] else None
-    engine = stack.enter_context(
-        open_engine(engine_id, Path(spec["runtime"]), Path(spec["voice"]), synth, bundle),
-    )
+    runtime, voice = Path(spec["runtime"]), Path(spec["voice"])
+    engine = stack.enter_context(open_engine(spec["engine"], runtime, voice, synth, bundle))
+    pool = stack.enter_context(ThreadPoolExecutor(spec["texts"]))
 
     def synthesize(text: str, seed: int) -> Iterator[int]:
-        with ThreadPoolExecutor(spec["texts"]) as pool:
-            more_texts = [
-                pool.submit(engine.synthesize, text, seed + number, accept_runaway=True)
-                for number in range(1, spec["texts"])
-            ]
-            yield from map(len, engine.stream(text, seed, accept_runaway=True))
-            for samples in more_texts:
-                yield len(samples.result())
+        seeds = range(seed + 1, seed + spec["texts"])
+        more_texts = [pool.submit(engine.synthesize, text, one, accept_runaway=True) for one in seeds]
+        yield from map(len, engine.stream(text, seed, accept_runaway=True))
+        for samples in more_texts:
+            yield len(samples.result())
 
     return synthesize
 
@@ -176,59 +156,8 @@ def _api(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Syn
     return synthesize
 
 
-def _console(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
-    """The unchanged command line of pocket-tts inside this process, so that its phases can be timed; for one text."""
-    model_class = _hook_pocket_tts(clock)
-    with clock.phase("imports"):
-        from importlib.metadata import entry_points
-
-        (script,) = set(entry_points(group="console_scripts", name="pocket-tts"))
-        program = script.load()
-    generate = model_class.generate_audio_stream
-
-    def counted(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        for part in generate(*args, **kwargs):
-            clock.count(part.shape[-1])
-            yield part
-
-    model_class.generate_audio_stream = counted
-    out = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "out.wav"
-
-    def synthesize(text: str, seed: int) -> Iterator[int]:
-        sys.argv = ["pocket-tts", *_generate(spec, str(out)), "--text", text, "--quiet"]
-        with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
-            program()
-        yield 0
-
-    return synthesize
-
-
-def _generate(spec: dict[str, Any], out: str) -> list[str]:
-    return ["generate", "--config", spec["runtime"], "--voice", spec["voice"], "--output-path", out]
-
-
-def _upstream_program() -> str:
-    return str(Path(sys.executable).with_name("pocket-tts"))
-
-
-def _plain_generate(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
-    command = [_upstream_program(), *_generate(spec, "-"), "--text", "-", "--quiet"]
-
-    def synthesize(text: str, seed: int) -> Iterator[int]:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(text.encode())
-        process.stdin.close()
-        try:
-            yield from _samples_of(iter(lambda: process.stdout.read(65536), b""))  # type: ignore[union-attr]
-        finally:
-            process.kill()
-            process.wait()
-
-    return synthesize
+def _upstream(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("pocket-tts")), *arguments]
 
 
 def _samples_of(blocks: Iterator[bytes]) -> Iterator[int]:
@@ -242,7 +171,26 @@ def _samples_of(blocks: Iterator[bytes]) -> Iterator[int]:
     yield -min(counted, _TAIL_SAMPLES)
 
 
-def _plain_serve(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
+def _generate(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
+    command = _upstream("generate", "--config", spec["runtime"], "--voice", spec["voice"], "--output-path", "-")
+    command += ["--text", "-", "--quiet"]
+
+    def synthesize(text: str, seed: int) -> Iterator[int]:
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command, bufsize=0, **pipes)
+        assert process.stdin is not None
+        process.stdin.write(text.encode())
+        process.stdin.close()
+        try:
+            yield from _samples_of(iter(lambda: process.stdout.read(65536), b""))  # type: ignore[union-attr]
+        finally:
+            process.kill()
+            process.wait()
+
+    return synthesize
+
+
+def _serve(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
     import socket
 
     import httpx2 as httpx
@@ -250,7 +198,7 @@ def _plain_serve(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [_upstream_program(), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = _upstream("serve", "--host", "127.0.0.1", "--port", str(port))
     command += ["--config", spec["runtime"], "--default-voice", spec["voice"]]
     client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600, trust_env=False))
     with clock.phase("weights"):
@@ -274,6 +222,9 @@ def _plain_serve(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack
     return synthesize
 
 
+# --- programs that load the exported model --------------------------------------------------------------------------
+
+
 def _recording(spec: dict[str, Any]) -> Any:
     import numpy as np
     import soundfile
@@ -282,8 +233,8 @@ def _recording(spec: dict[str, Any]) -> Any:
     return np.ascontiguousarray(audio[: 10 * RATE])
 
 
-def _tokens(spec: dict[str, Any]) -> tuple[Callable[[str], list[int]], Callable[[str], int]]:
-    """Return the tokenizer of pocket-tts, and its limit of frames for a text."""
+def _tokenizer(spec: dict[str, Any]) -> Callable[[str], tuple[tuple[int, ...], int]]:
+    """Return a function of a text: the tokens that pocket-tts makes of it, and its limit of frames."""
     import math
 
     from pockettts.engines.pieces import load_encoder, prepare_text, read_runtime_config
@@ -292,14 +243,12 @@ def _tokens(spec: dict[str, Any]) -> tuple[Callable[[str], list[int]], Callable[
     config = read_runtime_config(Path(spec["runtime"]))
     encode = load_encoder(config)
 
-    def tokens(text: str) -> list[int]:
-        return list(encode(prepare_text(text, config)[0]))
+    def tokenize(text: str) -> tuple[tuple[int, ...], int]:
+        tokens = tuple(encode(prepare_text(text, config)[0]))
+        seconds = len(tokens) / TOKENS_PER_SECOND + PADDING_SECONDS
+        return tokens, math.ceil(seconds * float(config["mimi"]["frame_rate"]))
 
-    def frames(text: str) -> int:
-        seconds = len(tokens(text)) / TOKENS_PER_SECOND + PADDING_SECONDS
-        return math.ceil(seconds * float(config["mimi"]["frame_rate"]))
-
-    return tokens, frames
+    return tokenize
 
 
 def _sherpa(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> Synthesize:
@@ -323,13 +272,13 @@ def _sherpa(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack) -> 
         engine = sherpa.OfflineTts(sherpa.OfflineTtsConfig(model=model))
     with clock.phase("voice"):
         reference = _recording(spec).tolist()
-    _, frames = _tokens(spec)
+    tokenize = _tokenizer(spec)
 
     def synthesize(text: str, seed: int) -> Iterator[int]:
         options = sherpa.GenerationConfig()
         options.reference_audio, options.reference_sample_rate = reference, RATE
         options.num_steps = 1
-        options.extra = {"seed": str(seed), "max_frames": str(frames(text))}
+        options.extra = {"seed": str(seed), "max_frames": str(tokenize(text)[1])}
         yield len(engine.generate(text, options).samples)
 
     return synthesize
@@ -346,11 +295,11 @@ def _pocketsynth(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack
         copy = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "voice.wav"
         soundfile.write(copy, _recording(spec), RATE, subtype="PCM_16")
         voice = runtime.prepare_voice(str(copy))
-    tokens, frames = _tokens(spec)
+    tokenize = _tokenizer(spec)
 
     def synthesize(text: str, seed: int) -> Iterator[int]:
-        options = pocketsynth.GenerationConfig(max_frames=frames(text))
-        yield int(runtime.infer_tokens(tuple(tokens(text)), voice, options).size)
+        tokens, frames = tokenize(text)
+        yield int(runtime.infer_tokens(tokens, voice, pocketsynth.GenerationConfig(max_frames=frames)).size)
 
     return synthesize
 
@@ -358,44 +307,36 @@ def _pocketsynth(spec: dict[str, Any], clock: Clock, stack: contextlib.ExitStack
 OPENERS: dict[str, Callable[[dict[str, Any], Clock, contextlib.ExitStack], Synthesize]] = {
     "engine": _engine,
     "api": _api,
-    "generate": _plain_generate,
-    "serve": _plain_serve,
+    "generate": _generate,
+    "serve": _serve,
     "sherpa": _sherpa,
     "pocketsynth": _pocketsynth,
-    "console": _console,
 }
-
-
-# --- the process --------------------------------------------------------------------------------------------------
 
 
 def main() -> None:
     """Answer the requests of standard input."""
     spec = json.loads(sys.argv[1])
     clock = Clock(spec["began"])
-    clock.phases["imports"] = time.monotonic() - clock.began
     # Output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
     def answer(values: dict[str, float]) -> None:
-        print(json.dumps(values), file=answers, flush=True)
+        print(json.dumps({**values, "peak_mb": peak_mb()}), file=answers, flush=True)
 
     with contextlib.ExitStack() as stack:
         synthesize = OPENERS[spec["kind"]](spec, clock, stack)
         for samples in synthesize(spec["text"], 0):
             clock.count(samples)
-        answer({**clock.summary(), "peak_mb": peak_mb()})
+        answer(clock.summary())
         for line in sys.stdin:
-            request = json.loads(line)
-            began, cpu = time.perf_counter(), cpu_seconds()
-            first, counted = 0.0, 0
+            request, cpu, timer = json.loads(line), cpu_seconds(), Clock(time.monotonic())
             for samples in synthesize(request["text"], request["seed"]):
-                first = first or (time.perf_counter() - began if samples else 0.0)
-                counted += samples
-            wall = time.perf_counter() - began
-            cpu = cpu_seconds() - cpu
-            answer({"wall": wall, "first": first, "cpu": cpu, "audio": counted / RATE, "peak_mb": peak_mb()})
+                timer.count(samples)
+            wall = time.monotonic() - timer.began
+            first = timer.first - timer.began if timer.first else 0.0
+            answer({"wall": wall, "first": first, "cpu": cpu_seconds() - cpu, "audio": timer.samples / RATE})
 
 
 if __name__ == "__main__":

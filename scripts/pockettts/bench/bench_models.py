@@ -6,19 +6,19 @@ tokens give; and nothing is downloaded.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
 from pockettts import files
 from pockettts.audio.wav import write_wav
 from pockettts.bundle import Precision
+from pockettts.project import Project
 from pockettts.values import RATE
-from pockettts.voices import Recording, Voice
+from pockettts.voices import Recording
 
 RANDOM = "random-"
 """Before the id of a model in the settings: its architecture with random weights."""
@@ -27,7 +27,6 @@ NEVER = 1e6
 """A threshold of the end of speech that no frame reaches."""
 
 VOICE_SECONDS = 10
-PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +82,25 @@ def make_random_model(folder: Path, config: Mapping[str, Any], tokenizer: Path) 
     return model
 
 
-def planned_model(name: str, voice: Voice, results: Path) -> BenchModel:
+def planned_model(name: str, project: Project) -> BenchModel:
     """Return where the build puts what a model needs, whether or not it exists yet.
 
-    `name` is an id of models/manifest.json, or random-ID; `voice` is the voice of the book, which random models ignore.
+    `name` is an id of models/manifest.json with the voice of the book, or random-ID, which has its own voice.
     """
-    bundles = {precision: results / "bench" / "bundles" / name / precision for precision in PRECISIONS}
+    folder = project.results / "bench" / "bundles" / name
+    bundles: dict[Precision, Path] = {precision: folder / precision for precision in get_args(Precision)}
     if is_random(name):
-        folder = results / "bench" / "models" / name
-        files_of_model = folder / "runtime.yaml", folder / "voice.safetensors", folder / "voice.wav"
-        return BenchModel(name, *files_of_model, bundles=bundles)
-    recording = voice.source.path if isinstance(voice.source, Recording) else None
-    state = results / "voices" / name / f"{voice.id}.safetensors"
-    return BenchModel(name, results / "models" / name / "runtime.yaml", state, recording, bundles)
+        home = project.results / "bench" / "models" / name
+        return BenchModel(name, home / "runtime.yaml", home / "voice.safetensors", home / "voice.wav", bundles)
+    recording = project.voice.source.path if isinstance(project.voice.source, Recording) else None
+    state = project.results / "voices" / name / f"{project.voice.id}.safetensors"
+    return BenchModel(name, project.results / "models" / name / "runtime.yaml", state, recording, bundles)
 
 
-def write_bundle_report(path: Path, error: str | None) -> None:
-    """Write beside a bundle's folder whether it can be used: `error` is why not."""
-    files.write_json(path, {"error": error})
-
-
-def read_bundles(folder: Path) -> tuple[dict[Precision, Path], dict[Precision, str]]:
-    """Return the bundles in a folder by precision, and why the others failed, by `write_bundle_report`."""
-    reports = {name: folder / f"{name}.json" for name in PRECISIONS}
-    errors = {name: files.read_json(path)["error"] for name, path in reports.items() if path.exists()}
-    usable = {name: folder / name for name, error in errors.items() if error is None}
-    return usable, {name: error for name, error in errors.items() if error is not None}
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `model_from` reads, and the systems."""
-    parser.add_argument("model", help=f"the name in the tables; {RANDOM}ID has fixed lengths")
-    parser.add_argument("--systems", nargs="+", required=True, help="engines and third-party programs")
-    parser.add_argument("--runtime", type=Path, required=True)
-    parser.add_argument("--voice", type=Path, required=True)
-    parser.add_argument("--recording", type=Path, help="of the voice, for programs that need one")
-    parser.add_argument("--bundles", type=Path, required=True, help="the folder of the exported models, by precision")
-
-
-def model_from(args: argparse.Namespace) -> BenchModel:
-    """Return the model that the options of `add_arguments` name."""
-    return BenchModel(args.model, args.runtime, args.voice, args.recording, *read_bundles(args.bundles))
+def read_model(name: str, project: Project) -> BenchModel:
+    """Return a planned model with the bundles that exist, and why the others failed, by the reports beside them."""
+    model = planned_model(name, project)
+    reports = {precision: folder.with_suffix(".json") for precision, folder in model.bundles.items()}
+    errors = {one: files.read_json(path)["error"] for one, path in reports.items() if path.exists()}
+    usable = {one: model.bundles[one] for one, error in errors.items() if error is None}
+    return replace(model, bundles=usable, failed_bundles={one: error for one, error in errors.items() if error})

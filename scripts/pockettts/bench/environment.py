@@ -23,40 +23,23 @@ BUSY_PERCENT = 15.0
 _THIRD_PARTY = ("sherpa-onnx", "pocketsynth", "onnx-ir", "matplotlib")
 _EXPORTING = ("export", "bundle", "bench/bench_models")
 _MEASURING = ("engines", "bench/adapters", "bench/books", "bench/measure", "bench/systems")
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
 def record_environment(seconds: float = 1.0) -> dict[str, Any]:
     """Return the machine and its state; its load is observed for `seconds`."""
-    memory = psutil.virtual_memory()
-    busy = psutil.cpu_percent(interval=seconds)
-    processor = read_cpu_facts()
+    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return {
         "time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "cpu": processor.name,
-        "family": f"family {processor.family or '?'}, model {processor.model or '?'}",
-        "flags": list(processor.flags),
-        "cpus": os.cpu_count(),
-        "cores": psutil.cpu_count(logical=False),
+        "cpu": read_cpu_facts().label(),
         "allowed_cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "governor": _governor(),
-        "memory_gb": round(memory.total / 2**30, 1),
-        "memory_free_gb": round(memory.available / 2**30, 1),
+        "governor": governor.read_text(encoding="ascii").strip() if governor.exists() else None,
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {**package_versions(), **installed_versions(_THIRD_PARTY)},
-        "threads": {name: os.environ[name] for name in _THREADS if name in os.environ},
         "load": [round(load, 2) for load in os.getloadavg()],
-        "busy_percent": busy,
+        "busy_percent": psutil.cpu_percent(interval=seconds),
     }
-
-
-def _governor() -> str | None:
-    try:
-        return _GOVERNOR.read_text(encoding="ascii").strip()
-    except OSError:
-        return None
 
 
 def exporting_code() -> str:
@@ -69,24 +52,15 @@ def measured_code() -> str:
 
     With a different one, the benchmark measures again.
     """
-    return short_digest(
-        [
-            *_sources(*_EXPORTING, *_MEASURING),
-            package_versions(),
-            installed_versions(_THIRD_PARTY),
-            read_cpu_facts().label(),
-        ]
-    )
+    versions = package_versions(), installed_versions(_THIRD_PARTY)
+    return short_digest([*_sources(*_EXPORTING, *_MEASURING), *versions, read_cpu_facts().label()])
 
 
 def _sources(*places: str) -> list[str]:
     """Return the sha256 of every module at these places of the library, packages with all that is in them."""
     library = Path(pockettts.__file__).parent
-    digests = []
-    for place in places:
-        modules = sorted((library / place).rglob("*.py")) or [library / f"{place}.py"]
-        digests += [files.sha256_file(module) for module in modules]
-    return digests
+    modules = [sorted((library / place).rglob("*.py")) or [library / f"{place}.py"] for place in places]
+    return [files.sha256_file(module) for group in modules for module in group]
 
 
 def warnings(environments: Mapping[str, Mapping[str, Any]]) -> list[str]:

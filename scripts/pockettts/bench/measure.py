@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import psutil
 
@@ -32,9 +33,6 @@ PASSAGE = (
     " the ships upon it, and he thought of the years when he had sailed in one of them himself."
 )
 _STOP_SECONDS = 10.0
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 def text_of(chars: int) -> str:
@@ -93,27 +91,11 @@ class SkippedSystem:
 class SystemProcess:
     """A process that runs one system; `start` holds the phases of its start and of its first text."""
 
-    def __init__(self, system: System, model: BenchModel, *, text: str = WARM_UP, kind: str | None = None) -> None:
-        bundle = model.bundles[system.precision] if system.precision else None
-        specification = {
-            "kind": kind or system.kind,
-            "engine": system.engine,
-            "quantize": system.quantize,
-            "precision": system.precision,
-            "texts": system.texts,
-            "runtime": str(model.runtime.absolute()),
-            "voice": str(model.voice.absolute()),
-            "recording": str(model.recording.absolute()) if model.recording else None,
-            "bundle": str(bundle.absolute()) if bundle else None,
-            "text": text,
-            "began": time.monotonic(),
-        }
-        environment = {
-            **os.environ,
-            "HF_HUB_OFFLINE": "1",
-            "KPOCKET_TTS_ERROR_WITHOUT_EOS": "0",
-            "OMP_NUM_THREADS": "1",
-        }
+    def __init__(self, system: System, model: BenchModel, text: str = WARM_UP) -> None:
+        places = {name: str(getattr(model, name) or "") for name in ("runtime", "voice", "recording")}
+        bundle = str(model.bundles[system.precision]) if system.precision else ""
+        specification = {**asdict(system), **places, "bundle": bundle, "text": text, "began": time.monotonic()}
+        environment = {"HF_HUB_OFFLINE": "1", "KPOCKET_TTS_ERROR_WITHOUT_EOS": "0", "OMP_NUM_THREADS": "1"}
         self.name = system.name
         self.peak_mb = 0.0
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 closed by `close`
@@ -123,7 +105,7 @@ class SystemProcess:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env=environment,
+            env={**os.environ, **environment},
         )
         try:
             self.start = self._read()
@@ -157,11 +139,9 @@ class SystemProcess:
     def synthesize(self, text: str, seed: int) -> dict[str, Any]:
         """Return what a text took, by the names of `WarmRun`: wall, first, cpu, audio. Raises `EngineFailed`."""
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # `_read` raises the error that ended the process
             self._process.stdin.write(json.dumps({"text": text, "seed": seed}) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # `_read` raises the error that ended the process
         values = self._read()
         if values["audio"] <= 0:
             raise EngineFailed(f"{self.name} gave no audio.", 1)
@@ -170,6 +150,7 @@ class SystemProcess:
     def close(self) -> None:
         """End the process by the end of its input, so that it can end its own children."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         try:
@@ -177,31 +158,31 @@ class SystemProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._process.stdout.close()
         self._errors.close()
 
 
-class _Attempts:
-    """Runs the steps of systems; the first error of a system is noted, and the system is left out from then on."""
+Row = TypeVar("Row", WarmRun, ColdStart)
 
-    def __init__(self, part: str, systems: Sequence[System], model: BenchModel) -> None:
-        self._part, self._model = part, model.name
-        self._reasons = {one.name: reason for one in systems if (reason := skip_reason(one, model))}
 
-    def run(self, system: System, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """Return the result of a step, None for a system that failed, here or before."""
-        if system.name in self._reasons:
-            return None
-        try:
-            return step(*args, **kwargs)
-        except PocketTTSError as error:
-            self._reasons[system.name] = str(error)
-            return None
-
-    def skipped(self) -> list[SkippedSystem]:
-        """Return the systems that failed."""
-        return [SkippedSystem(self._part, self._model, name, reason) for name, reason in self._reasons.items()]
+def _in_turns(
+    part: str, systems: Sequence[System], model: BenchModel, turns: Iterable[Callable[[System], Row | None]]
+) -> tuple[list[Row], list[SkippedSystem]]:
+    """Call every turn with every system. After its first error a system is left out, with what it gave before."""
+    reasons = {one.name: reason for one in systems if (reason := skip_reason(one, model))}
+    measured: list[Row] = []
+    for turn in turns:
+        for system in systems:
+            if system.name in reasons:
+                continue
+            try:
+                row = turn(system)
+            except PocketTTSError as error:
+                reasons[system.name] = str(error)
+            else:
+                measured += [row] if row else []
+    skipped = [SkippedSystem(part, model.name, name, reason) for name, reason in reasons.items()]
+    return [row for row in measured if row.system not in reasons], skipped
 
 
 def cells(threads: Sequence[int], chars: Sequence[int]) -> list[tuple[int, int]]:
@@ -225,56 +206,35 @@ def measure_warm(
     `texts` gives the text for a number of characters; without it, parts of a fixed passage are taken.
     """
     texts = texts or {count: text_of(count) for count in chars}
-    attempts = _Attempts("warm", systems, model)
-    measured: list[WarmRun] = []
+    first, *others = cells(threads, chars)
+    processes: dict[str, SystemProcess] = {}
     with contextlib.ExitStack() as stack:
 
-        def start(system: System) -> SystemProcess:
-            process = SystemProcess(system, model)
-            stack.callback(process.close)
-            return process
+        def start(system: System) -> None:
+            processes[system.name] = SystemProcess(system, model)
+            stack.callback(processes[system.name].close)
 
-        def synthesize(process: SystemProcess, cell: tuple[int, int], number: int) -> WarmRun:
+        def speak(cell: tuple[int, int], number: int, system: System) -> WarmRun | None:
+            if cell != first and not system.everywhere:
+                return None
+            process = processes[system.name]
             process.limit(cell[0])
             values = process.synthesize(texts[cell[1]], number)
-            start = process.start["total"]
-            return WarmRun(model.name, process.name, *cell, number, **values, start=start, peak_mb=process.peak_mb)
+            start, peak_mb = process.start["total"], process.peak_mb
+            return WarmRun(model.name, system.name, *cell, number, **values, start=start, peak_mb=peak_mb)
 
-        processes = {one: attempts.run(one, start, one) for one in systems}
-        for number in range(runs):
-            for index, cell in enumerate(cells(threads, chars)):
-                for system, process in processes.items():
-                    if process is None or (index and not system.everywhere):
-                        continue
-                    run = attempts.run(system, synthesize, process, cell, number)
-                    if run is not None:
-                        measured.append(run)
-    skipped = attempts.skipped()
-    names = {one.system for one in skipped}
-    return [run for run in measured if run.system not in names], skipped
+        turns = [partial(speak, cell, number) for number in range(runs) for cell in (first, *others)]
+        return _in_turns("warm", systems, model, [start, *turns])
 
 
 def measure_cold(
     systems: Sequence[System], model: BenchModel, *, runs: int, chars: int
 ) -> tuple[list[ColdStart], list[SkippedSystem]]:
-    """Start all systems in turns, `runs` times, each for one text of about `chars` characters.
+    """Start all systems in turns, `runs` times, each for one text of about `chars` characters."""
 
-    Engine cli is seen from inside: the unchanged command line in the measured process.
-    """
-    attempts = _Attempts("cold", systems, model)
-    measured = []
-
-    def start(system: System, number: int) -> ColdStart:
-        kind = "console" if system.engine == "cli" else None
-        process = SystemProcess(system, model, text=text_of(chars), kind=kind)
+    def start(number: int, system: System) -> ColdStart:
+        process = SystemProcess(system, model, text_of(chars))
         process.close()
         return ColdStart(model.name, system.name, number, **process.start)
 
-    for number in range(runs):
-        for system in systems:
-            started = attempts.run(system, start, system, number)
-            if started is not None:
-                measured.append(started)
-    skipped = attempts.skipped()
-    names = {one.system for one in skipped}
-    return [one for one in measured if one.system not in names], skipped
+    return _in_turns("cold", systems, model, [partial(start, number) for number in range(runs)])

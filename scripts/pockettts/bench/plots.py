@@ -10,7 +10,8 @@ from pockettts.bench.bench_models import RANDOM, is_random
 from pockettts.bench.results import Results, usual_figures
 from pockettts.bench.systems import SYSTEMS
 
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+BLUE, ORANGE, GRAY = "#0072B2", "#E69F00", "#999999"
+COLORS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", GRAY)
 
 
 def _pyplot() -> Any:
@@ -35,12 +36,12 @@ def draw_rtf(results: Results) -> Any:
     figure, axes = _panels(len(results.models), 4)
     for axis, model in zip(axes, results.models, strict=False):
         f = usual_figures(results, model)
-        ours = f["system"].map(lambda name: SYSTEMS[name].ours)
+        ours = f["system"].map(lambda name: SYSTEMS[name].kind == "engine")
         bars = axis.barh(
             f["system"],
             f["rtf"],
             xerr=[f["rtf"] - f["rtf_min"], f["rtf_max"] - f["rtf"]],
-            color=ours.map({True: COLORS[0], False: COLORS[7]}),
+            color=ours.map({True: BLUE, False: GRAY}),
             hatch=list(ours.map({True: "", False: "//"})),
             capsize=3,
         )
@@ -61,41 +62,37 @@ def draw_rtf(results: Results) -> Any:
 def draw_books(results: Results) -> Any:
     """Books: wall time by jobs, wall time by length, and memory by length."""
     figure, axes = _panels(3, 3.6)
-    for (engine, books), color, marker in zip(
-        results.books.groupby("engine", sort=False), COLORS, "osD^v", strict=False
-    ):
+    kinds = results.books.groupby("engine", sort=False)
+    for (engine, books), color, marker in zip(kinds, COLORS, "osD^v", strict=False):
         style = {"color": color, "marker": marker}
         first = books["chunks"].iloc[0]
         by_jobs = books[books["chunks"] == first].sort_values("jobs")
         axes[0].plot(by_jobs["jobs"], by_jobs["wall"], label=f"{engine}, {first} chunks", **style)
         usual = books.groupby("jobs")["chunks"].nunique().idxmax()
         by_length = books[books["jobs"] == usual].sort_values("chunks")
-        axes[1].plot(by_length["chunks"], by_length["wall"], label=f"{engine}, -j{usual}", **style)
-        axes[2].plot(by_length["chunks"], by_length["peak_mb"], label=f"{engine}, -j{usual}", **style)
+        for axis, column in zip(axes[1:], ("wall", "peak_mb"), strict=True):
+            axis.plot(by_length["chunks"], by_length[column], label=f"{engine}, -j{usual}", **style)
     labels = [("jobs at once (-j)", "wall time, s"), ("chunks", "wall time, s"), ("chunks", "peak memory, MB")]
-    for axis, (below, beside) in zip(axes, labels, strict=True):
+    for axis, column, (below, beside) in zip(axes, ("jobs", "chunks", "chunks"), labels, strict=True):
         axis.set_xlabel(below)
         axis.set_ylabel(beside)
         if not results.books.empty:
             axis.legend(fontsize="small", frameon=False)
             axis.margins(0.1, 0.3)
             axis.set_ylim(bottom=0)
-    if not results.books.empty:
-        axes[0].set_xticks(sorted(set(results.books["jobs"])))
-        ticks = sorted(set(results.books["chunks"]))
-        for axis in axes[1:]:
-            axis.set_xscale("log")
-            axis.set_xticks(ticks, [str(tick) for tick in ticks])
+            axis.set_xscale("linear" if column == "jobs" else "log")
+            axis.set_xticks(ticks := sorted(set(results.books[column])), [str(tick) for tick in ticks])
             axis.set_xticks([], minor=True)
     return figure
 
 
-DRAW: dict[str, Callable[[Results], Any]] = {"rtf": draw_rtf, "books": draw_books}
+PLOTS: dict[str, Callable[[Results], Any]] = {"rtf": draw_rtf, "books": draw_books}
 
 
-def draw(name: str, results: Results, path: Path) -> None:
-    """Write the plot `name` of `report.PLOTS` as SVG, the same bytes for the same measurements."""
-    figure = DRAW[name](results)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
-    _pyplot().close(figure)
+def draw(results: Results, folder: Path) -> None:
+    """Write all `PLOTS` as SVG into `folder`, the same bytes for the same measurements."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, plot in PLOTS.items():
+        figure = plot(results)
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        _pyplot().close(figure)

@@ -1,52 +1,93 @@
-"""The pages of a benchmark: tables in Markdown, the page of a report, and the same as HTML with the plots inside."""
+"""The tables of a benchmark in Markdown, the pages that have them between marks, and the report as HTML.
+
+The same tables fill the report, README.md and docs/BENCHMARKS.md.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import functools
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from importlib.resources import files as resources
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import pandas as pd
 
 from pockettts.bench.bench_models import RANDOM, is_random
+from pockettts.bench.matrix import PROFILES, Matrix
 from pockettts.bench.measure import PHASES
 from pockettts.bench.results import (
     CELL,
-    BaselineComparison,
     Results,
     book_shares,
     cold_figures,
+    describe_comparison,
     goals,
     usual_figures,
     warm_figures,
 )
 from pockettts.bench.systems import BASE, SYSTEMS
+from pockettts.errors import UsageError
 
-PLOTS: Mapping[str, str] = {
-    "rtf": "Real-time factor of warm engines: median, and a line from the fastest to the slowest round. Less is faster;"
-    " below 1 is faster than speech.",
-    "books": "Whole books: wall time by jobs at once, wall time by length, and peak memory by length.",
+_ORDER = {name: place for place, name in enumerate(SYSTEMS)}
+_MARK = re.compile(r"(<!-- bench:(?P<name>[\w-]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
+
+Columns = Mapping[str, tuple[str, str]]
+"""The heads of a table, each with the column that it shows and the format of its cells."""
+
+WARM: Columns = {
+    "engine": ("system", "{}"),
+    "RTF median": ("rtf", "{:.3f}"),
+    "min": ("rtf_min", "{:.3f}"),
+    "mean": ("rtf_mean", "{:.3f}"),
+    "max": ("rtf_max", "{:.3f}"),
+    "spread": ("spread", "{:.0%}"),
+    "x real time": ("speed", "{:.2f}"),
+    f"x {BASE} (min to max)": ("ratios", "{}"),
+    "first audio, ms": ("first_audio", "{}"),
+    "CPU s per s of audio": ("cpu", "{:.3f}"),
+    "peak memory, MB": ("peak_mb", "{:.0f}"),
+    "rounds": ("rounds", "{}"),
 }
-"""The plots and what they show, in the order of the page."""
-
-_ORDER = {name: place for place, name in enumerate(dict.fromkeys((BASE, *SYSTEMS)))}
-
-
-def markdown_table(frame: pd.DataFrame) -> str:
-    """Return a table of strings in Markdown: the first column to the left, the others to the right."""
-    lines = [f"| {' | '.join(frame.columns)} |", f"|---|{'---:|' * (len(frame.columns) - 1)}"]
-    lines += [f"| {' | '.join(row)} |" for row in frame.itertuples(index=False)]
-    return "\n".join(lines) + "\n"
-
-
-def _with_skipped(frame: pd.DataFrame, results: Results, part: str, model: str) -> pd.DataFrame:
-    """Return a table of systems with a row for each that was skipped, its reason in the second column."""
-    skipped = results.skipped[(results.skipped["part"] == part) & (results.skipped["model"] == model)]
-    reasons = pd.DataFrame({frame.columns[0]: skipped["system"], frame.columns[1]: skipped["reason"]})
-    rows = pd.concat([frame, reasons]).fillna("")
-    return rows.sort_values(frame.columns[0], key=lambda names: names.map(_ORDER), kind="stable")
+ENGINES: Columns = {
+    "engine": ("system", "{}"),
+    "model": ("about", "{}"),
+    "RTF": ("rtf", "{:.3f}"),
+    "x real time": ("speed", "{:.1f}"),
+    "first audio, ms": ("first_audio", "{}"),
+    "peak memory, MB": ("peak_mb", "{:.0f}"),
+    "cold start to the end, s": ("total", "{:.1f}"),
+}
+COLD: Columns = {
+    "engine": ("system", "{}"),
+    **{
+        head: (phase, "{:.2f}")
+        for phase, head in zip(PHASES, ("imports", "model", "voice", "to first audio", "to last"), strict=True)
+    },
+    "total, s": ("total", "{:.2f}"),
+    "min to max": ("range", "{}"),
+    "RTF cold": ("rtf", "{:.2f}"),
+}
+BOOKS: Columns = {
+    "engine": ("engine", "{}"),
+    "chunks": ("chunks", "{}"),
+    "-j": ("jobs", "{}"),
+    "wall, s": ("wall", "{:.1f}"),
+    "audio, s": ("audio", "{:.0f}"),
+    "RTF of the book": ("rtf", "{:.3f}"),
+    "peak memory, MB": ("peak_mb", "{:.0f}"),
+    "largest process, MB": ("step_mb", "{:.0f}"),
+}
+BASELINE: Columns = {
+    "row": ("name", "{}"),
+    "baseline": ("old", "{:.3f}"),
+    "this run": ("new", "{:.3f}"),
+    "this run / baseline": ("ratio", "{:.2f}"),
+    "": ("slower", "{}"),
+}
 
 
 def _text(column: pd.Series, form: str) -> pd.Series:
@@ -54,107 +95,97 @@ def _text(column: pd.Series, form: str) -> pd.Series:
     return column.map(lambda value: "" if pd.isna(value) else form.format(value)).astype(object)
 
 
-def first_audio(figures: pd.DataFrame) -> pd.Series:
-    """Return the milliseconds to the first audio: in brackets where the system does not stream."""
-    return _text(figures["first_ms"], "{:.0f}").where(figures["streams"], _text(figures["first_ms"], "({:.0f})"))
+def _cells(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    return pd.DataFrame({head: _text(frame[name], form) for head, (name, form) in columns.items()})
+
+
+def _with_skipped(cells: pd.DataFrame, results: Results, part: str, model: str | None = None) -> str:
+    """Return a table of systems with a row for each that was skipped, its reason in the second column."""
+    skipped = results.skipped[results.skipped["part"] == part]
+    skipped = skipped if model is None else skipped[skipped["model"] == model]
+    reasons = pd.DataFrame({cells.columns[0]: skipped["system"], cells.columns[1]: skipped["reason"]})
+    table = pd.concat([cells, reasons]).fillna("")
+    if model is not None:
+        table = table.sort_values("engine", key=lambda names: names.map(_ORDER), kind="stable")
+    return markdown_table(table)
+
+
+def markdown_table(cells: pd.DataFrame) -> str:
+    """Return a table of strings in Markdown: the first column to the left, the others to the right; empty if it is."""
+    if cells.empty:
+        return ""
+    lines = [f"| {' | '.join(cells.columns)} |", f"|---|{'---:|' * (len(cells.columns) - 1)}"]
+    lines += [f"| {' | '.join(row)} |" for row in cells.itertuples(index=False)]
+    return "\n".join(lines) + "\n"
+
+
+def _with_texts(figures: pd.DataFrame) -> pd.DataFrame:
+    """Add two columns of text: the ratios, and the first audio, in brackets where the system does not stream."""
+    pairs = (_text(figures[name], form) for name, form in (("ratio_min", " ({:.2f}"), ("ratio_max", " to {:.2f})")))
+    first = _text(figures["first_ms"], "{:.0f}").where(figures["streams"], _text(figures["first_ms"], "({:.0f})"))
+    return figures.assign(ratios=sum(pairs, _text(figures["ratio"], "{:.2f}")), first_audio=first)
 
 
 # --- tables -------------------------------------------------------------------------------------------------------
 
 
+def about(results: Results) -> str:
+    """Return the profile, the machine, and what makes the measurements doubtful."""
+    sentences = [f"Profile {results.profile}."]
+    if results.environments:
+        first = min(results.environments.values(), key=lambda environment: str(environment["time"]))
+        governor = f", governor {first['governor']}" if first["governor"] else ""
+        versions = {name: first["versions"].get(name, "not installed") for name in (BASE, "torch", "onnxruntime")}
+        busiest = max(environment["busy_percent"] for environment in results.environments.values())
+        sentences += [
+            f"{first['cpu']}, {first['allowed_cpus']} CPUs{governor}, {first['memory_gb']:.0f} GB, {first['system']},"
+            f" Python {first['python']}, {BASE} {versions[BASE]}, torch {versions['torch']}, ONNX Runtime"
+            f" {versions['onnxruntime']}.",
+            f"Measured {first['time']}; load {first['load'][0]:.1f} at the start, and at most {busiest:.0f} % of the"
+            " processors at work before a part began.",
+        ]
+    return "\n".join([" ".join(sentences), *(f"\n**{warning}**" for warning in results.warnings), ""])
+
+
+def about_model(model: str) -> str:
+    """Return what a model of the tables is."""
+    if is_random(model):
+        return f"The architecture of {model.removeprefix(RANDOM)} in full size, with random weights and fixed lengths"
+    return f"Model {model}"
+
+
+def engines_table(results: Results) -> str:
+    """Return the engines of this project: warm speed with each model, first audio, memory, and a cold start."""
+    starts = cold_figures(results.cold)[["model", "system", "total"]]
+    parts = []
+    for model in reversed(results.models):
+        figures = _with_texts(usual_figures(results, model)).merge(starts, on=["model", "system"], how="left")
+        figures = figures[figures["system"].map(lambda name: SYSTEMS[name].comparable).astype(bool)]
+        parts.append(_cells(figures.assign(about="full size" if is_random(model) else model), ENGINES))
+    return markdown_table(pd.concat(parts)) if parts else ""
+
+
 def warm_table(results: Results, model: str) -> str:
     """Return the warm systems of a model in its first cell."""
-    f = usual_figures(results, model)
-    pairs = _text(f["ratio"], "{:.2f}") + _text(f["ratio_min"], " ({:.2f}") + _text(f["ratio_max"], " to {:.2f})")
-    frame = pd.DataFrame(
-        {
-            "engine": f["system"],
-            "RTF median": _text(f["rtf"], "{:.3f}"),
-            "min": _text(f["rtf_min"], "{:.3f}"),
-            "mean": _text(f["rtf_mean"], "{:.3f}"),
-            "max": _text(f["rtf_max"], "{:.3f}"),
-            "spread": _text(f["spread"], "{:.0%}"),
-            "x real time": _text(f["speed"], "{:.2f}"),
-            f"x {BASE} (min to max)": pairs,
-            "first audio, ms": first_audio(f),
-            "CPU s per s of audio": _text(f["cpu"], "{:.3f}"),
-            "peak memory, MB": _text(f["peak_mb"], "{:.0f}"),
-            "rounds": _text(f["rounds"], "{}"),
-        }
-    )
-    return markdown_table(_with_skipped(frame, results, "warm", model))
+    return _with_skipped(_cells(_with_texts(usual_figures(results, model)), WARM), results, "warm", model)
 
 
-def axes_table(results: Results, model: str) -> str:
-    """Return the real-time factors of a model's engines by processors and length of text; empty for one cell only."""
-    figures = warm_figures(results.warm[results.warm["model"] == model])
-    cells = figures[CELL].drop_duplicates()
-    if len(cells) < 2:
-        return ""
-    names = [f"{cell.threads} CPU, {cell.chars} characters" for cell in cells.itertuples()]
-    figures = figures.merge(cells.assign(cell=names), on=CELL)
-    wide = figures.pivot(index="system", columns="cell", values="rtf")[names].dropna().reset_index(names="engine")
-    wide = wide.sort_values("engine", key=lambda systems: systems.map(_ORDER))
-    return markdown_table(wide.assign(**{name: _text(wide[name], "{:.3f}") for name in names}))
-
-
-def cold_table(results: Results, model: str) -> str:
-    """Return the cold starts with a model: medians of the phases, in seconds; empty if none was tried."""
-    f = cold_figures(results.cold[results.cold["model"] == model])
-    heads = dict(zip(PHASES, ("imports", "model", "voice", "to first audio", "to last"), strict=True))
-    frame = pd.DataFrame(
-        {
-            "engine": f["system"],
-            **{head: _text(f[phase], "{:.2f}") for phase, head in heads.items()},
-            "total, s": _text(f["total"], "{:.2f}"),
-            "min to max": _text(f["total_min"], "{:.2f} to ") + _text(f["total_max"], "{:.2f}"),
-            "RTF cold": _text(f["total"] / f["audio"], "{:.2f}"),
-        }
-    )
-    frame = _with_skipped(frame, results, "cold", model)
-    return "" if frame.empty else markdown_table(frame)
-
-
-def books_table(results: Results) -> str:
-    """Return the books that were built, and a row for each that could not be."""
-    b = results.books
-    frame = pd.DataFrame(
-        {
-            "engine": b["engine"],
-            "chunks": _text(b["chunks"], "{}"),
-            "-j": _text(b["jobs"], "{}"),
-            "wall, s": _text(b["wall"], "{:.1f}"),
-            "audio, s": _text(b["audio"], "{:.0f}"),
-            "RTF of the book": _text(b["wall"] / b["audio"], "{:.3f}"),
-            "peak memory, MB": _text(b["peak_mb"], "{:.0f}"),
-            "largest process, MB": _text(b["step_mb"], "{:.0f}"),
-        }
-    )
-    skipped = results.skipped[results.skipped["part"] == "books"]
-    reasons = pd.DataFrame({"engine": skipped["system"], "chunks": skipped["reason"]})
-    return markdown_table(pd.concat([frame, reasons]).fillna(""))
-
-
-def shares_table(results: Results) -> str:
-    """Return where the wall time of books goes; empty if none was built with one job at a time."""
-    shares = book_shares(results)
-    if shares.empty:
-        return ""
-    return markdown_table(shares.assign(**{name: _text(shares[name], "{:.0%}") for name in shares.columns[1:]}))
-
-
-def goals_table(results: Results) -> str:
-    """Return the goals of engine onnx; empty if nothing was measured that has a goal."""
-    g = goals(results)
-    frame = pd.DataFrame(
-        {
-            "goal": g["goal"],
-            "limit": g["upper"].map({True: "≤ ", False: "≥ "}) + _text(g["limit"], "{:g}"),
-            "measured": _text(g["value"], "{:.2f}"),
-            "reached": g["reached"].map({True: "yes", False: "no"}),
-        }
-    )
-    return "" if frame.empty else markdown_table(frame)
+def warm_tables(results: Results) -> str:
+    """Return the warm systems with each model, and their speed by processors and length of text."""
+    parts = []
+    for model in results.models:
+        figures = warm_figures(results.warm[results.warm["model"] == model])
+        cells = figures[CELL].drop_duplicates()
+        usual = next((f", {cell.chars} characters, {cell.threads} CPUs" for cell in cells.itertuples()), "")
+        parts.append(f"{about_model(model)}{usual}:\n\n{warm_table(results, model)}")
+        if len(cells) > 1:
+            names = [f"{cell.threads} CPU, {cell.chars} characters" for cell in cells.itertuples()]
+            figures = figures.merge(cells.assign(cell=names), on=CELL)
+            wide = figures.pivot(index="system", columns="cell", values="rtf")[names].dropna().reset_index()
+            wide = wide.sort_values("system", key=lambda systems: systems.map(_ORDER))
+            columns = {"engine": ("system", "{}"), **{name: (name, "{:.3f}") for name in names}}
+            parts.append("RTF by processors and length of text:\n\n" + markdown_table(_cells(wide, columns)))
+    return "\n".join(parts)
 
 
 def systems_list(results: Results) -> str:
@@ -163,110 +194,102 @@ def systems_list(results: Results) -> str:
     return "\n".join(f"- {name}: {SYSTEMS[name].about}" for name in sorted(names, key=_ORDER.__getitem__)) + "\n"
 
 
-# --- the machine --------------------------------------------------------------------------------------------------
+def cold_tables(results: Results) -> str:
+    """Return the cold starts with each model: medians of the phases, in seconds."""
+    tables = {}
+    for model in results.models:
+        f = cold_figures(results.cold[results.cold["model"] == model])
+        extent = _text(f["total_min"], "{:.2f} to ") + _text(f["total_max"], "{:.2f}")
+        cells = _cells(f.assign(range=extent, rtf=f["total"] / f["audio"]), COLD)
+        tables[model] = _with_skipped(cells, results, "cold", model)
+    return "\n".join(f"{about_model(model)}:\n\n{table}" for model, table in tables.items() if table)
 
 
-def _earliest(results: Results) -> Mapping[str, Any]:
-    return min(results.environments.values(), key=lambda environment: str(environment["time"]))
+def books_table(results: Results) -> str:
+    """Return the books that were built, and a row for each that could not be."""
+    books = results.books.assign(rtf=results.books["wall"] / results.books["audio"])
+    return _with_skipped(_cells(books, BOOKS), results, "books")
 
 
-def processor(environment: Mapping[str, Any]) -> str:
-    """Return the processor of an environment: its name, its family and the instruction sets that matter."""
-    facts = [environment["family"]] if environment.get("family") else ["family not recorded"]
-    if "flags" in environment:
-        facts.append(" ".join(environment["flags"]) or "none of the instruction sets that matter")
-    return f"{environment['cpu']} ({'; '.join(facts)})"
+def shares_table(results: Results) -> str:
+    """Return where the wall time of books goes that were built with one job at a time."""
+    shares = book_shares(results)
+    return markdown_table(_cells(shares, {name: (name, "{}" if name == "book" else "{:.0%}") for name in shares}))
 
 
-def machine(results: Results) -> str:
-    """Return a sentence on the machine."""
-    if not results.environments:
-        return ""
-    first = _earliest(results)
-    governor = f", governor {first['governor']}" if first["governor"] else ""
-    busiest = max(environment["busy_percent"] for environment in results.environments.values())
-    return (
-        f"{processor(first)}, {first['allowed_cpus']} CPUs{governor}, {first['memory_gb']:.0f} GB, {first['system']},"
-        f" Python {first['python']}, pocket-tts {first['versions'].get('pocket-tts')}, torch"
-        f" {first['versions'].get('torch')}, ONNX Runtime {first['versions'].get('onnxruntime', 'not installed')}."
-        f" Measured {first['time']}; load {first['load'][0]:.1f} at the start, and at most {busiest:.0f} % of the"
-        " processors at work before a part began."
+def goals_table(results: Results) -> str:
+    """Return the goals of engine onnx."""
+    g = goals(results)
+    limit = g["upper"].map({True: "≤ ", False: "≥ "}) + _text(g["limit"], "{:g}")
+    reached = g["reached"].map({True: "yes", False: "no"})
+    return markdown_table(
+        pd.DataFrame({"goal": g["goal"], "limit": limit, "measured": _text(g["value"], "{:.2f}"), "reached": reached})
     )
+
+
+def profiles_table(results: Results) -> str:
+    """Return what each profile measures, which does not depend on the results."""
+
+    def cell(value: object) -> str:
+        return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+    names = [field.name for field in fields(Matrix)]
+    columns = {profile: [cell(getattr(matrix, name)) for name in names] for profile, matrix in PROFILES.items()}
+    return markdown_table(pd.DataFrame({"setting of `bench`": [f"`{name}`" for name in names], **columns}))
+
+
+TABLES: Mapping[str, Callable[[Results], str]] = {
+    "about": about,
+    "engines": engines_table,
+    "warm": warm_tables,
+    "systems": systems_list,
+    "cold": cold_tables,
+    "books": books_table,
+    "shares": shares_table,
+    "goals": goals_table,
+    "profiles": profiles_table,
+}
+"""What may stand between `<!-- bench:NAME -->` and `<!-- /bench -->`."""
 
 
 # --- pages --------------------------------------------------------------------------------------------------------
 
 
-def about_model(model: str) -> str:
-    """Return what a model of the tables is."""
-    if is_random(model):
-        return f"the architecture of {model.removeprefix(RANDOM)} in full size, with random weights and fixed lengths"
-    return f"model {model}"
+def fill(text: str, results: Results) -> str:
+    """Return a text with the tables between its marks made from `results`. Raises `UsageError` for an unknown mark."""
+    return fill_marks(text, {name: functools.partial(table, results) for name, table in TABLES.items()})
 
 
-def cell_of(results: Results, model: str) -> str:
-    """Return the cell of `warm_table`, as an addition to a heading; empty if nothing was measured."""
-    cells = results.warm.loc[results.warm["model"] == model, CELL].head(1).itertuples()
-    return next((f", {cell.chars} characters, {cell.threads} CPUs" for cell in cells), "")
+def fill_marks(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """Return a text with what stands between its marks replaced. Raises `UsageError` for a mark without a table."""
+
+    def filled(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name not in tables:
+            raise UsageError(f"There is no table {name!r} for <!-- bench:{name} -->; there are {', '.join(tables)}.")
+        return f"{match[1]}\n{tables[name]()}\n{match[3]}"
+
+    return _MARK.sub(filled, text)
 
 
-def markdown_page(results: Results, comparison: BaselineComparison | None = None) -> str:
-    """Return the page, with links to the plots beside it."""
-    parts = [
-        "# Benchmark\n",
-        f"Profile {results.profile}. {machine(results)}\n",
-        *(f"**Warning.** {warning}\n" for warning in results.warnings),
-        "RTF is the time of synthesis / the length of the audio, which is counted in samples: less is faster, and x"
-        f" real time is its inverse. Warm engines synthesize in turns after a warm-up; x {BASE} compares two runs"
-        " of the same round. Spread is (max - min) / median. First audio in brackets: the engine does not stream.\n",
-        f"![{PLOTS['rtf']}](plots/rtf.svg)\n",
-    ]
-    for model in results.models:
-        heading = f"## Warm: {about_model(model)}{cell_of(results, model)}\n"
-        parts += [heading, warm_table(results, model), axes_table(results, model)]
-    parts.append(systems_list(results))
-    for model in results.models:
-        if cold := cold_table(results, model):
-            parts += [f"## Cold: {about_model(model)}\n", cold]
-    parts += [
-        "## Books\n",
-        "From the start of Snakemake to the finished recording; the model, the voice and the bundle exist before.\n",
-        books_table(results),
-        f"![{PLOTS['books']}](plots/books.svg)\n",
-    ]
-    if shares := shares_table(results):
-        about = (
-            "Where the wall time goes with one job at a time. Synthesis is the length of the takes times the RTF of the"
-            " warm engine (for cli: torch); start-up is the rest of the jobs that synthesize; Snakemake is what no job"
-            " takes.\n"
-        )
-        parts += [about, shares]
-    if reached := goals_table(results):
-        parts += ["## Goals of engine onnx\n", reached]
-    if comparison is not None:
-        rows = comparison.table
-        table = pd.DataFrame(
-            {
-                "row": rows["name"],
-                "baseline": _text(rows["old"], "{:.3f}"),
-                "this run": _text(rows["new"], "{:.3f}"),
-                "this run / baseline": _text(rows["ratio"], "{:.2f}"),
-                "": rows["slower"].map({True: "SLOWER", False: ""}),
-            }
-        )
-        parts += ["## Compared with the baseline\n", comparison.sentence() + "\n", markdown_table(table)]
-    return "\n".join(part for part in parts if part)
+def markdown_page(results: Results, comparison: pd.DataFrame | None = None) -> str:
+    """Return the report, with links to the plots beside it, and the comparison with a baseline if there is one."""
+    page = fill(resources("pockettts.bench").joinpath("report.md").read_text(encoding="utf-8"), results)
+    if comparison is None:
+        return page
+    slower = comparison["slower"].map({True: "SLOWER", False: ""})
+    table = markdown_table(_cells(comparison.assign(slower=slower), BASELINE))
+    return f"{page}\n## Compared with the baseline\n\n{describe_comparison(comparison)}\n\n{table}"
 
 
 def html_page(page: str, folder: Path) -> str:
-    """Return a page of Markdown as one HTML file, with the plots of `folder` inside."""
+    """Return a page of Markdown as one HTML file, with the plots that it links in `folder` inside."""
     from markdown_it import MarkdownIt
 
-    body = MarkdownIt("commonmark").enable("table").render(page)
-    for name in PLOTS:
-        picture = folder / "plots" / f"{name}.svg"
-        if picture.exists():
-            data = base64.b64encode(picture.read_bytes()).decode()
-            body = body.replace(f'src="plots/{name}.svg"', f'src="data:image/svg+xml;base64,{data}"')
+    def embed(match: re.Match[str]) -> str:
+        data = base64.b64encode((folder / match[1]).read_bytes()).decode()
+        return f'src="data:image/svg+xml;base64,{data}"'
+
+    body = re.sub(r'src="(plots/\w+\.svg)"', embed, MarkdownIt("commonmark").enable("table").render(page))
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pockettts.bench", "."), autoescape=True)
     return environment.get_template("report.html").render(title="Benchmark", body=body) + "\n"

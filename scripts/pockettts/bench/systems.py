@@ -6,50 +6,46 @@ import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pockettts import files
 from pockettts.bench.bench_models import BenchModel
 from pockettts.bundle import Precision
-from pockettts.config import SynthConfig
 from pockettts.errors import UsageError
-
-Kind = Literal["engine", "api", "generate", "serve", "sherpa", "pocketsynth"]
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One way to synthesize speech. `engine` is an engine's id; `precision` that of the bundle, if one is needed."""
+    """One way to synthesize speech: `kind` is its opener in `adapters`, `engine` the id of an engine of this project.
+
+    `precision` is that of the bundle that it needs, `texts` how many texts it speaks at once, as a book does with an
+    engine that batches, and `package` a module that may be missing.
+    """
 
     name: str
     about: str
-    kind: Kind = "engine"
+    kind: str = "engine"
     engine: str = ""
     quantize: bool = False
     precision: Precision | None = None
     texts: int = 1
-    """How many texts it synthesizes at once, as a build does with an engine that batches."""
     package: str | None = None
-    """The module that must be installed, where it may be missing."""
-
-    @property
-    def ours(self) -> bool:
-        """Whether it is an engine of this project."""
-        return self.kind == "engine"
 
     @property
     def comparable(self) -> bool:
         """Whether it gives a text the same length as the base does, where the model fixes the length."""
-        return self.ours or self.name == BASE
+        return self.kind == "engine" or self.name == BASE
 
     @property
     def everywhere(self) -> bool:
         """Whether it is measured with every number of threads and length of text: warm engines, and the base."""
         return self.comparable and self.engine != "cli"
 
-    def synth(self) -> SynthConfig:
-        """Return the settings of an engine."""
-        return SynthConfig(quantize=self.quantize, precision=self.precision or "fp32")
+
+def _onnx(precision: Precision, texts: int) -> System:
+    about = f"{texts} texts at once; speed is that of all together" if texts > 1 else "one text at a time"
+    name = f"onnx-{precision}" + (f"-x{texts}" if texts > 1 else "")
+    about = f"engine onnx, precision {precision}, {about}"
+    return System(name, about, engine="onnx", precision=precision, texts=texts, package="onnxruntime")
 
 
 BASE = "pocket-tts"
@@ -59,41 +55,22 @@ ENGINES = (
     System("cli", "engine cli: a process of `pocket-tts generate` for each piece of text", engine="cli"),
     System("torch", "engine torch: pocket-tts in one warm process, a frame a call, hence reproducible", engine="torch"),
     System("torch-int8", "engine torch with synth.quantize", engine="torch", quantize=True),
-    System("onnx-fp32", "engine onnx, precision fp32", engine="onnx", precision="fp32", package="onnxruntime"),
-    System(
-        "onnx-fp32-x2",
-        "the same with two texts at once, as it makes a book; speed is that of both together",
-        engine="onnx",
-        precision="fp32",
-        texts=2,
-        package="onnxruntime",
-    ),
-    System("onnx-int8", "engine onnx, precision int8", engine="onnx", precision="int8", package="onnxruntime"),
+    *(_onnx("fp32", texts) for texts in (1, 2, 8)),
+    *(_onnx("int8", texts) for texts in (1, 8)),
 )
 """The engines, slowest to start first."""
 
+_ON_BUNDLE = "on the int8 bundle of this project"
 THIRD_PARTY = (
     System(BASE, "`TTSModel.generate_audio_stream` of pocket-tts, warm: the base of the ratios", "api"),
     System("pocket-tts-generate", "plain `pocket-tts generate`, a process a text", "generate"),
     System("pocket-tts-serve", "plain `pocket-tts serve`, over HTTP", "serve"),
-    System(
-        "sherpa-onnx",
-        "sherpa-onnx on the int8 bundle of this project",
-        "sherpa",
-        precision="int8",
-        package="sherpa_onnx",
-    ),
-    System(
-        "pocketsynth",
-        "pocketsynth on the int8 bundle of this project",
-        "pocketsynth",
-        precision="int8",
-        package="pocketsynth",
-    ),
+    System("sherpa-onnx", f"sherpa-onnx {_ON_BUNDLE}", "sherpa", precision="int8", package="sherpa_onnx"),
+    System("pocketsynth", f"pocketsynth {_ON_BUNDLE}", "pocketsynth", precision="int8", package="pocketsynth"),
 )
-"""Third-party programs; the last two load the exported model of this project."""
 
-SYSTEMS: Mapping[str, System] = {system.name: system for system in (*ENGINES, *THIRD_PARTY)}
+SYSTEMS: Mapping[str, System] = {system.name: system for system in (THIRD_PARTY[0], *ENGINES, *THIRD_PARTY[1:])}
+"""All systems, in the order of the tables."""
 
 
 def systems_named(names: Iterable[str]) -> tuple[System, ...]:
