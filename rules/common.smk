@@ -35,11 +35,16 @@ from pockettts import config as settings
 from pockettts.config.sources import read_file
 from pockettts.errors import PocketTTSError
 from pockettts.project import Project
+from pockettts.publish.credits import CREDITS
+from pockettts.publish.sections import CLOSING, OPENING, section_names
 from pockettts.values import short_digest
 
 
 wildcard_constraints:
-    book=r"[^/]+",
+    book=r"[^/]+(?:/credits)?",
+    kind="m4b|opus|flac",
+    captions="srt|vtt",
+    section="opening|closing|sample|[0-9]+",
     model=r"[^/]+",
     voice=r"[^/]+",
     batch=r"[0-9a-f-]+",

@@ -45,8 +45,11 @@ def text(wildcards):
 
 
 def planned_settings(wildcards) -> str:
+    """Return the settings that decide what is spoken; words of credits follow from the metadata, too."""
+    credits = books.parent_of_credits(wildcards.book) is not None
     return changed_settings(
-        "model", "voice", "language", "engine", "text", "synth", "qa"
+        *["model", "voice", "language", "engine", "text", "synth", "qa"],
+        *(["publish"] if credits else []),
     )
 
 
@@ -173,6 +176,25 @@ def chapter_files(wildcards) -> list[str]:
     return [str(folder / f"{number:03}.mp3") for number in range(1, len(chapters) + 1)]
 
 
+def acx_source(name: str):
+    """Return an input function for a file of the book, or of its credits, by the section that is encoded."""
+
+    def source(wildcards) -> str:
+        folder = project().of_book(wildcards.book).folder
+        credits = wildcards.section in (OPENING, CLOSING)
+        return str((folder / CREDITS if credits else folder) / name)
+
+    return source
+
+
+def acx_files(wildcards) -> list[str]:
+    """Return all files of the set for ACX; how many there are follows from the plan."""
+    chunks = open_book(wildcards.book).plan.chunks
+    folder = project().of_book(wildcards.book).folder / "acx"
+    names = section_names((chunk.chapter, chunk.start, chunk.end) for chunk in chunks)
+    return [str(folder / f"{name}.mp3") for name in names]
+
+
 def published_files(wildcards) -> list[str]:
     """Return the files of all formats that the settings name."""
     folder = project().of_book(wildcards.book).folder
@@ -183,6 +205,9 @@ def published_files(wildcards) -> list[str]:
         elif kind == "mp3":
             playlist = folder.with_name(f"{folder.name}.m3u8")
             files += [*chapter_files(wildcards), str(playlist)]
+        elif kind == "acx":
+            measured = folder.with_name(f"{folder.name}.acx.json")
+            files += [*acx_files(wildcards), str(measured)]
         else:
             files.append(str(folder.with_name(f"{folder.name}.{kind}")))
     return files

@@ -1,10 +1,11 @@
 """Publish formats other than WAV: M4B, MP3, Opus, FLAC, captions, EPUB with sound, a folder for a library.
 
-Inputs: results/{book}/mastered.wav, chunks.json, timeline.json; the text again, inputs/{book}.yaml (its metadata) and
-inputs/{book}.jpg or .png (its cover), where they are.
+Inputs: results/{book}/mastered.wav, manuscript.json, chunks.json, timeline.json; the text again, inputs/{book}.yaml (its
+metadata) and inputs/{book}.jpg or .png (its cover), where they are.
 Outputs: results/{book}/tags.json and cues.json, of which all files are made; results/{book}.m4b, .opus, .flac, .m3u8 with
-results/{book}/mp3/, .srt, .vtt, .epub; results/shelf/; and results/{book}.outputs.json, written after all that
-`publish.formats` names was read back. Every file is a target by itself.
+results/{book}/mp3/, .srt, .vtt, .epub, .acx.json with results/{book}/acx/; results/shelf/; and
+results/{book}.outputs.json, written after all that `publish.formats` names was read back. Every file is a target by itself.
+The credits of a book are a small book, `{book}/credits`, which the rules of all books make.
 """
 
 
@@ -38,7 +39,7 @@ rule write_tags:
 rule write_cues:
     """Match the text as it is shown with the recording: chapters, paragraphs, chunks."""
     input:
-        text=text,
+        manuscript="results/{book}/manuscript.json",
         chunks="results/{book}/chunks.json",
         timeline="results/{book}/timeline.json",
     output:
@@ -55,15 +56,13 @@ rule write_cues:
         runtime=10,
     params:
         script=script("write_cues"),
-        settings=tag_settings,
-        source=source_digest,
     shell:
-        "python {params.script:q} {wildcards.book:q} --chunks {input.chunks:q} --timeline {input.timeline:q}"
-        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --manuscript {input.manuscript:q} --chunks {input.chunks:q}"
+        " --timeline {input.timeline:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
-rule encode_m4b:
-    """Encode the book as one M4B: AAC, chapters, cover."""
+rule encode_book:
+    """Encode the book as one file with chapters: M4B (AAC, cover), Opus or FLAC."""
     input:
         audio=ancient("results/{book}/mastered.wav"),
         mastering="results/{book}/mastering.json",
@@ -71,67 +70,11 @@ rule encode_m4b:
         tags="results/{book}/tags.json",
         cover="results/{book}/cover.image",
     output:
-        "results/{book}.m4b",
+        "results/{book}.{kind}",
     log:
-        "results/{book}/logs/encode_m4b.log",
+        "results/{book}/logs/encode_book.{kind}.log",
     benchmark:
-        "results/{book}/benchmarks/encode_m4b.tsv"
-    conda:
-        "../envs/pockettts.yaml"
-    resources:
-        mem_mb=500,
-        disk_mb=3000,
-        runtime=120,
-    params:
-        script=script("encode_m4b"),
-        settings=publish_settings,
-    shell:
-        "python {params.script:q} {input.audio:q} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
-        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
-
-
-rule encode_opus:
-    """Encode the book as one Opus file with chapters."""
-    input:
-        audio=ancient("results/{book}/mastered.wav"),
-        mastering="results/{book}/mastering.json",
-        cues="results/{book}/cues.json",
-        tags="results/{book}/tags.json",
-        cover="results/{book}/cover.image",
-    output:
-        "results/{book}.opus",
-    log:
-        "results/{book}/logs/encode_opus.log",
-    benchmark:
-        "results/{book}/benchmarks/encode_opus.tsv"
-    conda:
-        "../envs/pockettts.yaml"
-    resources:
-        mem_mb=500,
-        disk_mb=1000,
-        runtime=120,
-    params:
-        script=script("encode_opus"),
-        settings=publish_settings,
-    shell:
-        "python {params.script:q} {input.audio:q} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
-        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
-
-
-rule encode_flac:
-    """Encode the book as one FLAC file with chapters."""
-    input:
-        audio=ancient("results/{book}/mastered.wav"),
-        mastering="results/{book}/mastering.json",
-        cues="results/{book}/cues.json",
-        tags="results/{book}/tags.json",
-        cover="results/{book}/cover.image",
-    output:
-        "results/{book}.flac",
-    log:
-        "results/{book}/logs/encode_flac.log",
-    benchmark:
-        "results/{book}/benchmarks/encode_flac.tsv"
+        "results/{book}/benchmarks/encode_book.{kind}.tsv"
     conda:
         "../envs/pockettts.yaml"
     resources:
@@ -139,14 +82,14 @@ rule encode_flac:
         disk_mb=5000,
         runtime=120,
     params:
-        script=script("encode_flac"),
+        script=script("encode_book"),
         settings=publish_settings,
     shell:
-        "python {params.script:q} {input.audio:q} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
-        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.audio:q} --kind {wildcards.kind} --cues {input.cues:q} --tags {input.tags:q}"
+        " --cover {input.cover:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
-rule encode_mp3:
+rule encode_chapter:
     """Encode one chapter as MP3."""
     input:
         audio=ancient("results/{book}/mastered.wav"),
@@ -157,9 +100,9 @@ rule encode_mp3:
     output:
         "results/{book}/mp3/{part}.mp3",
     log:
-        "results/{book}/logs/encode_mp3.{part}.log",
+        "results/{book}/logs/encode_chapter.{part}.log",
     benchmark:
-        "results/{book}/benchmarks/encode_mp3.{part}.tsv"
+        "results/{book}/benchmarks/encode_chapter.{part}.tsv"
     conda:
         "../envs/pockettts.yaml"
     resources:
@@ -167,11 +110,60 @@ rule encode_mp3:
         disk_mb=500,
         runtime=60,
     params:
-        script=script("encode_mp3"),
+        script=script("encode_chapter"),
         settings=publish_settings,
     shell:
-        "python {params.script:q} {input.audio:q} --part {wildcards.part} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
-        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.audio:q} --part {wildcards.part} --cues {input.cues:q} --tags {input.tags:q}"
+        " --cover {input.cover:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule encode_acx:
+    """Encode a file of the set for ACX: credits, a chapter or a part of one, or the sample."""
+    input:
+        audio=ancient(acx_source("mastered.wav")),
+        mastering=acx_source("mastering.json"),
+        cues=acx_source("cues.json"),
+        tags="results/{book}/tags.json",
+    output:
+        "results/{book}/acx/{section}.mp3",
+    log:
+        "results/{book}/logs/encode_acx.{section}.log",
+    benchmark:
+        "results/{book}/benchmarks/encode_acx.{section}.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=500,
+        runtime=60,
+    params:
+        script=script("encode_acx"),
+    shell:
+        "python {params.script:q} {input.audio:q} --section {wildcards.section} --cues {input.cues:q}"
+        " --tags {input.tags:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule measure_acx:
+    """Decode every file of the set for ACX, and measure its levels and the silence at its ends."""
+    input:
+        files=acx_files,
+        cover="results/{book}/cover.image",
+    output:
+        "results/{book}.acx.json",
+    log:
+        "results/{book}/logs/measure_acx.log",
+    benchmark:
+        "results/{book}/benchmarks/measure_acx.tsv"
+    conda:
+        "../envs/pockettts.yaml"
+    resources:
+        mem_mb=500,
+        disk_mb=10,
+        runtime=60,
+    params:
+        script=script("measure_acx"),
+    shell:
+        "python {params.script:q} {input.files:q} --cover {input.cover:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule write_playlist:
@@ -198,16 +190,16 @@ rule write_playlist:
         "python {params.script:q} {input.parts:q} --cues {input.cues:q} --tags {input.tags:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
-rule write_srt:
-    """Write captions as SubRip."""
+rule write_captions:
+    """Write captions, as SubRip or WebVTT."""
     input:
         "results/{book}/cues.json",
     output:
-        "results/{book}.srt",
+        "results/{book}.{captions}",
     log:
-        "results/{book}/logs/write_srt.log",
+        "results/{book}/logs/write_captions.{captions}.log",
     benchmark:
-        "results/{book}/benchmarks/write_srt.tsv"
+        "results/{book}/benchmarks/write_captions.{captions}.tsv"
     conda:
         "../envs/pockettts.yaml"
     resources:
@@ -215,30 +207,7 @@ rule write_srt:
         disk_mb=10,
         runtime=5,
     params:
-        script=script("write_srt"),
-        settings=publish_settings,
-    shell:
-        "python {params.script:q} {input:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
-
-
-rule write_vtt:
-    """Write captions as WebVTT."""
-    input:
-        "results/{book}/cues.json",
-    output:
-        "results/{book}.vtt",
-    log:
-        "results/{book}/logs/write_vtt.log",
-    benchmark:
-        "results/{book}/benchmarks/write_vtt.tsv"
-    conda:
-        "../envs/pockettts.yaml"
-    resources:
-        mem_mb=500,
-        disk_mb=10,
-        runtime=5,
-    params:
-        script=script("write_vtt"),
+        script=script("write_captions"),
         settings=publish_settings,
     shell:
         "python {params.script:q} {input:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"

@@ -7,7 +7,6 @@ from pathlib import Path
 from pockettts import book, config, files
 from pockettts.errors import run_main
 from pockettts.project import Project, add_project_option
-from pockettts.text.manuscript import read_manuscript
 from pockettts.text.plan import reading_of
 
 
@@ -24,8 +23,8 @@ def main() -> None:
     args = parser.parse_args()
     project = Project(args.project, config.parse(json.loads(args.settings), "--settings")).checked()
     opened = book.open_book(args.book, project)
-    manuscript = read_manuscript(opened.source, project.config.text.encoding, project.config.text.epub)
-    files.write_json(args.manuscript, manuscript.as_json())
+    manuscript = book.open_manuscript(args.book, project)
+    files.write_json(args.manuscript, manuscript.as_json(), seal=True)
     files.write_json(args.chunks, book.chunks_document(opened, project), seal=True)
     files.write_json(args.plan, book.plan_document(opened, project))
     reading = reading_of(manuscript, opened.plan.chunks)

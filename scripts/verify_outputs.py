@@ -6,24 +6,21 @@ from pathlib import Path
 from pockettts import files
 from pockettts.audio.encode import library_versions
 from pockettts.errors import run_main
-from pockettts.publish.cues import CueSheet
+from pockettts.publish.material import add_material_options, read_material
 from pockettts.publish.outputs import verify_outputs
-from pockettts.publish.tags import BookTags
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("outputs", type=Path, nargs="+", help="the files that were made")
-    parser.add_argument("--cues", type=Path, required=True)
-    parser.add_argument("--tags", type=Path, required=True)
     parser.add_argument("--provenance", type=Path, required=True)
     parser.add_argument("--shelf", type=Path, required=True, help="the folder of all books")
     parser.add_argument("--out", type=Path, required=True)
+    add_material_options(parser)
     args = parser.parse_args()
-    sheet = CueSheet.from_json(files.read_json(args.cues))
-    tags = BookTags.from_json(files.read_json(args.tags))
-    listed = verify_outputs(args.outputs, sheet, tags, args.shelf)
+    material = read_material(args)
+    listed = verify_outputs(args.outputs, material.sheet, material.tags, args.shelf)
     provenance = {"path": str(args.provenance), "sha256": files.sha256_file(args.provenance)}
     machine = files.read_json(args.provenance).get("machine", {})
     document = {"files": listed, "provenance": provenance, "ffmpeg": library_versions(), "machine": machine}

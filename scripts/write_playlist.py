@@ -6,23 +6,20 @@ from pathlib import Path
 
 from pockettts import files
 from pockettts.errors import run_main
-from pockettts.publish.cues import CueSheet
+from pockettts.publish.material import add_material_options, read_material
 from pockettts.publish.recordings import playlist
-from pockettts.publish.tags import BookTags
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", type=Path, nargs="+", help="an MP3 for each chapter, in order")
-    parser.add_argument("--cues", type=Path, required=True)
-    parser.add_argument("--tags", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    add_material_options(parser)
     args = parser.parse_args()
-    sheet = CueSheet.from_json(files.read_json(args.cues))
-    tags = BookTags.from_json(files.read_json(args.tags))
+    material = read_material(args)
     names = [os.path.relpath(part, args.out.parent) for part in args.parts]
-    files.write_text(args.out, playlist(sheet, tags, names))
+    files.write_text(args.out, playlist(material.sheet, material.tags, names))
     print(f"{args.out}: {len(names)} chapters")
 
 

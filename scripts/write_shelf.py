@@ -5,10 +5,8 @@ from pathlib import Path
 
 from pockettts import files
 from pockettts.errors import run_main
-from pockettts.publish.cover import load_cover
-from pockettts.publish.cues import CueSheet
+from pockettts.publish.material import add_material_options, read_material
 from pockettts.publish.shelf import write_shelf
-from pockettts.publish.tags import BookTags
 
 
 def main() -> None:
@@ -16,17 +14,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("book", help="the name of the book")
     parser.add_argument("audio", type=Path, help="the M4B")
-    parser.add_argument("--cues", type=Path, required=True)
-    parser.add_argument("--tags", type=Path, required=True)
-    parser.add_argument("--cover", type=Path, required=True, help="the cover; an empty file for none")
     parser.add_argument("--shelf", type=Path, required=True, help="the folder of all books")
     parser.add_argument("--out", type=Path, required=True, help="what was put there, with its sha256")
     parser.add_argument("--previous", type=Path, required=True, help="the same of the run before; may not exist")
+    add_material_options(parser)
     args = parser.parse_args()
-    sheet = CueSheet.from_json(files.read_json(args.cues))
-    tags = BookTags.from_json(files.read_json(args.tags))
     books = sorted(path for path in args.out.parents[1].glob("*/shelf.json") if path != args.out)
-    listed = write_shelf(args.shelf, args.book, books, tags, sheet, args.audio, load_cover(args.cover), args.previous)
+    listed = write_shelf(args.shelf, args.book, books, read_material(args), args.audio, args.previous)
     files.write_json(args.out, listed)
     files.write_json(args.previous, listed)
     print(f"{args.shelf / listed['folder']}: {len(listed['files'])} files")

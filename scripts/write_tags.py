@@ -5,15 +5,12 @@ import json
 from pathlib import Path
 
 from pockettts import config, files
-from pockettts.book import find_text
+from pockettts.book import read_plan
 from pockettts.errors import run_main
 from pockettts.project import Project, add_project_option
 from pockettts.publish.cover import find_cover
-from pockettts.publish.tags import make_tags, read_metadata
-from pockettts.text.manuscript import manuscript_from_bytes, read_source
-from pockettts.text.source import Metadata
+from pockettts.publish.tags import book_tags, read_metadata
 from pockettts.values import language_code
-from pockettts.voices import licence_notice
 
 
 def main() -> None:
@@ -26,26 +23,14 @@ def main() -> None:
     add_project_option(parser)
     args = parser.parse_args()
     project = Project(args.project, config.parse(json.loads(args.settings), "--settings"))
-    source = find_text(args.book, project)
-    data = read_source(source)
-    manuscript = manuscript_from_bytes(data, source, project.config.text.encoding, project.config.text.epub)
-    own = read_metadata(project.inputs / f"{args.book}.yaml")
-    chosen = project.config.publish.metadata
-    voice = project.voice
-    notice = " ".join(
-        [
-            f"Synthetic voice: Pocket TTS, voice {voice.id} ({voice.attribution}; licence: {voice.licence}).",
-            *([licence_notice(voice) or ""]),
-        ]
-    ).strip()
-    metadata = manuscript.document.metadata if manuscript.document else Metadata()
-    language = language_code(project.language)
-    tags = make_tags(metadata, manuscript.title, own, chosen, voice.id, notice, language)
-    if tags.language != language:
+    source, plan = read_plan(args.book, project)
+    tags = book_tags(args.book, plan, project)
+    if tags.language != language_code(project.language):
         print(f"WARNING: the book is in {tags.language!r}, and the model speaks {project.language!r}.")
     files.write_json(args.out, tags.as_json())
-    given = chosen.cover or own.cover
-    cover = find_cover(project.inputs, args.book, project.root / given if given else None, manuscript, data)
+    given = project.config.publish.metadata.cover or read_metadata(project.inputs / f"{args.book}.yaml").cover
+    member = plan.metadata.cover
+    cover = find_cover(project.inputs, args.book, project.root / given if given else None, member, source)
     files.write_bytes(args.cover, cover)
     author = tags.author or "an unnamed author"
     print(f"{args.book}: {tags.title} by {author}, {'with' if cover else 'without'} a cover")

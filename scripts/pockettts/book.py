@@ -22,10 +22,14 @@ from pockettts.bundle import MANIFEST
 from pockettts.errors import ManuscriptError, ModelError
 from pockettts.models import HubFile, ModelEntry, model_config, read_download, runtime_text, write_runtime
 from pockettts.project import Project
+from pockettts.publish.credits import CREDITS, credits_manuscript
+from pockettts.publish.tags import book_tags
 from pockettts.takes import content_key
-from pockettts.text.plan import BookPlan, plan_book
+from pockettts.text.chunks import chunk_manuscript
+from pockettts.text.manuscript import Manuscript, read_manuscript
+from pockettts.text.plan import BookPlan, make_plan, plan_book
 from pockettts.text.source import SUFFIXES
-from pockettts.values import short_digest
+from pockettts.values import language_code, sha256_text, short_digest
 from pockettts.voices import voice_pin
 
 log = logging.getLogger(__name__)
@@ -122,11 +126,42 @@ def _batch_ends(keys: Sequence[str], size: int) -> list[int]:
     return ends
 
 
-def open_book(name: str, project: Project) -> Book:
-    """Read, normalize and chunk a text, from the cache if nothing changed. Raises `ManuscriptError`."""
+def read_plan(name: str, project: Project) -> tuple[Path, BookPlan]:
+    """Return the text of a book and its plan, from the cache if nothing changed. Raises `ManuscriptError`."""
     source = find_text(name, project)
+    return source, plan_book(source, project.text, project.language, project.plans)
+
+
+def parent_of_credits(name: str) -> str | None:
+    """Return the book whose credits `name` are, as in `emma/credits`; None if it names a book."""
+    parent, slash, part = name.rpartition("/")
+    return parent if slash and part == CREDITS else None
+
+
+def open_manuscript(name: str, project: Project) -> Manuscript:
+    """Read the text of a book, or write that of its credits. Raises `ManuscriptError` and `ConfigError`."""
+    parent = parent_of_credits(name)
+    if parent is None:
+        text = project.config.text
+        return read_manuscript(find_text(name, project), text.encoding, text.epub)
+    _, plan = read_plan(parent, project)
+    tags = book_tags(parent, plan, project)
+    return credits_manuscript(tags, project.config.publish.acx, language_code(project.language))
+
+
+def open_book(name: str, project: Project) -> Book:
+    """Read, normalize and chunk a text, from the cache if nothing changed. Raises `ManuscriptError`.
+
+    `name/credits` is a small book, too: the opening and closing credits of the book `name`, spoken by its own voice.
+    """
     config = project.config
-    plan = plan_book(source, project.text, project.language, project.plans)
+    parent = parent_of_credits(name)
+    if parent is None:
+        source, plan = read_plan(name, project)
+    else:
+        manuscript = open_manuscript(name, project)
+        chunks = chunk_manuscript(manuscript, project.text, project.language)
+        source, plan = find_text(parent, project), make_plan(manuscript, chunks, sha256_text(manuscript.source))
     keys = tuple(content_key(chunk.text, project.recipe) for chunk in plan.chunks)
     single = config.engine == "cli" and config.synth.fresh_process
     size = 1 if single else config.synth.batch_chunks
@@ -174,7 +209,7 @@ def drop_damaged_files(book: Book, project: Project) -> list[Path]:
     """
     paths, model, voice = project.of_book(book.name), project.of_model(), project.voice_state()
     voice_sidecar, bundle = voice.with_suffix(".json"), project.bundle() / MANIFEST
-    documents = (paths.chunks, paths.timeline, paths.mastering, paths.measurement, paths.provenance)
+    documents = (paths.manuscript, paths.chunks, paths.timeline, paths.mastering, paths.measurement, paths.provenance)
     shared = (model.lock, model.runtime_sidecar, voice_sidecar, bundle)
     damaged = [path for path in (*documents, *shared) if files.is_damaged(path)]
     pairs = ((paths.joined, paths.timeline), (paths.mastered, paths.mastering), (voice, voice_sidecar))

@@ -15,14 +15,15 @@ from lxml import etree
 
 from pockettts.audio.join import Span, Timeline
 from pockettts.audio.wav import WavWriter
-from pockettts.config import CaptionConfig, EpubConfig, MetadataConfig, PublishConfig, TextConfig, parse
+from pockettts.config import CaptionConfig, EpubConfig, MetadataConfig, TextConfig, parse
 from pockettts.errors import AudioError, ConfigError
 from pockettts.publish.captions import make_captions, srt, vtt
 from pockettts.publish.cues import CueSheet, make_cues
 from pockettts.publish.epub import write_book
+from pockettts.publish.material import Material
 from pockettts.publish.outputs import verify_audio, verify_captions, verify_epub, verify_outputs
 from pockettts.publish.overlay import can_overlay
-from pockettts.publish.recordings import encode_book, encode_part, playlist
+from pockettts.publish.recordings import KINDS, encode_book, encode_chapter, playlist
 from pockettts.publish.shelf import clean_name, shelf_folder, write_shelf
 from pockettts.publish.tags import BookTags, id3_tags, make_tags, mp4_tags, read_metadata
 from pockettts.text.chapters import Manuscript
@@ -72,7 +73,7 @@ def sounds(sheet: CueSheet, tmp_path_factory: pytest.TempPathFactory) -> list[Pa
         writer.silence(sheet.samples)
     paths = [folder / f"{number:03}.mp3" for number in range(1, len(sheet.chapters) + 1)]
     for number, path in enumerate(paths, 1):
-        encode_part(number, folder / "book.wav", path, PublishConfig(), sheet, TAGS, None)
+        encode_chapter(number, folder / "book.wav", path, Material(sheet, TAGS))
     return paths
 
 
@@ -200,7 +201,7 @@ def written(data: bytes, name: str, kind: str, sounds: Sequence[Path], sheet: Cu
     source, out = folder / name, folder / f"{kind}.epub"
     source.write_bytes(data)
     config = parse({"publish": {"epub": {"kind": kind}}})
-    write_book(source, config, sheet, TAGS, sounds, None, out)
+    write_book(source, config, Material(sheet, TAGS), sounds, out)
     return out
 
 
@@ -266,9 +267,9 @@ def test_a_text_gets_generated_pages_and_an_old_epub_has_no_place(epub: bytes, t
 def test_every_format_is_read_back(sheet: CueSheet, sounds: list[Path], epub: bytes, tmp_path: Path) -> None:
     audio = sounds[0].parent / "book.wav"
     files = []
-    for kind in ("m4b", "opus", "flac"):
+    for kind in KINDS:
         files.append(tmp_path / f"x.{kind}")
-        encode_book(kind, audio, files[-1], PublishConfig(), sheet, TAGS, None)
+        encode_book(kind, audio, files[-1], Material(sheet, TAGS))
     captions = make_captions(sheet, CaptionConfig())
     for name, text in (
         ("x.srt", srt(captions)),
@@ -277,7 +278,7 @@ def test_every_format_is_read_back(sheet: CueSheet, sounds: list[Path], epub: by
     ):
         files.append(tmp_path / name)
         files[-1].write_text(text, encoding="utf-8")
-    listed = write_shelf(tmp_path / "shelf", "x", [], TAGS, sheet, files[0], None, tmp_path / "none")
+    listed = write_shelf(tmp_path / "shelf", "x", [], Material(sheet, TAGS), files[0], tmp_path / "none")
     files.append(tmp_path / "shelf.json")
     files[-1].write_text(json.dumps(listed))
     files += [*sounds, written(epub, "s.epub", "generated", sounds, sheet, tmp_path)]
@@ -288,7 +289,7 @@ def test_every_format_is_read_back(sheet: CueSheet, sounds: list[Path], epub: by
 
 def test_a_file_that_is_not_as_it_should_be_fails(sheet: CueSheet, sounds: list[Path], tmp_path: Path) -> None:
     audio, out = sounds[0].parent / "book.wav", tmp_path / "x.flac"
-    encode_book("flac", audio, out, PublishConfig(), sheet, TAGS, None)
+    encode_book("flac", audio, out, Material(sheet, TAGS))
     with pytest.raises(AudioError, match="should hold"):
         verify_audio(out, replace(sheet, samples=sheet.samples + RATE), TAGS)
     with pytest.raises(AudioError, match="has 2 chapters and should have 1"):
@@ -324,16 +325,17 @@ def test_names_on_the_shelf_suit_every_file_system(name: str, cleaned: str) -> N
 def test_the_shelf_is_sorted_moved_and_not_shared(sheet: CueSheet, sounds: list[Path], tmp_path: Path) -> None:
     assert str(shelf_folder(TAGS)) == "Ann Author/Saga/Vol 2 - 1999 - The Title {Ned}"
     audio, shelf, listing = sounds[0], tmp_path / "shelf", tmp_path / "a.json"
-    listed = write_shelf(shelf, "a", [], TAGS, sheet, audio, None, listing)
+    listed = write_shelf(shelf, "a", [], Material(sheet, TAGS), audio, listing)
     listing.write_text(json.dumps(listed))
     assert set(listed["files"]) == {"The Title.m4b", "metadata.json", "desc.txt", "reader.txt"}
     with pytest.raises(AudioError, match="Two books"):
-        write_shelf(shelf, "b", [listing], TAGS, sheet, audio, None, tmp_path / "none")
-    moved = write_shelf(shelf, "a", [listing], replace(TAGS, authors=("Bea",)), sheet, audio, None, listing)
+        write_shelf(shelf, "b", [listing], Material(sheet, TAGS), audio, tmp_path / "none")
+    material = Material(sheet, replace(TAGS, authors=("Bea",)))
+    moved = write_shelf(shelf, "a", [listing], material, audio, listing)
     assert moved["folder"].startswith("Bea/")
     assert not (shelf / "Ann Author").exists()
 
 
 def test_a_chapter_that_does_not_exist_is_refused(sheet: CueSheet, sounds: list[Path], tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="none with the number 3"):
-        encode_part(3, sounds[0].parent / "book.wav", tmp_path / "x.mp3", PublishConfig(), sheet, TAGS, None)
+        encode_chapter(3, sounds[0].parent / "book.wav", tmp_path / "x.mp3", Material(sheet, TAGS))

@@ -12,7 +12,7 @@ from pockettts.config import TextConfig
 from pockettts.errors import DictionaryError, ManuscriptError
 from pockettts.text import plan as plan_module
 from pockettts.text.chunks import chunk_manuscript
-from pockettts.text.manuscript import read_manuscript
+from pockettts.text.manuscript import Manuscript, read_manuscript
 from pockettts.text.plan import BookPlan, plan_book
 
 TEXT = "CHAPTER I\n\nMr. Holmes left at 5 p.m. He was “late”.\n\nCHAPTER II\n\nThe é end."
@@ -169,4 +169,21 @@ def test_the_manuscript_is_written_as_read(book: Path) -> None:
     content = json.loads(json.dumps(read_manuscript(book).as_json()))
     assert [chapter["title"] for chapter in content["chapters"]] == ["CHAPTER I", "CHAPTER II"]
     last = content["chapters"][1]["paragraphs"][1]
-    assert last == {"kind": "paragraph", "text": "The é end.", "start": TEXT.index("The é"), "end": len(TEXT)}
+    begin = TEXT.index("The é")
+    place = {"start": begin, "end": len(TEXT), "map": [[0, begin, begin + 1]]}
+    assert last == {"kind": "paragraph", "text": "The é end.", **place}
+
+
+def test_a_manuscript_is_restored_with_its_map(book: Path) -> None:
+    written = read_manuscript(book)
+    restored = Manuscript.from_json(json.loads(json.dumps(written.as_json())))
+    assert restored.chapters == written.chapters
+    for one, two in zip(restored.chapters, written.chapters, strict=True):
+        for left, right in zip(one.paragraphs, two.paragraphs, strict=True):
+            assert (left.mapped.text, left.mapped.starts, left.mapped.ends) == (
+                right.mapped.text,
+                right.mapped.starts,
+                right.mapped.ends,
+            )
+    with pytest.raises(ManuscriptError, match="format of this version"):
+        Manuscript.from_json({"title": "x"})

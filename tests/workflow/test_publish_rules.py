@@ -11,7 +11,7 @@ import pytest
 from support.documents import make_epub
 from support.workflow import BABBLED, Project, make_project
 
-ALL = ["m4b", "mp3", "opus", "flac", "srt", "vtt", "epub", "shelf"]
+ALL = ["m4b", "mp3", "opus", "flac", "srt", "vtt", "epub", "acx", "shelf"]
 PAGES = [
     "<h1>One</h1><p>He walked for <i>twelve</i> miles.<a epub:type='noteref' href='#n'>1</a></p>"
     "<aside epub:type='footnote' id='n'>Not read.</aside>",
@@ -45,18 +45,26 @@ def test_all_formats_are_made_and_listed(published: Project) -> None:
         page = archive.read("E/c0.xhtml").decode()
     assert page.count("<span id=") >= 2
     assert "Not read." in page
+    levels = json.loads((results / "book.acx.json").read_text())["files"]
+    assert {name.rpartition("/")[2].removesuffix(".mp3") for name in levels} == {
+        *("opening", "001", "002", "closing", "sample")
+    }
+    assert all(-23 <= figures["rms_db"] <= -18 and figures["true_peak_dbtp"] <= -3 for figures in levels.values())
+    credits = json.loads((results / "book/credits/chunks.json").read_text())["chunks"]
+    assert "Ann Author" in credits[0]["text"]
     reading = json.loads((results / "book/reading.json").read_text())
     assert {one["kind"] for one in reading["left_out"]} == {"note mark", "footnote"}
     assert not published.plan("all")
 
 
 @pytest.mark.slow
-def test_a_new_author_makes_tags_and_files_again_and_speaks_nothing(published: Project) -> None:
+def test_a_new_author_makes_tags_and_files_again_and_speaks_the_credits(published: Project) -> None:
     (published.root / "inputs/book.yaml").write_text("author: Bea Author\nyear: 1999\n")
     counts = published.plan("all")
-    assert {"write_tags", "encode_m4b", "encode_mp3", "write_shelf", "verify_outputs"} <= set(counts)
-    assert not {"plan_book", "synth", "join_takes", "master_book", "write_cues"} & set(counts)
-    published.build("all")
+    assert {"write_tags", "encode_book", "encode_chapter", "write_shelf", "verify_outputs"} <= set(counts)
+    assert [counts[rule] for rule in ("plan_book", "join_takes", "master_book", "write_cues")] == [1, 1, 1, 1]
+    output = published.build("all")
+    assert "results/book/joined.wav" not in output
     shelf = published.root / "results/shelf"
     assert [path.name for path in shelf.iterdir()] == ["Bea Author"]
 
@@ -71,10 +79,16 @@ def test_a_book_that_is_built_gets_an_m4b_and_captions(built: Project) -> None:
 
 def test_a_format_is_a_target_without_a_setting(project: Project) -> None:
     counts = project.plan("results/book.m4b")
-    assert counts["encode_m4b"] == 1
-    assert "encode_opus" not in counts
+    assert counts["encode_book"] == 1
     assert "verify_outputs" not in counts
-    assert "encode_m4b" not in project.plan("all")
+    assert "encode_book" not in project.plan("all")
+
+
+def test_the_set_for_acx_has_its_credits_spoken(project: Project) -> None:
+    counts = project.plan("results/book.acx.json")
+    assert counts["encode_acx"] == 3 + 1
+    assert [counts[rule] for rule in ("plan_book", "join_takes", "master_book", "write_cues")] == [2, 2, 2, 2]
+    assert "publish" not in counts
 
 
 def test_a_wrong_file_of_metadata_is_a_sentence(project: Project) -> None:

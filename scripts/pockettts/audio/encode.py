@@ -22,7 +22,7 @@ from pockettts.audio.id3 import id3_tag
 from pockettts.audio.wav import BLOCK, read_blocks, remove_parts
 from pockettts.errors import AudioError, EnvironmentNotReady
 from pockettts.files import temporary_path
-from pockettts.values import RATE, Int16
+from pockettts.values import RATE, Int16, round_to_int16
 
 AudioFormat = Literal["m4b", "mp3", "opus", "flac"]
 
@@ -64,16 +64,31 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A part of a recording: samples `start` to `end` of a WAV file, with silence before and after, in samples."""
+    """A part of a recording: samples `start` to `end` of a WAV file, with silence before and after, in samples.
+
+    With a gain or a ceiling, a true peak that is not exceeded, its samples are changed accordingly.
+    """
 
     path: Path
     start: int = 0
     end: int | None = None
     head: int = 0
     tail: int = 0
+    gain_db: float = 0.0
+    ceiling_dbtp: float | None = None
 
     def blocks(self) -> Iterator[Int16]:
         """Yield its samples in order, int16, shape (n,). Raises `AudioError`."""
+        if not self.gain_db and self.ceiling_dbtp is None:
+            yield from self._samples()
+            return
+        # Imported here: the rules of captions and pages read this module, too, and need no scipy.
+        from pockettts.audio import dsp
+
+        stream = dsp.gain(map(dsp.to_float, self._samples()), dsp.db_to_gain(self.gain_db))
+        yield from map(round_to_int16, stream if self.ceiling_dbtp is None else dsp.limit(stream, self.ceiling_dbtp))
+
+    def _samples(self) -> Iterator[Int16]:
         yield from _silence(self.head)
         position = 0
         for block in read_blocks(self.path):

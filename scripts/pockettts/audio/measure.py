@@ -6,7 +6,7 @@ One pass over the file in constant memory; `master` uses the loudness meter, `re
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from scipy import signal
 
 from pockettts.audio.dsp import SILENCE, Float, TruePeak, gain_to_db, to_float
 from pockettts.audio.wav import BLOCK, read_blocks, wav_length
-from pockettts.values import FULL_SCALE, RATE, Int16
+from pockettts.values import FULL_SCALE, RATE, Int16, round_to_int16
 
 # 100 ms: the hop of BS.1770's 400 ms blocks with 75 % overlap, and the unit of all windows here.
 _HOP = RATE // 10
 _NOISE_HOPS = 5
 _SHORT_TERM_HOPS = 30
+# -50 dB: what is quieter is silence, as in the trimming of takes.
+_AUDIBLE = 10 ** (-50 / 20)
 
 COLUMNS = 1200
 
@@ -151,6 +153,18 @@ class AcxCheck:
     passed: bool
 
 
+def acx_levels(rms_db: float, peak_db: float, noise_db: float) -> tuple[AcxCheck, ...]:
+    """Judge RMS, peak and noise floor by ACX's limits. What is all silence fails."""
+    low, high = ACX_RMS_DB
+    return (
+        AcxCheck("RMS level", rms_db, f"{low:.0f} to {high:.0f} dB", low <= rms_db <= high),
+        AcxCheck("Peak", peak_db, f"at most {ACX_PEAK_DB:.0f} dB", peak_db <= ACX_PEAK_DB),
+        AcxCheck(
+            "Noise floor", noise_db, f"at most {ACX_NOISE_DB:.0f} dB RMS", rms_db > SILENCE and noise_db <= ACX_NOISE_DB
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """Figures of a recording; levels in dB relative to full scale (a full-scale square wave is 0 dB RMS).
@@ -175,18 +189,7 @@ class Measurement:
         The peak judged is the true peak, which is never below the sample peak. ACX measures the MP3; these are the
         figures of what is encoded to it. A recording that is all silence fails.
         """
-        low, high = ACX_RMS_DB
-        audible = self.rms_db > SILENCE
-        return (
-            AcxCheck("RMS level", self.rms_db, f"{low:.0f} to {high:.0f} dB", low <= self.rms_db <= high),
-            AcxCheck("Peak", self.true_peak_dbtp, f"at most {ACX_PEAK_DB:.0f} dB", self.true_peak_dbtp <= ACX_PEAK_DB),
-            AcxCheck(
-                "Noise floor",
-                self.noise_floor_db,
-                f"at most {ACX_NOISE_DB:.0f} dB RMS",
-                audible and self.noise_floor_db <= ACX_NOISE_DB,
-            ),
-        )
+        return acx_levels(self.rms_db, self.true_peak_dbtp, self.noise_floor_db)
 
     def as_json(self) -> dict[str, Any]:
         """Return results/{book}/measurement.json; minus infinity, which JSON does not have, is null."""
@@ -229,9 +232,11 @@ def _level(value: float | None) -> float:
 
 
 class _Levels:
-    """RMS, sample peak and noise floor, in exact integers."""
+    """RMS, sample peak and noise floor, in exact integers; `hop` is 100 ms in samples."""
 
-    def __init__(self) -> None:
+    def __init__(self, hop: int = _HOP) -> None:
+        self.hop = hop
+        self.samples = 0
         self.total = 0
         self.peak = 0
         self.quietest: int | None = None
@@ -242,12 +247,13 @@ class _Levels:
     def push(self, block: Int16) -> None:
         wide = block.astype(np.int64)
         squares = wide * wide
+        self.samples += len(block)
         self.total += int(squares.sum())
         self.peak = max(self.peak, int(np.abs(wide).max(initial=0)))
         squares = np.concatenate([self._rest, squares])
-        whole = len(squares) - len(squares) % _HOP
+        whole = len(squares) - len(squares) % self.hop
         self._rest = squares[whole:]
-        hops = np.concatenate([self._hops, squares[:whole].reshape(-1, _HOP).sum(axis=1)])
+        hops = np.concatenate([self._hops, squares[:whole].reshape(-1, self.hop).sum(axis=1)])
         self._hops = hops[-(_NOISE_HOPS - 1) :]
         if len(hops) < _NOISE_HOPS:
             return
@@ -255,6 +261,19 @@ class _Levels:
         sums = windows.sum(axis=1)
         self.quietest = _lower(self.quietest, sums)
         self.quietest_sound = _lower(self.quietest_sound, sums[(windows > 0).all(axis=1)])
+
+    def rms_db(self) -> float:
+        return _rms_db(self.total, self.samples)
+
+    def noise_floor_db(self) -> float:
+        return self.rms_db() if self.quietest is None else _rms_db(self.quietest, _NOISE_HOPS * self.hop)
+
+    def quietest_sound_db(self) -> float | None:
+        return None if self.quietest_sound is None else _rms_db(self.quietest_sound, _NOISE_HOPS * self.hop)
+
+
+def _rms_db(energy: int, count: int) -> float:
+    return gain_to_db(math.sqrt(energy / count) / FULL_SCALE) if energy and count else SILENCE
 
 
 def _lower(lowest: int | None, values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int | None:
@@ -321,19 +340,61 @@ def measure_book(path: Path, block: int = BLOCK) -> Measurement:
         levels.push(samples_read)
         sketch.push(samples_read, loudness.push(values))
 
-    def rms(energy: int | None, count: int) -> float:
-        return gain_to_db(math.sqrt(energy / count) / FULL_SCALE) if energy and count else SILENCE
-
-    window = _NOISE_HOPS * _HOP
-    mean = rms(levels.total, samples)
     return Measurement(
         samples=samples,
         duration=samples / RATE,
         lufs=loudness.integrated(),
         true_peak_dbtp=gain_to_db(true_peak.value()),
         sample_peak_dbfs=gain_to_db(levels.peak / FULL_SCALE),
-        rms_db=mean,
-        noise_floor_db=mean if levels.quietest is None else rms(levels.quietest, window),
-        quietest_sound_db=None if levels.quietest_sound is None else rms(levels.quietest_sound, window),
+        rms_db=levels.rms_db(),
+        noise_floor_db=levels.noise_floor_db(),
+        quietest_sound_db=levels.quietest_sound_db(),
         outline=sketch.outline(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FileLevels:
+    """Figures of a file as its listeners decode it; levels as in `Measurement`.
+
+    `head_seconds` and `tail_seconds` are before the first and after the last 10 ms louder than -50 dB.
+    """
+
+    seconds: float
+    rms_db: float
+    true_peak_dbtp: float
+    noise_floor_db: float
+    head_seconds: float
+    tail_seconds: float
+
+    def acx(self) -> tuple[AcxCheck, ...]:
+        """Judge the three levels that ACX requires."""
+        return acx_levels(self.rms_db, self.true_peak_dbtp, self.noise_floor_db)
+
+
+def measure_levels(blocks: Iterable[Float], rate: int) -> FileLevels:
+    """Measure decoded samples, in [-1, 1) but for what coding adds, streamed, at any rate in Hz."""
+    true_peak, levels, window = TruePeak(), _Levels(rate // 10), rate // 100
+    rest = np.zeros(0)
+    windows, first, last = 0, None, 0
+    for block in blocks:
+        true_peak.push(block)
+        levels.push(round_to_int16(block))
+        values = np.concatenate([rest, block])
+        whole = len(values) - len(values) % window
+        rest = values[whole:]
+        loud = np.flatnonzero(np.square(values[:whole]).reshape(-1, window).mean(axis=1) >= _AUDIBLE**2)
+        if len(loud):
+            first = windows + int(loud[0]) if first is None else first
+            last = windows + int(loud[-1]) + 1
+        windows += whole // window
+    seconds = levels.samples / rate
+    head = seconds if first is None else first * window / rate
+    return FileLevels(
+        seconds=seconds,
+        rms_db=levels.rms_db(),
+        true_peak_dbtp=gain_to_db(true_peak.value()),
+        noise_floor_db=levels.noise_floor_db(),
+        head_seconds=head,
+        tail_seconds=seconds - last * window / rate,
     )

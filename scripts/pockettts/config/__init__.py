@@ -4,6 +4,7 @@ Everything above takes the section that it needs; no other module holds a defaul
 """
 
 from pockettts.config.schema import (
+    AcxConfig,
     AudioConfig,
     BenchConfig,
     BenchEngine,
@@ -37,6 +38,7 @@ from pockettts.config.schema import (
 )
 
 __all__ = [
+    "AcxConfig",
     "AudioConfig",
     "BenchConfig",
     "BenchEngine",

@@ -19,7 +19,7 @@ Milliseconds = Annotated[float, Field(ge=0, le=10_000)]
 Seconds = Annotated[float, Field(ge=0, le=60)]
 
 TakeStep = Literal["dc_block", "trim", "fade"]
-PublishFormat = Literal["m4b", "mp3", "opus", "flac", "srt", "vtt", "epub", "shelf"]
+PublishFormat = Literal["m4b", "mp3", "opus", "flac", "srt", "vtt", "epub", "acx", "shelf"]
 BitRate = Annotated[int, Field(ge=8, le=320)]
 BookStep = Literal["dc_block", "fade", "normalize", "loudness"]
 
@@ -67,7 +67,9 @@ class EpubConfig(Section):
     """What is read of an EPUB; also of DOCX, HTML and FB2 where they have the same parts."""
 
     front_matter: bool = Field(False, description="read title page, copyright, contents, index and the like, too")
-    notes: Literal["skip", "read"] = Field("skip", description="footnotes and endnotes; read: where they stand")
+    notes: Literal["skip", "read", "inline"] = Field(
+        "skip", description="footnotes and endnotes; read: where they stand; inline: at their marks, in brackets"
+    )
     alt: bool = Field(False, description="read the descriptions of pictures")
     chapter_depth: Annotated[int, Field(ge=1)] | None = Field(
         None, description="levels of the table of contents that begin chapters; null: all"
@@ -249,16 +251,27 @@ class OverlayConfig(Section):
     )
 
 
+class AcxConfig(Section):
+    """A set for ACX and shops alike: MP3 at 192 kbit/s and 44.1 kHz for each chapter, credits, and a sample."""
+
+    opening: str | None = Field(
+        None,
+        description="opening credits, with {title}, {author}, {narrator}; null: those three in the book's language",
+    )
+    closing: str | None = Field(None, description="closing credits, likewise; null: the same, and The end")
+
+
 class PublishConfig(Section):
     """What is made beside the WAV. Each is a target, too: `snakemake results/{book}.m4b`."""
 
-    formats: tuple[PublishFormat, ...] = Field((), description="m4b, mp3, opus, flac, srt, vtt, epub, shelf")
+    formats: tuple[PublishFormat, ...] = Field((), description="m4b, mp3, opus, flac, srt, vtt, epub, acx, shelf")
     metadata: MetadataConfig = MetadataConfig()
     m4b: M4bConfig = M4bConfig()
     mp3: Mp3Config = Mp3Config()
     opus: OpusConfig = OpusConfig()
     captions: CaptionConfig = CaptionConfig()
     epub: OverlayConfig = OverlayConfig()
+    acx: AcxConfig = AcxConfig()
 
 
 class HubConfig(Section):

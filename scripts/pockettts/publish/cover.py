@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pockettts.audio.encode import Picture, read_picture
 from pockettts.errors import AudioError
-from pockettts.text.chapters import Manuscript
+from pockettts.text.manuscript import read_source
+from pockettts.text.source import find_format
+from pockettts.text.source.archive import Archive
 
 MAX_BYTES = 10 << 20
 
@@ -18,17 +20,15 @@ def beside(inputs: Path, name: str) -> list[Path]:
     return [path for suffix in (".jpg", ".jpeg", ".png") if (path := inputs / f"{name}{suffix}").is_file()]
 
 
-def find_cover(inputs: Path, name: str, given: Path | None, manuscript: Manuscript, data: bytes) -> bytes:
-    """Return the cover's bytes; none if there is no cover. `data` is the document, `given` a path of the settings.
+def find_cover(inputs: Path, name: str, given: Path | None, member: str, source: Path) -> bytes:
+    """Return the cover's bytes; none if there is no cover.
+
+    `given` is a path of the settings, `member` what the document `source` says is its cover.
 
     Raises `AudioError` for a file of the user's that is missing, too large, or not a picture. A picture of the
     document that is not a JPEG or PNG is left out.
     """
-    own = (
-        [given]
-        if given
-        else [path for suffix in (".jpg", ".jpeg", ".png") if (path := inputs / f"{name}{suffix}").is_file()]
-    )
+    own = [given] if given else beside(inputs, name)
     if own:
         try:
             picture = own[0].read_bytes()
@@ -40,7 +40,7 @@ def find_cover(inputs: Path, name: str, given: Path | None, manuscript: Manuscri
             )
         read_picture(picture, str(own[0]))
         return picture
-    picture = _of_document(manuscript, data)
+    picture = _of_document(member, source)
     try:
         read_picture(picture, "the cover")
     except AudioError:
@@ -54,17 +54,14 @@ def load_cover(path: Path) -> Picture | None:
     return read_picture(data, str(path)) if data else None
 
 
-def _of_document(manuscript: Manuscript, data: bytes) -> bytes:
-    document = manuscript.document
-    if document is None or not document.metadata.cover:
+def _of_document(member: str, source: Path) -> bytes:
+    if not member:
         return b""
-    if document.encoding == "epub":
-        from pockettts.text.source.archive import Archive
-
-        archive = Archive(data, manuscript.name)
-        return archive.read_whole(document.metadata.cover) if document.metadata.cover in archive.names() else b""
-    marker = f'id="{document.metadata.cover}"'.encode()
-    at = data.find(marker)
+    data = read_source(source)
+    if find_format(data, str(source)) == "epub":
+        archive = Archive(data, str(source))
+        return archive.read_whole(member) if member in archive.names() else b""
+    at = data.find(f'id="{member}"'.encode())
     begin, end = data.find(b">", at) + 1, data.find(b"</binary", at)
     try:
         return base64.b64decode(data[begin:end]) if 0 <= at < begin < end else b""

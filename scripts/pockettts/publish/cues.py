@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import accumulate, groupby, pairwise
 from typing import Any
 
 from pockettts.audio.encode import ChapterMark
@@ -23,7 +24,7 @@ _OPENING = "“‘«„‚([{¿¡"
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A chunk: its shown text, its samples in the recording, its place in the source, and its paragraph in the book."""
+    """A chunk in a paragraph: its shown text, its samples in the recording, its place in the source, its paragraph."""
 
     text: str
     start: int
@@ -85,28 +86,51 @@ def make_cues(manuscript: Manuscript, chunks: Sequence[Mapping[str, Any]], timel
     paragraphs = [
         (number, paragraph) for number, chapter in enumerate(manuscript.chapters) for paragraph in chapter.paragraphs
     ]
-    starts = [paragraph.start for _, paragraph in paragraphs]
-    members: list[list[int]] = [[] for _ in paragraphs]
-    for number, chunk in enumerate(chunks):
-        members[max(0, bisect_left(starts, chunk["start"] + 1) - 1)].append(number)
+    members = _members([paragraph.start for _, paragraph in paragraphs], chunks)
     # A chapter without a sound has no place in the recording.
     numbers = {chapter: number for number, chapter in enumerate(sorted({chunk["chapter"] for chunk in chunks}))}
     shown: list[ShownParagraph] = []
-    cues: list[Cue] = []
-    for (chapter, paragraph), chunk_numbers in zip(paragraphs, members, strict=True):
+    parts: list[tuple[int, Cue]] = []
+    for (chapter, paragraph), own in zip(paragraphs, members, strict=True):
         if chapter not in numbers:
             continue
-        texts = _divide(paragraph, [chunks[number]["start"] for number in chunk_numbers])
-        first = len(cues)
-        for number, text in zip(chunk_numbers, texts, strict=True):
-            span, chunk = timeline.entries[number], chunks[number]
-            position = (chunk["start"], chunk["end"], numbers[chapter], len(shown))
-            cues.append(Cue(_PAUSE_MARK.sub(" ", text).strip(), span.start, span.end, *position))
+        texts = _divide(paragraph, [start for _, start in own])
+        first = len(parts)
+        for (number, start), text in zip(own, texts, strict=True):
+            span, end = timeline.entries[number], min(chunks[number]["end"], paragraph.end)
+            position = (start, max(start, end), numbers[chapter], len(shown))
+            parts.append((number, Cue(_PAUSE_MARK.sub(" ", text).strip(), span.start, span.end, *position)))
         text = _PAUSE_MARK.sub(" ", paragraph.text).strip()
-        place = (numbers[chapter], first, len(cues), paragraph.scene_break)
+        place = (numbers[chapter], first, len(parts), paragraph.scene_break)
         shown.append(ShownParagraph(paragraph.kind, text, *place))
+    cues = [
+        cue for _, group in groupby(parts, key=lambda part: part[0]) for cue in _divide_time([cue for _, cue in group])
+    ]
     titles = [manuscript.chapters[chapter].title for chapter in numbers]
     return CueSheet(timeline.samples, _chapters(titles, cues, timeline.samples), tuple(shown), tuple(cues))
+
+
+def _members(starts: Sequence[int], chunks: Sequence[Mapping[str, Any]]) -> list[list[tuple[int, int]]]:
+    """Return for each paragraph, of which `starts` has the offsets, its chunks and where each begins in it.
+
+    A paragraph that is too short to be spoken alone shares a chunk with the next one.
+    """
+    members: list[list[tuple[int, int]]] = [[] for _ in starts]
+    for number, chunk in enumerate(chunks):
+        paragraph = max(0, bisect_left(starts, chunk["start"] + 1) - 1)
+        members[paragraph].append((number, chunk["start"]))
+        for following in range(paragraph + 1, bisect_left(starts, chunk["end"])):
+            members[following].append((number, starts[following]))
+    return members
+
+
+def _divide_time(cues: Sequence[Cue]) -> Iterator[Cue]:
+    """Divide the time of a chunk among its cues, one in each of its paragraphs, by their characters."""
+    start, end = cues[0].start, cues[0].end
+    positions = list(accumulate((len(cue.text) for cue in cues), initial=0))
+    borders = [start + (end - start) * position // (positions[-1] or 1) for position in positions]
+    for cue, (begin, stop) in zip(cues, pairwise([start, *borders[1:-1], end]), strict=True):
+        yield replace(cue, start=begin, end=stop)
 
 
 def _divide(paragraph: Paragraph, starts: Sequence[int]) -> list[str]:

@@ -18,6 +18,7 @@ from pockettts.errors import ConfigError
 from pockettts.files import sha256_file, temporary_path
 from pockettts.publish.captions import milliseconds
 from pockettts.publish.cues import Cue, CueSheet, ShownParagraph
+from pockettts.publish.material import Material
 from pockettts.publish.tags import BookTags
 
 ACTIVE = "-epub-media-overlay-active"
@@ -214,10 +215,8 @@ def _package(
 def write_book(
     source: Path,
     config: BookConfig,
-    sheet: CueSheet,
-    tags: BookTags,
+    material: Material,
     sounds: Sequence[Path],
-    cover: Picture | None,
     out: Path,
 ) -> str:
     """Write the EPUB that `publish.epub.kind` asks for, in one step; returns what was done, for a message.
@@ -227,6 +226,7 @@ def write_book(
     from pockettts.publish.overlay import can_overlay, write_overlay
     from pockettts.text.manuscript import manuscript_from_bytes, read_source
 
+    sheet, tags, cover = material.sheet, material.tags, material.cover
     data = read_source(source)
     manuscript = manuscript_from_bytes(data, source, config.text.encoding, config.text.epub)
     document, kind = manuscript.document, config.publish.epub.kind

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pockettts.audio.decode import probe
 from pockettts.audio.encode import cut_title
 from pockettts.errors import AudioError
 from pockettts.files import read_json, sha256_file
@@ -18,37 +18,6 @@ from pockettts.values import RATE
 # AAC comes in blocks of 1,024 samples, the last of which is filled up.
 _LENGTH_TOLERANCE = 0.1
 _TIME_TOLERANCE = 0.002
-
-
-@dataclass(frozen=True, slots=True)
-class AudioFacts:
-    """What a reader of an audio file finds: seconds by its packets, chapters (start in seconds, title), tags, cover."""
-
-    seconds: float
-    chapters: tuple[tuple[float, str], ...]
-    tags: dict[str, str]
-    cover: bool
-
-
-def probe(path: Path) -> AudioFacts:
-    """Read an audio file to its end without decoding it. Raises `AudioError` where it is not whole."""
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.audio[0]
-            seconds = 0.0
-            for packet in container.demux(stream):
-                if packet.duration and packet.time_base:
-                    seconds += float(packet.duration * packet.time_base)
-            tags = {name.lower(): text for name, text in {**container.metadata, **stream.metadata}.items()}
-            chapters = tuple(
-                (float(one["start"] * (one["time_base"] or 1)), one["metadata"].get("title", ""))
-                for one in container.chapters()
-            )
-            return AudioFacts(seconds, chapters, tags, bool(container.streams.video))
-    except (av.error.FFmpegError, IndexError, OSError) as error:
-        raise AudioError(f"{path} cannot be read back: {error}.") from None
 
 
 def verify_audio(path: Path, sheet: CueSheet, tags: BookTags, start: int = 0, end: int | None = None) -> None:
@@ -99,7 +68,7 @@ def verify_outputs(files: Sequence[Path], sheet: CueSheet, tags: BookTags, shelf
     for path in files:
         if path.suffix in (".m4b", ".opus", ".flac"):
             verify_audio(path, sheet, tags)
-        elif path.suffix == ".mp3":
+        elif path.suffix == ".mp3" and path.parent.name == "mp3":
             mark = sheet.chapters[int(path.stem) - 1]
             verify_audio(path, sheet, tags, mark.start, mark.end)
         elif path.suffix in (".srt", ".vtt"):
@@ -108,6 +77,8 @@ def verify_outputs(files: Sequence[Path], sheet: CueSheet, tags: BookTags, shelf
             verify_epub(path, sheet)
         elif path.name == "shelf.json":
             _verify_shelf(path, shelf)
+        elif path.name.endswith(".acx.json"):
+            _verify_acx(path, files)
     return {str(path): {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for path in sorted(files)}
 
 
@@ -117,3 +88,11 @@ def _verify_shelf(path: Path, shelf: Path) -> None:
         file = shelf / listed["folder"] / name
         if not file.is_file() or sha256_file(file) != digest:
             raise AudioError(f"{file} is missing or was changed; delete {path} and build again.")
+
+
+def _verify_acx(path: Path, files: Sequence[Path]) -> None:
+    """Compare the files of the set for ACX with those that were decoded and measured."""
+    measured = read_json(path, "the measurement of the set for ACX")["files"]
+    for file in (one for one in files if one.parent.name == "acx"):
+        if measured.get(str(file), {}).get("sha256") != sha256_file(file):
+            raise AudioError(f"{file} is not the file that was measured; delete {path} and build again.")

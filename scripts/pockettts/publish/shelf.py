@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pockettts.audio.encode import Picture
 from pockettts.errors import AudioError
 from pockettts.files import read_json, sha256_file, temporary_path, write_bytes, write_text
 from pockettts.publish.cues import CueSheet
+from pockettts.publish.material import Material
 from pockettts.publish.tags import BookTags
 from pockettts.values import RATE
 
@@ -44,10 +44,8 @@ def write_shelf(
     shelf: Path,
     book: str,
     others: Sequence[Path],
-    tags: BookTags,
-    sheet: CueSheet,
+    material: Material,
     audio: Path,
-    cover: Picture | None,
     previous: Path,
 ) -> dict[str, Any]:
     """Put a book on the shelf; returns what rule write_shelf writes: its folder and its files with their sha256.
@@ -55,6 +53,7 @@ def write_shelf(
     `others` are the same of other books, `previous` that of an earlier run, whose files are removed. Raises
     `AudioError` where a different book has the same author and title.
     """
+    tags, cover = material.tags, material.cover
     folder = shelf_folder(tags)
     for other in others:
         if other != previous and read_json(other, "the shelf of a book").get("folder") == str(folder):
@@ -68,7 +67,9 @@ def write_shelf(
     target.mkdir(parents=True, exist_ok=True)
     name = f"{clean_name(tags.title)}.m4b"
     _link(audio, target / name)
-    write_text(target / "metadata.json", json.dumps(_metadata(tags, sheet), indent=1, ensure_ascii=False) + "\n")
+    write_text(
+        target / "metadata.json", json.dumps(_metadata(tags, material.sheet), indent=1, ensure_ascii=False) + "\n"
+    )
     names = [name, "metadata.json"]
     texts = {"desc.txt": tags.description, "reader.txt": tags.narrator}
     for text_name, text in texts.items():

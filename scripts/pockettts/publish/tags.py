@@ -14,7 +14,11 @@ from typing import Any
 from pockettts.config import MetadataConfig, validate
 from pockettts.config.reading import read_yaml
 from pockettts.errors import AudioError, ConfigError
+from pockettts.project import Project
+from pockettts.text.plan import BookPlan
 from pockettts.text.source import Metadata
+from pockettts.values import language_code
+from pockettts.voices import licence_notice
 
 COVERS = (".jpg", ".jpeg", ".png")
 _LANGUAGES = {"de": "deu", "en": "eng", "es": "spa", "fr": "fra", "it": "ita", "nl": "nld", "pt": "por"}
@@ -80,10 +84,20 @@ def read_metadata(path: Path) -> MetadataConfig:
     )
 
 
+def book_tags(name: str, plan: BookPlan, project: Project) -> BookTags:
+    """Return the tags of a book of the project. Raises `ConfigError` for a wrong inputs/{name}.yaml, `VoiceError`."""
+    voice = project.voice
+    notice = f"Synthetic voice: Pocket TTS, voice {voice.id} ({voice.attribution}; licence: {voice.licence})."
+    notice = f"{notice} {licence_notice(voice) or ''}".strip()
+    own = read_metadata(project.inputs / f"{name}.yaml")
+    chosen, language = project.config.publish.metadata, language_code(project.language)
+    return make_tags(plan.metadata, plan.title, own, chosen, voice.id, notice, language)
+
+
 def make_tags(
     found: Metadata, title: str, own: MetadataConfig, settings: MetadataConfig, voice: str, notice: str, language: str
 ) -> BookTags:
-    """Return the tags of a book. `notice` is what must be told of the voice, `language` that of the settings."""
+    """Return the tags of a book. `notice` is the statement on the voice, `language` that of the settings."""
 
     def pick(name: str, default: str) -> str:
         return next((value for section in (settings, own) if (value := getattr(section, name))), default)

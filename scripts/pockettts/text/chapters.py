@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pockettts.errors import ManuscriptError
 from pockettts.text.cleaning import speaks
 from pockettts.text.mapped import Mapped
 from pockettts.text.reading import Kind, LeftOut
@@ -65,7 +67,10 @@ class Manuscript:
         return self.parts[max(0, bisect_right(self.parts, offset, key=lambda part: part[0]) - 1)][1]
 
     def as_json(self) -> dict[str, Any]:
-        """The content of results/{book}/manuscript.json: chapters and paragraphs with their source spans."""
+        """The content of results/{book}/manuscript.json: chapters and paragraphs with their source spans.
+
+        `map` of a paragraph tells where each of its characters stands in the source, as `Mapped.runs` does.
+        """
         return {
             "title": self.title,
             "encoding": self.encoding,
@@ -78,6 +83,7 @@ class Manuscript:
                             "text": paragraph.text,
                             "start": paragraph.start,
                             "end": paragraph.end,
+                            "map": paragraph.mapped.runs(),
                             **({"scene_break": True} if paragraph.scene_break else {}),
                         }
                         for paragraph in chapter.paragraphs
@@ -86,6 +92,26 @@ class Manuscript:
                 for chapter in self.chapters
             ],
         }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Manuscript:
+        """Read what `as_json` returned, without the source. Raises `ManuscriptError` for anything else."""
+        try:
+            chapters = tuple(
+                Chapter(chapter["title"], tuple(_paragraph_from_json(one) for one in chapter["paragraphs"]))
+                for chapter in document["chapters"]
+            )
+            return cls(document["title"], document["encoding"], chapters)
+        except (KeyError, TypeError, ValueError):
+            raise ManuscriptError(
+                "The manuscript is not in the format of this version; delete manuscript.json and build it."
+            ) from None
+
+
+def _paragraph_from_json(values: Mapping[str, Any]) -> Paragraph:
+    mapped = Mapped.of_runs(values["text"], values["map"])
+    scene_break = values.get("scene_break", False)
+    return Paragraph(values["kind"], values["text"], values["start"], values["end"], scene_break, mapped)
 
 
 def _paragraph(kind: Literal["heading", "paragraph"], mapped: Mapped) -> Paragraph:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 
 Replacement = str | Callable[[re.Match[str]], str | None]
 
@@ -61,6 +62,25 @@ class Mapped:
     def span(self) -> tuple[int, int]:
         """Start and end in the source of the whole; (0, 0) for an empty text."""
         return (self.starts[0], self.ends[-1]) if self.text else (0, 0)
+
+    def runs(self) -> list[tuple[int, int, int]]:
+        """Where the map does not simply go on: an index of the text, with start and end of that character's span."""
+        starts, ends = self.starts, self.ends
+        return [
+            (at, starts[at], ends[at])
+            for at in range(len(starts))
+            if not at or starts[at] != starts[at - 1] + 1 or ends[at] != ends[at - 1] + 1
+        ]
+
+    @classmethod
+    def of_runs(cls, text: str, runs: Iterable[Sequence[int]]) -> Mapped:
+        """The text with the map that `runs` returned."""
+        starts, ends = array("q"), array("q")
+        borders = [*runs, (len(text), 0, 0)]
+        for (at, start, end), (following, _, _) in pairwise(borders):
+            starts.extend(range(start, start + following - at))
+            ends.extend(range(end, end + following - at))
+        return cls(text, starts, ends)
 
     def strip(self) -> Mapped:
         """Without white space at both ends."""

@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache as once
 from importlib.metadata import version
 from pathlib import Path
@@ -23,12 +23,13 @@ from pockettts.text.chunks import Chunk, chunk_manuscript
 from pockettts.text.dictionary import read_dictionary
 from pockettts.text.manuscript import Manuscript, manuscript_from_bytes, read_source
 from pockettts.text.reading import Reading, account
+from pockettts.text.source import Metadata
 from pockettts.values import canonical_json, sha256_text
 
 
 @dataclass(frozen=True, slots=True)
 class BookPlan:
-    """What will be spoken: title, chapter titles, chunks.
+    """What will be spoken: title, chapter titles, chunks; and what the document says of itself.
 
     `source_sha256` is of the book's file; `digest` is of the plan's own content, the same for any way of making it.
     """
@@ -38,6 +39,7 @@ class BookPlan:
     chunks: tuple[Chunk, ...]
     source_sha256: str
     digest: str
+    metadata: Metadata = field(default_factory=Metadata)
 
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON types; chunks are lists of the fields of `Chunk`, in order."""
@@ -46,6 +48,7 @@ class BookPlan:
             "chapters": list(self.chapters),
             "source_sha256": self.source_sha256,
             "digest": self.digest,
+            "metadata": asdict(self.metadata),
             "chunks": [[c.text, c.pause, c.border, c.chapter, c.start, c.end] for c in self.chunks],
         }
 
@@ -66,6 +69,14 @@ def code_digest(folder: Path = Path(__file__).parent) -> str:
         content = source.read_bytes()
         digest.update(f"{source.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()
+
+
+def make_plan(manuscript: Manuscript, chunks: tuple[Chunk, ...], source_sha256: str) -> BookPlan:
+    """Return the plan of a manuscript that is spoken as `chunks`."""
+    titles = tuple(chapter.title for chapter in manuscript.chapters)
+    metadata = manuscript.document.metadata if manuscript.document else Metadata()
+    digest = _digest(manuscript.title, titles, chunks)
+    return BookPlan(manuscript.title, titles, chunks, source_sha256, digest, metadata)
 
 
 def _key(data: bytes, path: Path, config: TextConfig, language: str) -> str:
@@ -93,6 +104,7 @@ def _load(file: Path) -> BookPlan | None:
             tuple(Chunk(*row) for row in content["chunks"]),
             content["source_sha256"],
             content["digest"],
+            Metadata.from_json(content["metadata"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -119,10 +131,7 @@ def plan_book(path: Path, config: TextConfig, language: str, cache: Path | None 
         return kept
     manuscript = manuscript_from_bytes(data, path, config.encoding, config.epub)
     chunks = chunk_manuscript(manuscript, config, language)
-    titles = tuple(chapter.title for chapter in manuscript.chapters)
-    plan = BookPlan(
-        manuscript.title, titles, chunks, hashlib.sha256(data).hexdigest(), _digest(manuscript.title, titles, chunks)
-    )
+    plan = make_plan(manuscript, chunks, hashlib.sha256(data).hexdigest())
     if file is not None:
         body = json.dumps(plan.as_json(), ensure_ascii=False, separators=(",", ":")).encode()
         with contextlib.suppress(OSError):
