@@ -1,17 +1,20 @@
 # Two commands for a newcomer: `make book` and `make test`. Each sets up what it needs in .venv/.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+# scripts/make_env.py runs in any Python 3 and makes the environment with the newest supported one; PYTHON names one.
+PYTHON ?=
 JOBS ?= 8
 BOOK ?= book
 # A file of settings in presets/: make book PRESET=natural
 PRESET ?=
-# PyPI's Linux wheels of torch bring CUDA along (3 GB); this index has the CPU builds. Elsewhere it changes nothing.
+# A mirror of PyTorch's index of CPU builds; and a build in place of the locked one: TORCH=torch==2.13.0 brings CUDA, 3 GB.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-TORCH := torch==2.13.0
+TORCH ?=
 
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
+ANY_PYTHON := $(if $(PYTHON),"$(PYTHON)",$(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11 \
+  || { command -v uv > /dev/null && echo "uv run --no-project python"; }))
+MAKE_ENV = $(ANY_PYTHON) scripts/make_env.py --venv "$(VENV)" --python "$(PYTHON)" --torch-index "$(TORCH_INDEX)" --torch "$(TORCH)"
 
 .DEFAULT_GOAL := help
 .PHONY: help env test-env book unlock test test-slow lint format lock manifest bench bench-docs load load-docs cli-docs dag docs dist clean
@@ -19,26 +22,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progre
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "error: no python3 found. Install Python 3.11, 3.12 or 3.13 and run make again."; exit 3; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
-	  echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1), but the locked environment is for Python 3.11 to 3.13." \
-	       "Install one of these, or name it: make PYTHON=/path/to/python3.13"; exit 3; }
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "error: $(PYTHON) cannot make an environment: it has no ensurepip." \
-	  "On Debian and Ubuntu install python3-venv, then run make again."; exit 3; }
-	@echo "creating $(VENV) (a few minutes and about 1.5 GB, once)"
-	@# What is half made goes again, or the next run would find a python without pip.
-	@trap 'rm -rf $(VENV)' INT TERM; $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 3; }
-
-$(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
-	$(PIP) --no-deps --retries 1 --extra-index-url $(TORCH_INDEX) $(TORCH)
-	$(PIP) --no-deps --require-hashes --requirement requirements.lock
-	$(PIP) --no-deps --no-build-isolation --editable .
-	@touch $@
+$(VENV)/run.stamp: requirements.lock requirements-torch.lock pyproject.toml
+	@test -n '$(ANY_PYTHON)' || { echo "error: no python3 on PATH. Install Python 3.11, 3.12 or 3.13, or uv (https://docs.astral.sh/uv)."; exit 3; }
+	@$(MAKE_ENV) run
 
 $(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
-	$(PIP) --no-deps --require-hashes --requirement requirements-test.lock
-	@touch $@
+	@$(MAKE_ENV) test
 
 env: $(VENV)/run.stamp ## create .venv with what a build needs
 test-env: $(VENV)/test.stamp ## add what the tests need
@@ -68,17 +57,8 @@ format: test-env ## rewrite the sources in the house style
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules training
 
-# torch is left out of both files: its builds differ by platform, so it has a version but no hash.
-LOCK = $(BIN)/pip-compile --quiet --allow-unsafe --strip-extras --generate-hashes --no-header \
-  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
-WITHOUT_TORCH = awk '/^[a-z]/ {keep = !/^torch==/} keep'
-
-lock: test-env ## compile both lock files and the conda environment from pyproject.toml
-	$(PIP) pip-tools
-	$(LOCK) --extra onnx --extra server --output-file $(VENV)/run.lock pyproject.toml
-	$(LOCK) --extra onnx --extra server --extra asr --extra wyoming --extra test --constraint $(VENV)/run.lock --output-file $(VENV)/test.lock pyproject.toml
-	$(WITHOUT_TORCH) $(VENV)/run.lock > requirements.lock
-	$(WITHOUT_TORCH) $(VENV)/test.lock > requirements-test.lock
+lock: test-env ## compile the lock files and the conda environment from pyproject.toml
+	$(BIN)/python scripts/write_locks.py
 	$(BIN)/python scripts/pin_env.py
 
 manifest: env ## write models/manifest.json from the installed pocket-tts
