@@ -56,6 +56,7 @@ rule master_book:
         "results/{book}/benchmarks/master_book.tsv"
     conda:
         "../envs/pockettts.yaml"
+    threads: 2
     resources:
         mem_mb=1000,
         disk_mb=5000,
@@ -65,7 +66,7 @@ rule master_book:
         audio=audio_settings,
     shell:
         "python {params.script:q} {input.audio:q} --timeline {input.timeline:q} --settings {params.audio:q}"
-        " --out {output.audio:q} --figures {output.figures:q} 2>&1 | tee {log:q}"
+        " --threads {threads} --out {output.audio:q} --figures {output.figures:q} 2>&1 | tee {log:q}"
 
 
 rule measure_book:

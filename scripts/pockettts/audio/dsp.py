@@ -6,7 +6,9 @@ on where the blocks were cut: sums are taken over windows fixed to the signal, i
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +27,8 @@ OVERSAMPLING = 4
 _HALF = 12  # input samples on each side that an interpolated point is made from
 
 _FRAME = 12  # samples per judged true peak, which is a step of the limiter's gain: 0.5 ms
-_ROW = 480  # samples that are interpolated together or not at all
+_COLUMNS = 1024  # frames that are interpolated at once, so that the products stay in the cache
+_AHEAD = 4  # parts of a signal that threads limit while others are read and written
 _REACH = 40  # frames that the gain needs to move, each way: 20 ms
 _MARGIN_DB = 0.05  # for what a moving gain and 16-bit rounding add between samples
 
@@ -122,6 +125,16 @@ def gain(blocks: Iterable[Float], factor: float) -> Blocks:
 _SINC = np.sinc(np.arange(-_HALF * OVERSAMPLING, _HALF * OVERSAMPLING + 1) / OVERSAMPLING) * np.kaiser(
     2 * _HALF * OVERSAMPLING + 1, 6.0
 )
+# The taps of the points after each sample, by the place of the sample that they weigh among a frame and its neighbors.
+# The first of the OVERSAMPLING points is the sample itself.
+_PHASES = [
+    [
+        (place, float(_SINC[offset]))
+        for place in range(1, 2 * _HALF + 1)
+        if (offset := first - OVERSAMPLING * place) >= 0
+    ]
+    for first in range(2 * _HALF * OVERSAMPLING + 1, (2 * _HALF + 1) * OVERSAMPLING)
+]
 # No interpolated point exceeds the largest sample by more than this.
 _OVERSHOOT = float(max(np.abs(_SINC[phase::OVERSAMPLING]).sum() for phase in range(OVERSAMPLING)))
 
@@ -134,20 +147,27 @@ def frame_peaks(samples: Float, floor: float) -> Float:
     a book is far below its peak.
     """
     count = (len(samples) - 2 * _HALF) // _FRAME
+    peaks = np.zeros(max(0, count))
     if count < 1:
-        return np.zeros(0)
-    rows = -(-count * _FRAME // _ROW)
-    padded = np.zeros(2 * _HALF + rows * _ROW)
-    padded[: len(samples)] = samples
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _ROW + 2 * _HALF)[::_ROW]
-    peaks = np.zeros((rows, _ROW // _FRAME))
-    loud = np.abs(windows).max(axis=1, initial=0.0) * _OVERSHOOT > floor
-    if loud.any():
-        dense = np.abs(signal.upfirdn(_SINC, windows[loud], up=OVERSAMPLING, axis=1))
-        first = 2 * _HALF * OVERSAMPLING
-        dense = dense[:, first : first + _ROW * OVERSAMPLING]
-        peaks[loud] = dense.reshape(len(dense), -1, _FRAME * OVERSAMPLING).max(axis=2)
-    return peaks.reshape(-1)[:count]
+        return peaks
+    frames = samples[: 2 * _HALF + count * _FRAME]
+    largest = np.abs(frames).reshape(-1, _FRAME).max(axis=1)
+    around = np.maximum(np.maximum(largest[:-2], largest[1:-1]), largest[2:])
+    loud = np.flatnonzero(around * _OVERSHOOT > floor)
+    windows = np.lib.stride_tricks.sliding_window_view(frames, _FRAME + 2 * _HALF)[::_FRAME]
+    for first in range(0, len(loud), _COLUMNS):
+        chosen = loud[first : first + _COLUMNS]
+        # A column a frame. Products are added one tap after another, so that every machine adds them in one order.
+        columns = np.ascontiguousarray(windows[chosen].T)
+        highest = largest[chosen + 1]
+        product = np.empty((_FRAME, len(chosen)))
+        for taps in _PHASES:
+            points = np.zeros_like(product)
+            for place, tap in taps:
+                points += np.multiply(columns[place : place + _FRAME], tap, out=product)
+            np.maximum(highest, np.abs(points, out=points).max(axis=0), out=highest)
+        peaks[chosen] = highest
+    return peaks
 
 
 class TruePeak:
@@ -194,25 +214,40 @@ def _limit_middle(samples: Float, ceiling: float) -> Float:
     count = -(-len(middle) // _FRAME)
     here, after = smooth[first : first + count], smooth[first + 1 : first + count + 1]
     before = smooth[first - 1 : first + count - 1]
+    # From the middle of the frame before to that of this one, and on to that of the next one.
     place = (np.arange(_FRAME) + 0.5) / _FRAME - 0.5
-    line = np.where(
-        place < 0,
-        here[:, None] + (here - before)[:, None] * place,
-        here[:, None] + (after - here)[:, None] * place,
-    )
+    line = np.empty((count, _FRAME))
+    half = _FRAME // 2
+    line[:, :half] = here[:, None] + (here - before)[:, None] * place[:half]
+    line[:, half:] = here[:, None] + (after - here)[:, None] * place[half:]
     return np.asarray(middle * (1.0 - line.reshape(-1)[: len(middle)]))
 
 
-def limit(blocks: Iterable[Float], ceiling_dbtp: float, segment: int = 4096) -> Blocks:
+def limit(blocks: Iterable[Float], ceiling_dbtp: float, segment: int = 4096, threads: Executor | None = None) -> Blocks:
     """Look-ahead limiter: the true peak of its output is at most `ceiling_dbtp`.
 
     For every half millisecond, the gain that its true peak needs is held for 20 ms on both sides and smoothed with a
     Hann window of that width, so it moves without a click and reaches its depth before the peak. There is no
     feedback: a sample's gain depends on the 41 ms around it only. `segment` is the number of frames of 0.5 ms that
-    are processed at once; it does not change the result.
+    are processed at once, in `threads` if there are any; neither changes the result.
     """
     ceiling = db_to_gain(ceiling_dbtp - _MARGIN_DB)
-    step = segment * _FRAME
+    windows = _windows(blocks, segment * _FRAME)
+    if threads is None:
+        yield from (_limit_middle(window, ceiling)[:count] for window, count in windows)
+        return
+    ahead: deque[tuple[Future[Float], int]] = deque()
+    for window, count in windows:
+        ahead.append((threads.submit(_limit_middle, window, ceiling), count))
+        if len(ahead) > _AHEAD:
+            limited, length = ahead.popleft()
+            yield limited.result()[:length]
+    for limited, length in ahead:
+        yield limited.result()[:length]
+
+
+def _windows(blocks: Iterable[Float], step: int) -> Iterator[tuple[Float, int]]:
+    """Cut a signal into parts of `step` samples, each with `_HALO` on both sides, and the length of the part."""
     pending = [np.zeros(_HALO)]
     count = _HALO
     for block in blocks:
@@ -222,11 +257,9 @@ def limit(blocks: Iterable[Float], ceiling_dbtp: float, segment: int = 4096) -> 
             continue
         window = np.concatenate(pending)
         while len(window) >= step + 2 * _HALO:
-            yield _limit_middle(window[: step + 2 * _HALO], ceiling)
+            yield window[: step + 2 * _HALO], step
             window = window[step:]
         pending, count = [window], len(window)
     rest = count - _HALO
-    padding = -rest % _FRAME
-    window = np.concatenate([*pending, np.zeros(padding + _HALO)])
     if rest:
-        yield _limit_middle(window, ceiling)[:rest]
+        yield np.concatenate([*pending, np.zeros(-rest % _FRAME + _HALO)]), rest

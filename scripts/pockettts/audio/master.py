@@ -5,7 +5,10 @@ Between `join` and `report`: writes results/{book}/mastered.wav.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,22 +34,25 @@ Stage = Callable[[Iterable[dsp.Float]], dsp.Blocks]
 class _Book:
     """A joined file, and its stages so far; every pass streams the file through all of them."""
 
-    def __init__(self, joined: Path, block: int) -> None:
-        self.joined = joined
+    def __init__(self, joined: Path, out: Path, block: int, threads: Executor | None) -> None:
+        self.out = out
         self.samples = wav_length(joined)
         self.stages: list[Stage] = []
+        self.threads = threads
+        self._joined = joined
         self._block = block
+        self._written: list[Stage] | None = None
 
-    def blocks(self) -> dsp.Blocks:
-        """Stream the audio through all stages."""
-        stream: dsp.Blocks = map(dsp.to_float, read_blocks(self.joined, self._block))
-        for stage in self.stages:
-            stream = stage(stream)
-        return stream
+    @property
+    def _draft(self) -> Path:
+        return self.out.with_name(f".{self.out.name}.draft.part")
 
     def send(self, *meters: Callable[[dsp.Float], object]) -> None:
         """Run one pass, every block of it into each meter."""
-        for block in self.blocks():
+        stream: dsp.Blocks = map(dsp.to_float, read_blocks(self._joined, self._block))
+        for stage in self.stages:
+            stream = stage(stream)
+        for block in stream:
             for meter in meters:
                 meter(block)
 
@@ -55,6 +61,22 @@ class _Book:
         meter = LoudnessMeter()
         self.send(meter.push, *meters)
         return meter.integrated()
+
+    def draft_loudness(self) -> float:
+        """Run one pass as `loudness`, and keep what it makes: if no stage changes, that is the recording."""
+        with WavWriter(self._draft, self.samples) as writer:
+            loudness = self.loudness(lambda piece: writer.write(round_to_int16(piece)))
+        self._written = list(self.stages)
+        return loudness
+
+    def write(self) -> None:
+        """Put the recording where it belongs, by a pass through all stages unless a draft has them."""
+        if self._written == self.stages:
+            self._draft.replace(self.out)
+            return
+        with WavWriter(self.out, self.samples) as writer:
+            self.send(lambda piece: writer.write(round_to_int16(piece)))
+        self._draft.unlink(missing_ok=True)
 
 
 def _normalize(book: _Book, config: AudioConfig) -> dict[str, Any]:
@@ -85,19 +107,19 @@ def _loudness(book: _Book, config: AudioConfig) -> dict[str, Any]:
     def apply(db: float) -> None:
         book.stages = [*earlier, partial(dsp.gain, factor=dsp.db_to_gain(db))]
         if limited:
-            book.stages.append(partial(dsp.limit, ceiling_dbtp=ceiling))
+            book.stages.append(partial(dsp.limit, ceiling_dbtp=ceiling, threads=book.threads))
 
     apply(gain_db)
     reached = target
     if limited:
-        reached, slope = book.loudness(), 1.0
+        reached, slope = book.draft_loudness(), 1.0
         for _ in range(_CORRECTIONS):
             if abs(target - reached) <= _TOLERANCE_LU:
                 break
             rise = (target - reached) / slope
             gain_db += rise
             apply(gain_db)
-            last, reached = reached, book.loudness()
+            last, reached = reached, book.draft_loudness()
             # Under a limiter each dB of gain brings less than 1 LU: the next step counts on what this one brought.
             slope = min(1.0, max(_LEAST_SLOPE, (reached - last) / rise))
     return decisions | {"gain_db": round(gain_db, 3), "limited": limited, "lufs_after": round(reached, 2)}
@@ -122,18 +144,24 @@ _STEPS: dict[str, Callable[[_Book, AudioConfig], dict[str, Any]]] = {
 }
 
 
-def master_book(joined: Path, out: Path, config: AudioConfig, block: int = BLOCK) -> dict[str, Any]:
+def master_book(
+    joined: Path, out: Path, config: AudioConfig, block: int = BLOCK, threads: int | None = None
+) -> dict[str, Any]:
     """Run the book chain of `config` over `joined` and write `out`: 24 kHz mono 16-bit, RF64 past 4 GiB.
 
-    Streamed: memory does not depend on the length, nor the bytes on `block`, the samples read at once.
-    Silence is left silent.
+    Streamed: memory does not depend on the length, nor the bytes on `block`, the samples read at once, or on `threads`,
+    which is by default the number of processors. Silence is left silent.
     Returns {"samples", "sha256", "steps": [{"step", ...its decisions}]}. Raises `AudioError` when a file cannot be
     read or written; `out` is then unchanged.
     """
     remove_parts(out)
-    book = _Book(joined, block)
-    steps = [{"step": step} | _STEPS[step](book, config) for step in config.book_chain]
-    with WavWriter(out, book.samples) as writer:
-        for piece in book.blocks():
-            writer.write(round_to_int16(piece))
-    return {"samples": writer.samples, "sha256": sha256_file(out), "steps": steps}
+    count = threads or os.cpu_count() or 1
+    with ThreadPoolExecutor(count, "limiter") if count > 1 else nullcontext() as pool:
+        book = _Book(joined, out, block, pool)
+        try:
+            steps = [{"step": step} | _STEPS[step](book, config) for step in config.book_chain]
+            book.write()
+        except BaseException:
+            remove_parts(out)
+            raise
+    return {"samples": book.samples, "sha256": sha256_file(out), "steps": steps}
