@@ -226,6 +226,25 @@ def test_each_span_of_an_epub_sounds_once(
     assert all(audio.get("clipBegin") < audio.get("clipEnd") for audio in sounding)
 
 
+def test_notes_that_are_read_inline_leave_the_own_pages_whole(sounds: list[Path], tmp_path: Path) -> None:
+    data = make_epub(PAGES)
+    book = manuscript_from_bytes(data, Path("x.epub"), "auto", EpubConfig(notes="inline"))
+    chunks = chunk_manuscript(book, TextConfig(max_chars=60), "en")
+    spans = tuple(Span("key", 24_000 * at, 24_000 * (at + 1), chunk.chapter) for at, chunk in enumerate(chunks))
+    sheet = make_cues(book, [asdict(chunk) for chunk in chunks], Timeline(RATE, 24_000 * len(chunks), "sha", spans))
+    source, out = tmp_path / "x.epub", tmp_path / "out.epub"
+    source.write_bytes(data)
+    config = parse({"text": {"epub": {"notes": "inline"}}, "publish": {"epub": {"kind": "in_place"}}})
+    write_book(source, config, Material(sheet, TAGS), sounds, out)
+    assert "A note (Not read.) stands here" in " ".join(cue.text for cue in sheet.cues)
+    with zipfile.ZipFile(out) as archive:
+        page = archive.read("E/c0.xhtml").decode()
+        pars = sum(archive.read(name).count(b"<par ") for name in archive.namelist() if name.endswith(".smil"))
+    assert pars == sum(1 for cue in sheet.cues if cue.text)
+    original = etree.fromstring(zipfile.ZipFile(source).read("E/c0.xhtml"))
+    assert "".join(etree.fromstring(page.encode()).itertext()) == "".join(original.itertext())
+
+
 def test_the_own_pages_keep_what_is_not_marked(
     epub: bytes, sheet: CueSheet, sounds: list[Path], tmp_path: Path
 ) -> None:

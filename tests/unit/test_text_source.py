@@ -174,6 +174,48 @@ def test_notes_without_a_type_are_found_by_the_marks_that_lead_to_them() -> None
     assert read(make_epub(pages), notes="read").chapters[1].paragraphs[0].text == "1 The note."
 
 
+@pytest.mark.parametrize(
+    ("pages", "spoken"),
+    [
+        (
+            [
+                "<p>He left<a epub:type='noteref' href='#n'>1</a>, at last.</p>"
+                "<aside epub:type='footnote' id='n' hidden=''><p>By <i>night</i>.</p><p>Alone.</p></aside><p>End.</p>"
+            ],
+            ["He left (By night. Alone.), at last.", "End."],
+        ),
+        (
+            [
+                "<p>Word.<sup><a href='c1.xhtml#f1' id='r1'>1</a></sup> Next."
+                "<sup><a href='c1.xhtml#f2'>2</a></sup></p>",
+                "<h2>Notes</h2><p><a id='f1' href='c0.xhtml#r1'>1</a> The note.</p>"
+                "<p id='f2'>[2] Second. <a href='c0.xhtml#r2' role='doc-backlink'>back</a></p>",
+            ],
+            ["Word. (The note.) Next. ([2] Second.)", "Notes"],
+        ),
+        # A mark that is met again, one that leads back, and one that leads nowhere stay out.
+        (
+            [
+                "<p id='n'>Before.</p><p>A<a epub:type='noteref' href='#n'>1</a> b"
+                "<a epub:type='noteref' href='#x'>2</a> c<a epub:type='noteref' href='#m'>3</a>"
+                " d<a epub:type='noteref' href='#m'>3</a>.</p>"
+                "<ol><li id='m'>Note <a href='#m'>↩</a></li></ol>"
+            ],
+            ["Before.", "A b c (Note) d."],
+        ),
+    ],
+)
+def test_notes_are_read_inline(pages: list[str], spoken: list[str]) -> None:
+    book = read(make_epub(pages), notes="inline")
+    assert [text for chapter in texts(book) for text in chapter] == spoken
+    assert set(kinds(book)) <= {"note mark", "footnote"}
+    chunks = chunk_manuscript(book, TextConfig(), "en")
+    result = reading_of(book, chunks)
+    assert result.letters == result.spoken + sum(omission.letters for omission in result.omissions)
+    assert result.letters == reading(read(make_epub(pages), notes="read")).letters
+    assert [chunk.start for chunk in chunks] == sorted(chunk.start for chunk in chunks)
+
+
 def test_chapters_follow_the_table_of_contents() -> None:
     pages = ["<h1>Part I</h1>", "<h2 id='a'>One</h2><p>A.</p><h2 id='b'>Two</h2><p>B.</p>", "<p>More B.</p>"]
     toc = [("Part I", "c0.xhtml"), ("One", "c1.xhtml#a"), ("Two", "c1.xhtml#b"), ("Gone", "c2.xhtml#nowhere")]

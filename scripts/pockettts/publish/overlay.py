@@ -116,8 +116,8 @@ class _Overlay:
     # --- where a cue stands
 
     def _pieces(self, cue: Cue) -> Iterator[Piece]:
-        """Yield what of the pages a cue is, with the punctuation around it, slot by slot."""
-        text = self.source.text
+        """Yield what of the page that it begins in a cue is, with the punctuation around it, slot by slot."""
+        text, document = self.source.text, None
         start, end = cue.source_start, cue.source_end
         while end < len(text) and text[end] in _CLOSING and not self._is_left_out(end):
             end += 1
@@ -134,7 +134,8 @@ class _Overlay:
             words = text[begin:stop]
             begin += len(words) - len(words.lstrip())
             stop -= len(words) - len(words.rstrip())
-            if begin < stop:
+            if begin < stop and document in (None, place.document):
+                document = place.document
                 yield _piece(place, begin, stop)
 
     def _is_left_out(self, offset: int) -> bool:

@@ -89,6 +89,14 @@ class Mapped:
         right = len(text.rstrip())
         return self if left == 0 and right == len(text) else self[left : max(left, right)]
 
+    def lstrip(self) -> Mapped:
+        """Without white space at the start."""
+        return self[len(self.text) - len(self.text.lstrip()) :]
+
+    def rstrip(self) -> Mapped:
+        """Without white space at the end."""
+        return self[: len(self.text.rstrip())]
+
     def sub(self, pattern: re.Pattern[str], replacement: Replacement) -> Mapped:
         """Like `pattern.sub`, keeping the map; a function may answer None to leave a match as it is.
 

@@ -32,7 +32,7 @@ def read_document(data: bytes, name: str, options: EpubConfig, encoding: str = "
     what is chosen.
     """
     kind = find_format(data, name)
-    page = PageOptions(options.notes == "read", options.front_matter, options.alt)
+    page = PageOptions(options.notes, options.front_matter, options.alt)
     try:
         # Imported here, so that a plain text needs none of it.
         if kind == "epub":

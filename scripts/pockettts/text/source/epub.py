@@ -63,7 +63,8 @@ class _EpubReader:
         self.archive = Archive(data, label)
         self.package: Package = read_package(self.archive)
         self.collector = Collector()
-        self.pages = PageReader(self.collector, PageOptions(options.notes == "read", options.front_matter, options.alt))
+        page_options = PageOptions(options.notes, options.front_matter, options.alt)
+        self.pages = PageReader(self.collector, page_options, self._tree)
         self.paths = {entry.item.path for entry in self.package.spine if entry.item}
         self.contents = self._contents()
         self.divisions: list[Division] = []
@@ -122,6 +123,15 @@ class _EpubReader:
                 break
             item = following
         return ""
+
+    def _tree(self, path: str) -> Element | None:
+        """Return the tree of a page that a note's mark leads to; None if it is no page of the book."""
+        if path not in self.paths or path not in self.archive:
+            return None
+        try:
+            return parse_page(decode_markup(self.archive.read(path))[0], path)[0]
+        except ManuscriptError:
+            return None
 
     def _read_page(self, path: str, linear: bool) -> None:
         text, _ = decode_markup(self.archive.read(path))

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from pockettts.text.chapters import Chapter, Manuscript, Paragraph
 from pockettts.text.cleaning import clean
 from pockettts.text.mapped import Mapped
-from pockettts.text.source.structure import LINE_BREAK, Inserted, Passage, SourceText
+from pockettts.text.source.structure import LINE_BREAK, NOTE_BEGIN, NOTE_END, Inserted, Passage, SourceText
 
 # What is left of a note's mark in brackets.
 _EMPTY_BRACKETS = re.compile(r"\s?\[\s*\]|\s?\(\s*\)")
@@ -35,10 +35,12 @@ def to_manuscript(source: SourceText, name: str) -> Manuscript:
 
 def _places(source: SourceText) -> tuple[tuple[int, str], ...]:
     """Return the offset at which each document and each paragraph of it begins, with its name."""
-    names: dict[int, tuple[int, str]] = {}
+    found: dict[int, str] = {}
+    document = -1
     for place in source.places:
-        names.setdefault(place.document, (place.offset, source.documents[place.document]))
-    found = dict(names.values())
+        if place.document != document:
+            document = place.document
+            found[place.offset] = source.documents[document]
     numbers: Counter[int] = Counter()
     for passage in (passage for division in source.divisions for passage in division.passages):
         if passage.kind != "break":
@@ -95,10 +97,15 @@ def _assembled(text: str, passage: Passage) -> Mapped:
     for part in passage.parts:
         if isinstance(part, Inserted):
             inserted = part.text
-            if inserted == LINE_BREAK:
+            if inserted == NOTE_END and pieces:
+                pieces[-1] = pieces[-1].rstrip()
+            elif inserted == NOTE_BEGIN:
+                inserted = NOTE_BEGIN if not last or pieces[-1].text[-1:].isspace() else f" {NOTE_BEGIN}"
+            elif inserted == LINE_BREAK:
                 inserted = ". " if passage.kind == "heading" and last and last[-1] not in _STOPS else " "
             pieces.append(Mapped.inserted(inserted, part.at))
         else:
-            pieces.append(Mapped.of(text, *part))
+            piece = Mapped.of(text, *part)
+            pieces.append(piece.lstrip() if pieces and pieces[-1].text.endswith(NOTE_BEGIN) else piece)
             last = pieces[-1].text.rstrip() or last
     return Mapped.concat(pieces)

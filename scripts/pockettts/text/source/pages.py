@@ -7,7 +7,8 @@ converted to, and FictionBook, whose elements are renamed first.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
@@ -15,8 +16,9 @@ from pockettts.text.mapped import word_set
 from pockettts.text.reading import Kind
 from pockettts.text.source.archive import resolve
 from pockettts.text.source.markup import XML, Element, local, plain_text, short_text, types
+from pockettts.text.source.notes import LONGEST_NOTE, NOTE_BODIES, Note, NoteFinder
 from pockettts.text.source.options import PageOptions
-from pockettts.text.source.structure import LINE_BREAK, Collector, Inserted, Passage, PassageKind
+from pockettts.text.source.structure import LINE_BREAK, NOTE_BEGIN, NOTE_END, Collector, Inserted, Passage, PassageKind
 
 _BLOCKS = word_set(
     "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure"
@@ -25,7 +27,6 @@ _BLOCKS = word_set(
 )
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _HEADING_TYPES = frozenset(("title", "subtitle", "ordinal", "fulltitle", "halftitle", "label"))
-_NOTE_BODIES = frozenset(("p", "li", "dd", "div", "aside", "section", "tr"))
 
 # What is not text of the book at all, and what is left out, by the names of elements.
 _SILENT = frozenset(("head", "script", "style", "template"))
@@ -79,6 +80,7 @@ _ALWAYS: dict[str, Kind] = {
     "footnoteref": "note mark",
     "endnoteref": "note mark",
     "biblioref": "note mark",
+    "backlink": "note mark",
 }
 _MARK = re.compile(r"[\[({]?(?:\d{1,4}|[a-z]|[ivxlc]{1,6}|[*†‡§¶#]{1,3})[\])}]?[.,:]?", re.I)
 _PAGE_NUMBER = re.compile(r"[\[({]?\s*(?:p(?:g|age)?\.?\s*)?[\divxlc]{1,8}\s*[\])}]?", re.I)
@@ -86,7 +88,6 @@ _SCENE_BREAK = re.compile(r"(?:[*•·⁂❦❧☙◆◇■□●○✦✶❖#~=
 _LICENSE_IDS = frozenset(("pg-header", "pg-footer", "pg-machine-header"))
 _NOTE_CLASS = re.compile(r"note|\bfn|\bref\b|fnref")
 _LONGEST_MARK = 16
-_LONGEST_NOTE = 5_000
 
 
 @dataclass(slots=True)
@@ -101,6 +102,7 @@ class _OpenElement:
     table: bool = False
     omits: bool = False
     silent: bool = False
+    note: Note | None = None
 
 
 class PageReader:
@@ -109,35 +111,38 @@ class PageReader:
     It remembers which notes were referred to, so that a note without a type is recognized on a later page.
     """
 
-    def __init__(self, collector: Collector, options: PageOptions) -> None:
+    def __init__(
+        self, collector: Collector, options: PageOptions, load: Callable[[str], Element | None] = lambda path: None
+    ) -> None:
+        """`load` returns the tree of a different page of the book, where a note may stand."""
         self.collector = collector
         self.options = options
         self._note_targets: set[tuple[str | None, str]] = set()
+        self._notes = NoteFinder(load)
 
     def read(self, root: Element, path: str, omit: Kind | None = None) -> None:
         """Walk the page at `path`; with `omit` all of it is left out, as this kind."""
-        walk = _PageWalk(self.collector, self.options, path, self.collector.open_document(path), self._note_targets)
+        document = self.collector.open_document(path)
+        walk = _PageWalk(self.collector, self.options, path, document, self._note_targets, self._notes)
         if omit is not None:
             walk.omit(omit)
-        for event, element in etree.iterwalk(root, events=("start", "end")):
-            if not isinstance(element.tag, str):
-                continue
-            if event == "start":
-                walk.start(element)
-            else:
-                walk.end(element)
+        self._notes.open_page(path, root)
+        walk.walk(root)
         walk.finish()
+        self._notes.leave_page(path)
 
 
 @dataclass(slots=True)
 class _PageWalk:
-    """One page on its way into the collector."""
+    """One page on its way into the collector; `note` is an element of it that is read alone, within a passage."""
 
     collector: Collector
     options: PageOptions
     path: str
     document: int
     note_targets: set[tuple[str | None, str]]
+    notes: NoteFinder
+    note: Element | None = None
     frames: list[_OpenElement] = field(default_factory=lambda: [_OpenElement("paragraph", 0, -1)])
     elements: int = 0
     passage: Passage | None = None
@@ -147,17 +152,35 @@ class _PageWalk:
     omission: tuple[Kind, int] | None = None
     last_heading: tuple[Element, bool] | None = None
 
+    @property
+    def at_start(self) -> bool:
+        """Whether nothing of the passage was read yet, by this walk."""
+        return not self.texts
+
     # --- elements
+
+    def walk(self, root: Element) -> None:
+        """Enter and leave an element and all below it."""
+        for event, element in etree.iterwalk(root, events=("start", "end")):
+            if not isinstance(element.tag, str):
+                continue
+            if event == "start":
+                self.start(element)
+            else:
+                self.end(element)
 
     def start(self, element: Element) -> None:
         """Enter an element."""
         outer = self.frames[-1]
         number, self.elements = self.elements, self.elements + 1
         name = local(element)
-        silent = outer.silent or name in _SILENT
+        spoken = self.note is None and self.notes.is_spoken(self.path, number)
+        silent = outer.silent or name in _SILENT or spoken
         frame = _OpenElement(outer.kind, outer.level, number, row=outer.row, table=outer.table, silent=silent)
         self.frames.append(frame)
         if silent:
+            if spoken and self.omission is None and name in _BLOCKS and not outer.row:
+                self.close()
             return
         if self.omission is not None:
             if name in _BLOCKS or name == "br":
@@ -168,9 +191,11 @@ class _PageWalk:
         if name in _BLOCKS:
             self._enter_block(element, name, named, frame)
         self._note_ids(element, name)
-        kind = self._left_out(element, name, named)
+        kind = None if element is self.note else self._left_out(element, name, named)
         if kind is not None:
             frame.omits = True
+            if kind == "note mark" and self.options.notes == "inline":
+                frame.note = self._note_of(element, number)
             if name == "math":
                 self._put_attribute(element, "alttext", frame)
             if name in _BLOCKS:
@@ -178,7 +203,7 @@ class _PageWalk:
             self.omit(kind)
         elif name in ("br", "v"):
             self._line_end()
-        elif name == "hr":
+        elif name == "hr" and self.note is None:
             self.close()
             self._scene_break()
         elif name == "img":
@@ -190,6 +215,8 @@ class _PageWalk:
         frame = self.frames.pop()
         if frame.omits:
             self._end_omission()
+        if frame.note is not None:
+            self._put_note(frame.note)
         if self.omission is None and frame.block:
             self.close()
         if self.omission is not None and not frame.silent and local(element) in _BLOCKS:
@@ -241,11 +268,13 @@ class _PageWalk:
         for kind in named:
             if kind in _ALWAYS:
                 return _ALWAYS[kind]
-            if kind in NOTES and not self.options.notes:
+            if kind in NOTES and self.options.notes != "read":
                 return "footnote"
             if kind in APPARATUS and not self.options.front_matter and name not in _HEADINGS:
                 return APPARATUS[kind]
         if name in ("a", "sup") and self._is_note_mark(element, name):
+            return "note mark"
+        if self.note is not None and name in ("a", "sup", "span") and self._is_own_mark(element, name):
             return "note mark"
         if element.get("id") in _LICENSE_IDS:
             return "license"
@@ -254,7 +283,7 @@ class _PageWalk:
             return "page number" if number and _PAGE_NUMBER.fullmatch(number) else None
         if name == "pre" and element.find("{*}code") is not None:
             return "code"
-        if name in _NOTE_BODIES and self.note_targets and not self.options.notes and self._is_note(element):
+        if name in NOTE_BODIES and self.note_targets and self.options.notes != "read" and self._is_note(element):
             return "footnote"
         return None
 
@@ -279,11 +308,45 @@ class _PageWalk:
             raised or text[0] in "[(*†‡§" or leading.endswith("[") or re.search(r"note|\bfn|\bref\b|fnref", classes)
         )
         # In front of a note stands the same mark, which leads back to the text.
-        at_start = not leading.strip() and parent is not None and before is None and local(parent) in _NOTE_BODIES
+        at_start = not leading.strip() and parent is not None and before is None and local(parent) in NOTE_BODIES
         if not marked or at_start:
             return False
         self.note_targets.add(resolve(self.path, target))
         return True
+
+    def _is_own_mark(self, element: Element, name: str) -> bool:
+        """Whether an element of the note that is read is its own mark, at its beginning, or leads back to the text."""
+        text = short_text(element, _LONGEST_MARK)
+        if text is None:
+            return False
+        if name == "a" and "#" in (element.get("href") or ""):
+            return bool(_MARK.fullmatch(text)) or not any(map(str.isalnum, text))
+        return self.at_start and bool(_MARK.fullmatch(text))
+
+    def _note_of(self, mark: Element, number: int) -> Note | None:
+        """Return the note that a mark leads to, if it is still to come."""
+        link = mark if mark.get("href") else next((one for one in mark.iter("{*}a") if one.get("href")), None)
+        path, key = resolve(self.path, (link.get("href") or "") if link is not None else "")
+        return self.notes.find(path, key, (self.path, number)) if path and key else None
+
+    def _put_note(self, note: Note) -> None:
+        """Add a note to the passage, in brackets, where its mark stands."""
+        self.notes.speak(note)
+        outer = self.frames[-1]
+        if self.passage is None:
+            self._open(outer)
+        assert self.passage is not None
+        self.passage.parts.append(Inserted(NOTE_BEGIN, self.collector.length))
+        options, document = replace(self.options, notes="read"), self.collector.open_document(note.path)
+        walk = _PageWalk(self.collector, options, note.path, document, self.note_targets, self.notes, note.element)
+        # As in a row of a table, blocks inside do not end the passage.
+        walk.frames = [_OpenElement(outer.kind, outer.level, -1, row=True)]
+        walk.elements, walk.passage = note.number, self.passage
+        walk.walk(note.element)
+        if walk.omission is not None:
+            walk._end_omission()
+        self.passage.parts.append(Inserted(NOTE_END, self.collector.length))
+        self.texts += walk.texts
 
     def _is_note(self, element: Element) -> bool:
         """Whether a mark that was read before leads here, and this looks like a note."""
@@ -296,7 +359,7 @@ class _PageWalk:
         if not any(key and (self.path, key) in self.note_targets for key in keys):
             return False
         text = plain_text(element)
-        if len(text) > _LONGEST_NOTE:
+        if len(text) > LONGEST_NOTE:
             return False
         back = any("#" in (link.get("href") or "") for link in element.iter("{*}a"))
         return back or bool(_MARK.match(text))
@@ -341,7 +404,7 @@ class _PageWalk:
             return
         if self.omission is not None:
             if not text.isspace() or self.collector.in_words():
-                self.collector.append(text, frame.number, slot)
+                self.collector.append(text, self.document, frame.number, slot)
             return
         blank = text.isspace()
         if self.passage is None:
@@ -354,7 +417,7 @@ class _PageWalk:
             if self.texts:
                 parts.append(Inserted(self.glue, self.collector.length))
             self.glue = ""
-        start = self.collector.append(text, frame.number, slot)
+        start = self.collector.append(text, self.document, frame.number, slot)
         if parts and isinstance(parts[-1], tuple) and parts[-1][1] == start:
             parts[-1] = (parts[-1][0], self.collector.length)
         else:

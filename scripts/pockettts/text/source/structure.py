@@ -19,6 +19,9 @@ PassageKind = Literal["heading", "paragraph", "break"]
 LINE_BREAK = "\n"
 """Stands in a passage for the end of a line that the document asks for: a space, and a pause in a heading."""
 
+NOTE_BEGIN, NOTE_END = "(", ")"
+"""Stand in a passage around a note that is read at its mark."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -136,18 +139,19 @@ class Collector:
         self._last = ""
 
     def open_document(self, name: str) -> int:
-        """Begin a document; returns its number."""
-        self.documents.append(name)
-        return len(self.documents) - 1
+        """Return the number of a document, a new one if it was not opened before."""
+        if name not in self.documents:
+            self.documents.append(name)
+        return self.documents.index(name)
 
     def text(self) -> str:
         """Return all text so far."""
         return "".join(self._pieces)
 
-    def append(self, text: str, element: int, slot: str) -> int:
-        """Append what stands in a slot of an element of the current document; returns its offset."""
+    def append(self, text: str, document: int, element: int, slot: str) -> int:
+        """Append what stands in a slot of an element of a document; returns its offset."""
         start = self.length
-        self.places.append(Place(start, len(self.documents) - 1, element, slot))
+        self.places.append(Place(start, document, element, slot))
         self._add(text)
         return start
 
