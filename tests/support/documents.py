@@ -67,6 +67,28 @@ def make_epub(
     )
 
 
+def docx(paragraphs: str, footnotes: str = "") -> bytes:
+    """A Word document of these paragraphs and footnotes, in its own markup."""
+    space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    content = "application/vnd.openxmlformats-officedocument.wordprocessingml"
+    return pack(
+        {
+            "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+            '<Default Extension="xml" ContentType="application/xml"/>'
+            f'<Override PartName="/word/document.xml" ContentType="{content}.document.main+xml"/></Types>',
+            "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            f'<Relationship Id="r1" Type="{relation}/officeDocument" Target="word/document.xml"/></Relationships>',
+            "word/_rels/document.xml.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            f'<Relationship Id="r2" Type="{relation}/footnotes" Target="footnotes.xml"/></Relationships>',
+            "word/document.xml": f"<w:document {space}><w:body>{paragraphs}</w:body></w:document>",
+            "word/footnotes.xml": f"<w:footnotes {space}>{footnotes}</w:footnotes>",
+            "docProps/core.xml": "<c xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>Doc</dc:title>"
+            "<dc:creator>Ann</dc:creator></c>",
+        }
+    )
+
+
 _TOKENS = (
     b"<", b">", b"&", b'"', b"</p>", b"<p", b"<table><tr><td>", b"\x00", b"\xff\xfe", b"<!DOCTYPE x [", b'xmlns=""',
     b'<?xml version="1.0" encoding="utf-7"?>', b'charset="ut"', b'href="../../../x"', b'id=""', b"<svg>", b"<br/>",

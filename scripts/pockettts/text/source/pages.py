@@ -438,7 +438,7 @@ class _PageWalk:
             return
         text = "".join(texts).strip()
         if any(character.isalnum() for character in text):
-            self.collector.passages.append(passage)
+            self.collector.add(passage)
             return
         self.pending = [*passage.ids, *self.pending]
         if text and _SCENE_BREAK.fullmatch(text):

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pockettts.errors import ManuscriptError
 from pockettts.text.reading import Kind, LeftOut
 
 PassageKind = Literal["heading", "paragraph", "break"]
@@ -21,6 +22,10 @@ LINE_BREAK = "\n"
 
 NOTE_BEGIN, NOTE_END = "(", ")"
 """Stand in a passage around a note that is read at its mark."""
+
+
+# So many paragraphs with fewer characters each than this, line end included, are no text.
+_MANY, _LEAST_CHARACTERS = 10_000, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,14 @@ class Collector:
         self.places.append(Place(start, document, element, slot))
         self._add(text)
         return start
+
+    def add(self, passage: Passage) -> None:
+        """Add a passage. Raises `ManuscriptError` for very many of hardly a word, which are made to take time."""
+        self.passages.append(passage)
+        count = len(self.passages)
+        if count % _MANY == 0 and self.length < _LEAST_CHARACTERS * count:
+            page = self.documents[passage.document]
+            raise ManuscriptError(f"{page} has more than {_MANY:,} paragraphs of less than a word; it is no book.")
 
     def in_words(self) -> bool:
         """Whether white space would not follow white space."""
