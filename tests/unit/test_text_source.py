@@ -507,3 +507,44 @@ def test_every_letter_of_a_whole_novel_is_spoken_or_accounted_for() -> None:
     assert result.letters == result.spoken + sum(omission.letters for omission in result.omissions)
     assert {omission.kind for omission in result.omissions} == {"note mark", "footnote", "page number"}
     assert result.letters > 70_000
+
+
+def in_every_format(chapters: list[tuple[str, list[str]]]) -> dict[str, bytes]:
+    """The same book as a file of each format."""
+    blocks = [(title, [html.escape(text, quote=False) for text in texts]) for title, texts in chapters]
+    bodies = [f"<h1>{title}</h1>" + "".join(f"<p>{text}</p>" for text in texts) for title, texts in blocks]
+    toc = [(title, f"c{number}.xhtml") for number, (title, _) in enumerate(blocks)]
+    sections = "".join(
+        f"<section><title><p>{title}</p></title>" + "".join(f"<p>{text}</p>" for text in texts) + "</section>"
+        for title, texts in blocks
+    )
+    word = "".join(
+        f'<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>{title}</w:t></w:r></w:p>'
+        + "".join(f"<w:p><w:r><w:t xml:space='preserve'>{text}</w:t></w:r></w:p>" for text in texts)
+        for title, texts in blocks
+    )
+    plain = "\n\n".join("\n\n".join([title, *texts]) for title, texts in chapters)
+    markdown = "\n\n".join("\n\n".join([f"# {title}", *texts]) for title, texts in chapters)
+    return {
+        "x.epub": make_epub(bodies, toc),
+        "x.html": f"<!DOCTYPE html><html><body>{''.join(bodies)}</body></html>".encode(),
+        "x.fb2": f"<?xml version='1.0' encoding='utf-8'?><FictionBook><body>{sections}</body></FictionBook>".encode(),
+        "x.docx": docx(word),
+        "x.txt": plain.encode(),
+        "x.md": markdown.encode(),
+    }
+
+
+def test_a_book_is_the_same_in_every_format_and_nothing_of_it_is_lost() -> None:
+    paragraphs = [" ".join(text.split()) for text in synthetic_novel(1_500, seed=3).split("\n\n")]
+    texts_of_book = [text for text in paragraphs if not text.startswith("CHAPTER")]
+    chapters = [(f"Chapter {name}", texts_of_book[at::3]) for at, name in enumerate(("One", "Two", "Three"))]
+    results = {}
+    for name, data in in_every_format(chapters).items():
+        book = read(data, name)
+        chunks = chunk_manuscript(book, TextConfig(), "en")
+        result = reading_of(book, chunks)
+        assert result.letters == result.spoken + sum(omission.letters for omission in result.omissions)
+        results[name] = ([chunk.text for chunk in chunks], [chapter.title for chapter in book.chapters], result.spoken)
+    assert results["x.epub"][2] > 4_000
+    assert all(result == results["x.epub"] for result in results.values())
