@@ -29,6 +29,10 @@ include: "rules/bench_params.smk"
 include: "rules/bench.smk"
 
 
+onstart:
+    print("\n".join(forecasts()), file=sys.stderr)
+
+
 rule all:
     default_target: True
     input:

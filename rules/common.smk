@@ -34,6 +34,7 @@ from pockettts import book as books
 from pockettts import config as settings
 from pockettts.config.sources import read_file
 from pockettts.errors import PocketTTSError
+from pockettts.forecast import forecast
 from pockettts.project import Project
 from pockettts.publish.credits import CREDITS
 from pockettts.publish.sections import CLOSING, OPENING, section_names
@@ -167,6 +168,9 @@ def runtime(wildcards):
     return ancient(str(project().of_model().runtime))
 
 
+requested = []
+
+
 @cache
 @exit_on_error
 def inspected(name: str) -> books.Book:
@@ -176,6 +180,7 @@ def inspected(name: str) -> books.Book:
     undo the work of running jobs.
     """
     book = open_book(name)
+    requested.append(book)
     if workflow.is_main_process:
         books.drop_damaged_files(book, project())
         books.drop_stale_receipts(book, project())
@@ -199,6 +204,14 @@ def engine_mb() -> int:
 def synth_mb() -> int:
     """Return the memory of a synthesis job, in MB."""
     return books.synth_memory_mb(project())
+
+
+def forecasts() -> list[str]:
+    """Return a line for each book of this run: what will be spoken, and how long that may take."""
+    if not workflow.is_main_process:
+        return []
+    jobs = max(1, (workflow.cores or 1) // engine_threads(None))
+    return [forecast(book, project(), jobs) for book in requested]
 
 
 def engine_memory(wildcards) -> int:

@@ -4,6 +4,8 @@ import argparse
 import time
 from pathlib import Path
 
+import psutil
+
 from pockettts import files, models, takes, voices
 from pockettts.config import QaConfig, SynthConfig
 from pockettts.ear import open_ear
@@ -31,11 +33,14 @@ def main() -> None:
     lock = models.read_lock(args.lock)
     voices.check_voice(args.voice, lock, models.check_model(args.runtime, lock))
     store = takes.TakeStore(args.store)
+    missing = [key for key in keys if not store.path(key).exists()]
     with open_engine(document["engine"], args.runtime, args.voice, synth, args.bundle) as engine:
         chunks = [(key, texts[key]) for key in keys]
         report = print_batch_progress if len(keys) > 1 else None
         batch_takes = takes.make_takes(chunks, engine, store, synth, document["recipe"], report, ear)
     files.write_json(args.out, takes.receipt(batch_takes), seal=True)
+    characters, seconds = sum(len(texts[key]) for key in missing), time.time() - psutil.Process().create_time()
+    takes.record_speed(args.store.with_name("speeds.tsv"), lock.model, document["engine"], characters, seconds)
     done = sum(1 for batch in document["batches"] if (args.out.parent / f"{batch}.json").exists())
     print(progress(args.out.parent, args.chunks, done, len(document["batches"])))
 

@@ -392,6 +392,11 @@ class Project:
         return TakeStore(self.results / "takes")
 
     @property
+    def speeds(self) -> Path:
+        """The paces of synthesis jobs, for the line that a build begins with."""
+        return self.results / "speeds.tsv"
+
+    @property
     def plans(self) -> Path:
         """The cache of plans."""
         return self.results / "plans"

@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("project",),
     ("publish",),
     ("book",),
-    ("provenance", "explain", "speaking"),
+    ("provenance", "explain", "speaking", "forecast"),
     ("bench",),
     ("server",),
     ("first_contact", "doctor", "api"),

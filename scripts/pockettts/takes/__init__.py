@@ -9,6 +9,7 @@ from pockettts.takes.acceptance import Listener, Quality, Transcript, judge, mea
 from pockettts.takes.make import in_lanes, make_take, make_takes, reasons_against
 from pockettts.takes.receipts import drop_stale_receipts, read_receipts, receipt, report_row
 from pockettts.takes.recipe import Recipe, content_key, make_recipe, seed_for
+from pockettts.takes.speeds import read_speeds, record_speed
 from pockettts.takes.store import RejectedAttempt, Take, TakeStore
 
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "make_takes",
     "measure_take",
     "read_receipts",
+    "read_speeds",
     "reasons_against",
     "receipt",
+    "record_speed",
     "report_row",
     "seed_for",
 ]
