@@ -213,6 +213,29 @@ def published_files(wildcards) -> list[str]:
     return files
 
 
+def records_of(published: list[str], book: str) -> list[str]:
+    """Return the records of published files; a list of files has a seal of its own."""
+    paths = project().of_book(book)
+    names = [Path(path) for path in published]
+    return [str(paths.record(name)) for name in names if name.suffix != ".json"]
+
+
+def chapter_records(wildcards) -> list[str]:
+    return records_of(chapter_files(wildcards), wildcards.book)
+
+
+def acx_records(wildcards) -> list[str]:
+    return records_of(acx_files(wildcards), wildcards.book)
+
+
+def published_records(wildcards) -> list[str]:
+    return records_of(published_files(wildcards), wildcards.book)
+
+
+def folder_of_records(wildcards) -> str:
+    return str(project().of_book(wildcards.book).sums)
+
+
 def shelf(wildcards) -> str:
     return str(project().results / "shelf")
 

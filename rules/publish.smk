@@ -5,6 +5,8 @@ metadata) and inputs/{book}.jpg or .png (its cover), where they are.
 Outputs: results/{book}/tags.json and cues.json, of which all files are made; results/{book}.m4b, .opus, .flac, .m3u8 with
 results/{book}/mp3/, .srt, .vtt, .epub, .acx.json with results/{book}/acx/; results/shelf/; and
 results/{book}.outputs.json, written after all that `publish.formats` names was read back. Every file is a target by itself.
+results/{book}/sums/ has a record of each, with its sha256, by which the steps that read it find damage. As inputs published
+files are `ancient`: their owner may write tags into them, and that makes nothing again.
 The credits of a book are a small book, `{book}/credits`, which the rules of all books make.
 """
 
@@ -32,8 +34,8 @@ rule write_tags:
         settings=tag_settings,
         source=source_digest,
     shell:
-        "python {params.script:q} {wildcards.book:q} --settings {params.settings:q} --cover {output.cover:q}"
-        " --out {output.tags:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {wildcards.book:q} --sha256 {params.source:q} --settings {params.settings:q}"
+        " --cover {output.cover:q} --out {output.tags:q} 2>&1 | tee {log:q}"
 
 
 rule write_cues:
@@ -70,7 +72,8 @@ rule encode_book:
         tags="results/{book}/tags.json",
         cover="results/{book}/cover.image",
     output:
-        "results/{book}.{kind}",
+        file="results/{book}.{kind}",
+        record="results/{book}/sums/{kind}.json",
     log:
         "results/{book}/logs/encode_book.{kind}.log",
     benchmark:
@@ -85,8 +88,9 @@ rule encode_book:
         script=script("encode_book"),
         settings=publish_settings,
     shell:
-        "python {params.script:q} {input.audio:q} --kind {wildcards.kind} --cues {input.cues:q} --tags {input.tags:q}"
-        " --cover {input.cover:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.audio:q} --kind {wildcards.kind} --mastering {input.mastering:q}"
+        " --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q} --settings {params.settings:q}"
+        " --out {output.file:q} --record {output.record:q} 2>&1 | tee {log:q}"
 
 
 rule encode_chapter:
@@ -98,7 +102,8 @@ rule encode_chapter:
         tags="results/{book}/tags.json",
         cover="results/{book}/cover.image",
     output:
-        "results/{book}/mp3/{part}.mp3",
+        file="results/{book}/mp3/{part}.mp3",
+        record="results/{book}/sums/mp3/{part}.json",
     log:
         "results/{book}/logs/encode_chapter.{part}.log",
     benchmark:
@@ -113,8 +118,9 @@ rule encode_chapter:
         script=script("encode_chapter"),
         settings=publish_settings,
     shell:
-        "python {params.script:q} {input.audio:q} --part {wildcards.part} --cues {input.cues:q} --tags {input.tags:q}"
-        " --cover {input.cover:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.audio:q} --part {wildcards.part} --mastering {input.mastering:q}"
+        " --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q} --settings {params.settings:q}"
+        " --out {output.file:q} --record {output.record:q} 2>&1 | tee {log:q}"
 
 
 rule encode_acx:
@@ -125,7 +131,8 @@ rule encode_acx:
         cues=acx_source("cues.json"),
         tags="results/{book}/tags.json",
     output:
-        "results/{book}/acx/{section}.mp3",
+        file="results/{book}/acx/{section}.mp3",
+        record="results/{book}/sums/acx/{section}.json",
     log:
         "results/{book}/logs/encode_acx.{section}.log",
     benchmark:
@@ -139,14 +146,17 @@ rule encode_acx:
     params:
         script=script("encode_acx"),
     shell:
-        "python {params.script:q} {input.audio:q} --section {wildcards.section} --cues {input.cues:q}"
-        " --tags {input.tags:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.audio:q} --section {wildcards.section} --mastering {input.mastering:q}"
+        " --cues {input.cues:q} --tags {input.tags:q} --out {output.file:q} --record {output.record:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule measure_acx:
     """Decode every file of the set for ACX, and measure its levels and the silence at its ends."""
     input:
         files=acx_files,
+        sums=acx_records,
+        tags="results/{book}/tags.json",
         cover="results/{book}/cover.image",
     output:
         "results/{book}.acx.json",
@@ -162,18 +172,21 @@ rule measure_acx:
         runtime=60,
     params:
         script=script("measure_acx"),
+        sums=folder_of_records,
     shell:
-        "python {params.script:q} {input.files:q} --cover {input.cover:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.files:q} --sums {params.sums:q} --tags {input.tags:q} --cover {input.cover:q}"
+        " --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule write_playlist:
     """List the MP3 files of the chapters."""
     input:
-        parts=chapter_files,
+        parts=ancient(chapter_files),
         cues="results/{book}/cues.json",
         tags="results/{book}/tags.json",
     output:
-        "results/{book}.m3u8",
+        file="results/{book}.m3u8",
+        record="results/{book}/sums/m3u8.json",
     log:
         "results/{book}/logs/write_playlist.log",
     benchmark:
@@ -187,7 +200,8 @@ rule write_playlist:
     params:
         script=script("write_playlist"),
     shell:
-        "python {params.script:q} {input.parts:q} --cues {input.cues:q} --tags {input.tags:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.parts:q} --cues {input.cues:q} --tags {input.tags:q} --out {output.file:q}"
+        " --record {output.record:q} 2>&1 | tee {log:q}"
 
 
 rule write_captions:
@@ -195,7 +209,8 @@ rule write_captions:
     input:
         "results/{book}/cues.json",
     output:
-        "results/{book}.{captions}",
+        file="results/{book}.{captions}",
+        record="results/{book}/sums/{captions}.json",
     log:
         "results/{book}/logs/write_captions.{captions}.log",
     benchmark:
@@ -210,19 +225,22 @@ rule write_captions:
         script=script("write_captions"),
         settings=publish_settings,
     shell:
-        "python {params.script:q} {input:q} --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input:q} --settings {params.settings:q} --out {output.file:q} --record {output.record:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule write_epub:
     """Write an EPUB 3 that reads itself aloud: the pages of a source EPUB 3, or plain ones."""
     input:
         text=text,
-        parts=chapter_files,
+        parts=ancient(chapter_files),
+        sums=chapter_records,
         cues="results/{book}/cues.json",
         tags="results/{book}/tags.json",
         cover="results/{book}/cover.image",
     output:
-        "results/{book}.epub",
+        file="results/{book}.epub",
+        record="results/{book}/sums/epub.json",
     log:
         "results/{book}/logs/write_epub.log",
     benchmark:
@@ -235,17 +253,20 @@ rule write_epub:
         runtime=30,
     params:
         script=script("write_epub"),
+        sums=folder_of_records,
         settings=tag_settings,
         source=source_digest,
     shell:
-        "python {params.script:q} {wildcards.book:q} {input.parts:q} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
-        " --settings {params.settings:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {wildcards.book:q} {input.parts:q} --sums {params.sums:q} --sha256 {params.source:q}"
+        " --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q} --settings {params.settings:q}"
+        " --out {output.file:q} --record {output.record:q} 2>&1 | tee {log:q}"
 
 
 rule write_shelf:
     """Put the M4B into results/shelf/, in the folders that audiobook servers expect."""
     input:
         audio=ancient("results/{book}.m4b"),
+        record="results/{book}/sums/m4b.json",
         mastering="results/{book}/mastering.json",
         cues="results/{book}/cues.json",
         tags="results/{book}/tags.json",
@@ -268,14 +289,16 @@ rule write_shelf:
         shelf=shelf,
         previous=shelved_before,
     shell:
-        "python {params.script:q} {wildcards.book:q} {input.audio:q} --cues {input.cues:q} --tags {input.tags:q} --cover {input.cover:q}"
+        "python {params.script:q} {wildcards.book:q} {input.audio:q} --record {input.record:q} --cues {input.cues:q}"
+        " --tags {input.tags:q} --cover {input.cover:q}"
         " --shelf {params.shelf:q} --previous {params.previous:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule verify_outputs:
     """Read back every file that publish.formats names, and list them with their sha256."""
     input:
-        outputs=published_files,
+        outputs=ancient(published_files),
+        sums=published_records,
         cues="results/{book}/cues.json",
         tags="results/{book}/tags.json",
         provenance="results/{book}.provenance.json",
@@ -293,7 +316,8 @@ rule verify_outputs:
         runtime=30,
     params:
         script=script("verify_outputs"),
+        sums=folder_of_records,
         shelf=shelf,
     shell:
-        "python {params.script:q} {input.outputs:q} --cues {input.cues:q} --tags {input.tags:q}"
+        "python {params.script:q} {input.outputs:q} --sums {params.sums:q} --cues {input.cues:q} --tags {input.tags:q}"
         " --provenance {input.provenance:q} --shelf {params.shelf:q} --out {output:q} 2>&1 | tee {log:q}"

@@ -32,6 +32,6 @@ rule plan_book:
         plan=plan_digest,
         recipe=recipe_digest,
     shell:
-        "python {params.script:q} {wildcards.book:q} --settings {params.settings:q}"
+        "python {params.script:q} {wildcards.book:q} --digest {params.plan:q} --settings {params.settings:q}"
         " --manuscript {output.manuscript:q} --chunks {output.chunks:q} --plan {output.plan:q} --reading {output.reading:q}"
         " 2>&1 | tee {log:q}"

@@ -14,6 +14,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("book", help="the name of a text in inputs/")
+    parser.add_argument("--digest", help="of the plan that the build was made for")
     parser.add_argument("--settings", default="{}", help="JSON of what differs from the default configuration")
     parser.add_argument("--manuscript", type=Path, required=True)
     parser.add_argument("--chunks", type=Path, required=True)
@@ -23,6 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     project = Project(args.project, config.parse(json.loads(args.settings), "--settings")).checked()
     opened = book.open_book(args.book, project)
+    book.require_planned(opened.source, opened.plan.digest, args.digest)
     manuscript = book.open_manuscript(args.book, project)
     files.write_json(args.manuscript, manuscript.as_json(), seal=True)
     files.write_json(args.chunks, book.chunks_document(opened, project), seal=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from pockettts import files
 from pockettts.audio.encode import library_versions
 from pockettts.errors import run_main
+from pockettts.project import BookPaths
 from pockettts.publish.material import add_material_options, read_material
 from pockettts.publish.outputs import verify_outputs
 
@@ -14,6 +15,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("outputs", type=Path, nargs="+", help="the files that were made")
+    parser.add_argument("--sums", type=Path, required=True, help="the folder of their records")
     parser.add_argument("--provenance", type=Path, required=True)
     parser.add_argument("--shelf", type=Path, required=True, help="the folder of all books")
     parser.add_argument("--out", type=Path, required=True)
@@ -21,6 +23,13 @@ def main() -> None:
     args = parser.parse_args()
     material = read_material(args)
     listed = verify_outputs(args.outputs, material.sheet, material.tags, args.shelf)
+    paths = BookPaths(args.sums.parent)
+    for path in args.outputs:
+        # A list of files has a seal of its own.
+        if path.suffix == ".json":
+            files.read_json(path, "the list")
+        else:
+            files.require_record(path, paths.record(path))
     provenance = {"path": str(args.provenance), "sha256": files.sha256_file(args.provenance)}
     machine = files.read_json(args.provenance).get("machine", {})
     document = {"files": listed, "provenance": provenance, "ffmpeg": library_versions(), "machine": machine}

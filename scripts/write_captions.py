@@ -16,10 +16,12 @@ def main() -> None:
     parser.add_argument("cues", type=Path)
     parser.add_argument("--settings", default="{}", help="JSON of what differs from the default configuration")
     parser.add_argument("--out", type=Path, required=True, help="a file whose suffix is .srt or .vtt")
+    parser.add_argument("--record", type=Path, required=True, help="where the sha256 of the file is written down")
     args = parser.parse_args()
     sheet = CueSheet.from_json(files.read_json(args.cues, "the cues"))
     captions = make_captions(sheet, config.parse(json.loads(args.settings), "--settings").publish.captions)
     files.write_text(args.out, srt(captions) if args.out.suffix == ".srt" else vtt(captions, sheet))
+    files.write_record(args.out, args.record)
     print(f"{args.out}: {len(captions):,} captions")
 
 

@@ -22,7 +22,7 @@ def main() -> None:
     timeline = Timeline.from_json(files.read_json(args.timeline, "the timeline"))
     document = files.read_json(args.chunks)
     sheet = make_cues(manuscript, document["chunks"], timeline)
-    files.write_json(args.out, sheet.as_json())
+    files.write_json(args.out, sheet.as_json(), seal=True)
     print(f"{document['book']}: {len(sheet.cues):,} cues in {len(sheet.chapters)} chapters")
 
 

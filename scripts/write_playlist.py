@@ -20,6 +20,7 @@ def main() -> None:
     material = read_material(args)
     names = [os.path.relpath(part, args.out.parent) for part in args.parts]
     files.write_text(args.out, playlist(material.sheet, material.tags, names))
+    files.write_record(args.out, args.record)
     print(f"{args.out}: {len(names)} chapters")
 
 

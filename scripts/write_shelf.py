@@ -19,10 +19,11 @@ def main() -> None:
     parser.add_argument("--previous", type=Path, required=True, help="the same of the run before; may not exist")
     add_material_options(parser)
     args = parser.parse_args()
+    sha256 = files.require_record(args.audio, args.record)
     books = sorted(path for path in args.out.parents[1].glob("*/shelf.json") if path != args.out)
-    listed = write_shelf(args.shelf, args.book, books, read_material(args), args.audio, args.previous)
-    files.write_json(args.out, listed)
-    files.write_json(args.previous, listed)
+    listed = write_shelf(args.shelf, args.book, books, read_material(args), args.audio, sha256, args.previous)
+    files.write_json(args.out, listed, seal=True)
+    files.write_json(args.previous, listed, seal=True)
     print(f"{args.shelf / listed['folder']}: {len(listed['files'])} files")
 
 

@@ -81,6 +81,12 @@ def find_text(name: str, project: Project) -> Path:
     raise ManuscriptError(f"There is no {expected}, and none with {', '.join(SUFFIXES[1:])} instead.{hint}")
 
 
+def require_planned(text: Path, actual: str, planned: str | None) -> None:
+    """Hold a digest of a text against that of the text which the build was planned for. Raises `ManuscriptError`."""
+    if planned not in (None, actual):
+        raise ManuscriptError(f"{text} was edited while the book was built. Run the same command again.")
+
+
 def make_batches(keys: Sequence[str], size: int, acceptance: str = "") -> dict[str, tuple[str, ...]]:
     """Divide the distinct keys into batches of about `size`, named by their keys and by `acceptance`.
 
@@ -210,7 +216,7 @@ def drop_damaged_files(book: Book, project: Project) -> list[Path]:
     paths, model, voice = project.of_book(book.name), project.of_model(), project.voice_state()
     voice_sidecar, bundle = voice.with_suffix(".json"), project.bundle() / MANIFEST
     documents = (paths.manuscript, paths.chunks, paths.timeline, paths.mastering, paths.measurement, paths.provenance)
-    shared = (model.lock, model.runtime_sidecar, voice_sidecar, bundle)
+    shared = (paths.cues, paths.tags, model.lock, model.runtime_sidecar, voice_sidecar, bundle)
     damaged = [path for path in (*documents, *shared) if files.is_damaged(path)]
     pairs = ((paths.joined, paths.timeline), (paths.mastered, paths.mastering), (voice, voice_sidecar))
     damaged += [
@@ -218,6 +224,8 @@ def drop_damaged_files(book: Book, project: Project) -> list[Path]:
         for file, witness in pairs
         if witness not in damaged and _altered((file,), witness, lambda document, _: document.get("sha256"))
     ]
+    if paths.tags not in damaged and _altered((paths.cover,), paths.tags, lambda tags, _: tags.get("cover")):
+        damaged.append(paths.cover)
     if bundle not in damaged and bundle.exists():
         names = tuple(bundle.with_name(name) for name in files.read_json(bundle).get("files", {}))
         if _altered(names, bundle, lambda document, name: document["files"][name]["sha256"]):

@@ -85,22 +85,39 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def require_sha256(path: Path, sha256: str, what: str) -> None:
+def require_sha256(path: Path, sha256: str, what: str, *, published: bool = False) -> None:
     """Hold a file that a build made against the sha256 that its maker wrote down. Raises `DamagedFile`.
 
-    A file that differs is deleted, so that the next build makes it again.
+    A file that differs is deleted, so that the next build makes it again; but not a published one, into which its
+    owner may have written.
     """
     if not path.is_file():
         raise DamagedFile(f"{what} {path} is gone. Run the same command again: it is made again.")
-    if sha256_file(path) != sha256:
-        path.unlink()
+    if sha256_file(path) == sha256:
+        return
+    if published:
         raise DamagedFile(
-            f"{what} {path} was altered after it was written, and is deleted. Run the same command again: it is made"
-            " again."
+            f"{what} {path} was altered after it was written: delete it, and the next build makes it again."
         )
+    path.unlink()
+    raise DamagedFile(
+        f"{what} {path} was altered after it was written, and is deleted. Run the same command again: it is made again."
+    )
 
 
-def copy_checked(source: Path, target: Path, sha256: str, what: str) -> None:
+def write_record(path: Path, record: Path) -> None:
+    """Write down the sha256 of a published file, in a document of its own. Raises `OSError`."""
+    write_json(record, {"sha256": sha256_file(path), "bytes": path.stat().st_size}, seal=True)
+
+
+def require_record(path: Path, record: Path) -> str:
+    """Hold a published file against what `write_record` wrote; returns its sha256. Raises `DamagedFile`."""
+    sha256: str = read_json(record, "the record of a file", DamagedFile)["sha256"]
+    require_sha256(path, sha256, "The file", published=True)
+    return sha256
+
+
+def copy_checked(source: Path, target: Path, sha256: str, what: str, *, published: bool = False) -> None:
     """Copy a file to a name of its own, in one step, and hold the copy against its sha256. Raises `DamagedFile`.
 
     Where the file system can, the copy shares its blocks until one of the two is written to, and never its inode: what
@@ -110,11 +127,11 @@ def copy_checked(source: Path, target: Path, sha256: str, what: str) -> None:
     try:
         _reflink_or_copy(source, temporary)
         if sha256_file(temporary) != sha256:
-            require_sha256(source, sha256, what)
+            require_sha256(source, sha256, what, published=published)
             raise DamagedFile(f"{target} could not be written: the copy differs from {source}. Run again.")
         temporary.replace(target)
     except FileNotFoundError:
-        require_sha256(source, sha256, what)
+        require_sha256(source, sha256, what, published=published)
         raise
     finally:
         temporary.unlink(missing_ok=True)

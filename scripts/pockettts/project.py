@@ -163,6 +163,31 @@ class BookPaths:
         return self.folder / "mastering.json"
 
     @property
+    def cues(self) -> Path:
+        """What is shown when: captions, EPUB and chapters are made of it."""
+        return self.folder / "cues.json"
+
+    @property
+    def tags(self) -> Path:
+        """What the book is called, and the sha256 of its cover."""
+        return self.folder / "tags.json"
+
+    @property
+    def cover(self) -> Path:
+        """The picture of its cover, or an empty file."""
+        return self.folder / "cover.image"
+
+    @property
+    def sums(self) -> Path:
+        """The folder of the records of published files: the sha256 of each."""
+        return self.folder / "sums"
+
+    def record(self, file: Path) -> Path:
+        """Return the record of a published file, beside the folder or in it."""
+        inside = file.is_relative_to(self.folder)
+        return self.sums / (file.relative_to(self.folder).with_suffix(".json") if inside else f"{file.suffix[1:]}.json")
+
+    @property
     def measurement(self) -> Path:
         """Loudness, peaks, noise and curves of the recording."""
         return self.folder / "measurement.json"

@@ -27,7 +27,7 @@ Call = Callable[..., Answer]
 
 
 @contextlib.contextmanager
-def _logging_restored() -> Iterator[None]:
+def logging_restored() -> Iterator[None]:
     """A program may set up logging as it likes; the next test must not find it so."""
     root, ours = logging.getLogger(), logging.getLogger("pockettts")
     before = list(root.handlers), root.level, ours.level
@@ -45,7 +45,7 @@ def caller(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[
 
     def call(*arguments: str, stdin: bytes | None = None) -> Answer:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin or b"")))
-        with pytest.raises(SystemExit) as ended, _logging_restored():
+        with pytest.raises(SystemExit) as ended, logging_restored():
             run_main(lambda: app(args=list(arguments), prog_name="pockettts"))
         out, err = capsysbinary.readouterr()
         answer = Answer(int(ended.value.code or 0), out.decode("utf-8", "replace"), err.decode())

@@ -17,6 +17,7 @@ from pockettts.audio.join import Span, Timeline
 from pockettts.audio.wav import WavWriter
 from pockettts.config import CaptionConfig, EpubConfig, MetadataConfig, TextConfig, parse
 from pockettts.errors import AudioError, ConfigError
+from pockettts.files import sha256_file
 from pockettts.publish.captions import make_captions, srt, vtt
 from pockettts.publish.cues import CueSheet, make_cues
 from pockettts.publish.epub import write_book
@@ -297,7 +298,9 @@ def test_every_format_is_read_back(sheet: CueSheet, sounds: list[Path], epub: by
     ):
         files.append(tmp_path / name)
         files[-1].write_text(text, encoding="utf-8")
-    listed = write_shelf(tmp_path / "shelf", "x", [], Material(sheet, TAGS), files[0], tmp_path / "none")
+    listed = write_shelf(
+        tmp_path / "shelf", "x", [], Material(sheet, TAGS), files[0], sha256_file(files[0]), tmp_path / "none"
+    )
     files.append(tmp_path / "shelf.json")
     files[-1].write_text(json.dumps(listed))
     files += [*sounds, written(epub, "s.epub", "generated", sounds, sheet, tmp_path)]
@@ -344,13 +347,17 @@ def test_names_on_the_shelf_suit_every_file_system(name: str, cleaned: str) -> N
 def test_the_shelf_is_sorted_moved_and_not_shared(sheet: CueSheet, sounds: list[Path], tmp_path: Path) -> None:
     assert str(shelf_folder(TAGS)) == "Ann Author/Saga/Vol 2 - 1999 - The Title {Ned}"
     audio, shelf, listing = sounds[0], tmp_path / "shelf", tmp_path / "a.json"
-    listed = write_shelf(shelf, "a", [], Material(sheet, TAGS), audio, listing)
+    sha256 = sha256_file(audio)
+    listed = write_shelf(shelf, "a", [], Material(sheet, TAGS), audio, sha256, listing)
+    on_shelf = shelf / listed["folder"] / "The Title.m4b"
+    assert on_shelf.read_bytes() == audio.read_bytes()
+    assert on_shelf.stat().st_ino != audio.stat().st_ino
     listing.write_text(json.dumps(listed))
     assert set(listed["files"]) == {"The Title.m4b", "metadata.json", "desc.txt", "reader.txt"}
     with pytest.raises(AudioError, match="Two books"):
-        write_shelf(shelf, "b", [listing], Material(sheet, TAGS), audio, tmp_path / "none")
+        write_shelf(shelf, "b", [listing], Material(sheet, TAGS), audio, sha256, tmp_path / "none")
     material = Material(sheet, replace(TAGS, authors=("Bea",)))
-    moved = write_shelf(shelf, "a", [listing], material, audio, listing)
+    moved = write_shelf(shelf, "a", [listing], material, audio, sha256, listing)
     assert moved["folder"].startswith("Bea/")
     assert not (shelf / "Ann Author").exists()
 

@@ -1,16 +1,30 @@
-"""One bit flipped in what a build keeps, at every moment between two steps: repaired or refused, never shipped."""
+"""Damage to what a build keeps, at every moment between two steps: it is repaired or refused, and never shipped."""
 
 from __future__ import annotations
 
+import base64
 import os
+import re
+import runpy
+import shlex
 import shutil
+import sys
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 import pytest
 
+from pockettts.config import PublishFormat
+from pockettts.files import sha256_file
 from support import ROOT
+from support.cli import logging_restored
 from support.workflow import Project, make_project
 
+Damage = Literal["flipped", "date kept", "truncated"]
+# A picture of one pixel.
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 TAKE, RECEIPT = "takes/??/??/*/*.wav", "book/takes/*.json"
 PUBLISHED = ("book.wav", "book.report.html", "book.provenance.json")
 MASTERED = (*PUBLISHED, "book/mastered.wav", "book/mastering.json", "book/measurement.json")
@@ -56,20 +70,70 @@ RESULTS_FROM = {
 
 READERS: dict[str, tuple[str, ...]] = {
     "models/bundled/runtime.yaml": ("export_voice", "synth"),
-    "models/bundled/lock.json": ("export_voice", "synth"),
+    "models/bundled/lock.json": ("export_voice", "synth", "write_provenance"),
     "voices/bundled/bundled.safetensors": ("synth",),
     "voices/bundled/bundled.json": ("synth",),
-    "book/chunks.json": ("synth", "join_takes", "write_provenance", "write_report"),
+    "book/chunks.json": ("synth", "join_takes", "write_provenance", "write_report", "write_cues"),
     TAKE: ("join_takes",),
     RECEIPT: ("join_takes", "write_provenance", "write_report"),
+    "book/manuscript.json": ("write_cues",),
     "book/joined.wav": ("master_book",),
-    "book/timeline.json": ("master_book", "write_report"),
-    "book/mastered.wav": ("measure_book", "publish"),
-    "book/mastering.json": ("measure_book", "write_provenance", "publish"),
+    "book/timeline.json": ("master_book", "write_report", "write_cues"),
+    "book/mastered.wav": ("measure_book", "publish", "encode_book", "encode_chapter"),
+    "book/mastering.json": ("measure_book", "write_provenance", "publish", "encode_book", "encode_chapter"),
     "book/measurement.json": ("write_report",),
-    "book.provenance.json": ("write_report", "publish"),
+    "book.provenance.json": ("write_report", "publish", "verify_outputs"),
+    "book/cues.json": ("encode_book", "encode_chapter", "write_captions", "write_epub", "write_shelf"),
+    "book/tags.json": (
+        "encode_book",
+        "encode_chapter",
+        "write_playlist",
+        "write_epub",
+        "write_shelf",
+        "verify_outputs",
+    ),
+    "book/cover.image": ("encode_book", "encode_chapter", "write_epub", "write_shelf"),
+    "book/mp3/001.mp3": ("write_epub", "verify_outputs"),
+    "book/sums/mp3/001.json": ("write_epub", "verify_outputs"),
+    "book.m4b": ("write_shelf", "verify_outputs"),
+    "book/sums/m4b.json": ("write_shelf", "verify_outputs"),
+    "book.opus": ("verify_outputs",),
+    "book.flac": ("verify_outputs",),
+    "book.srt": ("verify_outputs",),
+    "book.vtt": ("verify_outputs",),
+    "book.epub": ("verify_outputs",),
+    "book.m3u8": ("verify_outputs",),
+    "book/shelf.json": ("verify_outputs",),
+    "shelf/*/*/*.m4b": ("verify_outputs",),
+    "shelf/*/*/metadata.json": ("verify_outputs",),
 }
-"""The steps that read a file within one run of snakemake."""
+"""The steps that read a file."""
+
+ENCODED = (
+    "book.m4b",
+    "book.m3u8",
+    "book.srt",
+    "book.epub",
+    "book/mp3/*",
+    "book/sums/*",
+    "book/sums/mp3/*",
+    "book/shelf.json",
+    "shelf/*/*/*",
+)
+OUTPUTS = ("book.outputs.json",)
+PUBLISHED_KEPT: dict[str, tuple[str, ...]] = {
+    "book/mastered.wav": (*ENCODED, *OUTPUTS, *PUBLISHED),
+    "book/cues.json": (*ENCODED, *OUTPUTS),
+    "book/tags.json": (*ENCODED, *OUTPUTS),
+    "book/cover.image": (*ENCODED, *OUTPUTS),
+    "book/mp3/001.mp3": ("book.epub", "book/sums/epub.json", *OUTPUTS),
+    "book/sums/mp3/001.json": ("book.epub", "book/sums/epub.json", *OUTPUTS),
+    "book.m4b": ("book/shelf.json", *OUTPUTS),
+    "book/sums/m4b.json": ("book/shelf.json", *OUTPUTS),
+    "book/shelf.json": OUTPUTS,
+    "shelf/*/*/*.m4b": OUTPUTS,
+}
+"""The same for what is published beside the WAV."""
 
 FLIP = """
 import os, pathlib, runpy, sys
@@ -81,11 +145,15 @@ if not mark.exists():
     status, data = victim.stat(), bytearray(victim.read_bytes())
     data[len(data) // 2] ^= 1
     victim.write_bytes(data)
-    if {keep_date}:
-        os.utime(victim, ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.utime(victim, ns=(status.st_atime_ns, status.st_mtime_ns))
 sys.argv[0] = {script!r}
 runpy.run_path({script!r}, run_name="__main__")
 """
+
+
+def slow(value: object) -> Any:
+    """A parameter of a test that takes minutes."""
+    return pytest.param(value, marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
@@ -97,18 +165,43 @@ def spoken_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+@pytest.fixture(scope="module")
+def published_once(spoken_once: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, str]]:
+    """The same with all formats and a cover, and the command of each step, by its name."""
+    project = spoken_once.copied(tmp_path_factory.mktemp("published") / "project")
+    (project.root / "inputs/book.png").write_bytes(PIXEL)
+    formats = [kind for kind in get_args(PublishFormat) if kind != "acx"]
+    project.configure(engine="torch", publish={"formats": formats})
+    project.build("all")
+    dry = project.snakemake("-n", "--forceall", "all").stdout
+    commands = re.findall(r"python (scripts/(\w+)\.py .*?) 2>&1 \| tee ", dry)
+    return project, {name: command for command, name in reversed(commands)}
+
+
+@pytest.fixture
+def published(published_once: tuple[Project, dict[str, str]], tmp_path: Path) -> tuple[Project, dict[str, str]]:
+    """A copy of it at a different place."""
+    project, commands = published_once
+    return project.copied(tmp_path / "project"), commands
+
+
 @pytest.fixture
 def built(spoken_once: Project, tmp_path: Path) -> Project:
     """A copy of it at a different place."""
     return spoken_once.copied(tmp_path / "project")
 
 
-def flip(path: Path, *, keep_date: bool) -> None:
-    """Change one bit in the middle of a file."""
+def damage(path: Path, kind: Damage) -> None:
+    """Change one bit in the middle of a file, with its date kept or not, or cut it off there."""
     status, data = path.stat(), bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
+    if kind == "truncated":
+        del data[len(data) // 2 :]
+    elif data:
+        data[len(data) // 2] ^= 1
+    else:
+        data.append(1)
     path.write_bytes(data)
-    if keep_date:
+    if kind == "date kept":
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
@@ -118,6 +211,15 @@ def undo(project: Project, patterns: tuple[str, ...], but: Path | None = None) -
         for path in (project.root / "results").glob(pattern):
             if path != but and path.is_file():
                 path.unlink()
+
+
+def everything(project: Project) -> dict[str, str]:
+    """Sha256 of all that is kept and published, by path; not of logs, nor of files that were set aside."""
+    kept = {}
+    for path in (project.root / "results").rglob("*"):
+        if path.is_file() and not {"logs", "benchmarks", "damaged"} & set(path.parts):
+            kept[str(path.relative_to(project.root))] = sha256_file(path)
+    return kept
 
 
 def shipped(project: Project) -> tuple[str, bytes]:
@@ -139,42 +241,90 @@ def build_or_refuse(project: Project, good: tuple[str, bytes]) -> None:
     pytest.fail(output)
 
 
-def test_a_bit_of_everything_at_once_is_repaired_by_the_next_build(built: Project) -> None:
+@pytest.mark.parametrize("kind", [*map(slow, ["flipped", "truncated"]), "date kept"])
+def test_damage_to_everything_at_once_is_repaired_by_the_next_build(built: Project, kind: Damage) -> None:
     good = shipped(built)
     victims = [next((built.root / "results").glob(pattern)) for pattern in KEPT if pattern != TAKE]
     victims.append(next((built.root / "results").glob(TAKE)))
     for path in victims:
-        flip(path, keep_date=True)
+        damage(path, kind)
     undo(built, ("book.wav", "book.report.html"))
     build_or_refuse(built, good)
 
 
 @pytest.mark.parametrize(("pattern", "step"), [(TAKE, "join_takes"), ("book/mastered.wav", "publish")])
 def test_a_bit_that_flips_within_a_run_is_refused_and_then_repaired(built: Project, pattern: str, step: str) -> None:
-    check_within_a_run(built, pattern, step, keep_date=True)
+    check_within_a_run(built, pattern, step)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("keep_date", [False, True])
+@pytest.mark.parametrize("kind", ["flipped", "date kept"])
 @pytest.mark.parametrize("pattern", KEPT)
-def test_a_bit_that_flips_between_two_runs_is_repaired(built: Project, pattern: str, keep_date: bool) -> None:
+def test_damage_between_two_runs_is_repaired(built: Project, pattern: str, kind: Damage) -> None:
     good = shipped(built)
     victim = min((built.root / "results").glob(pattern))
     undo(built, KEPT[pattern], victim)
-    flip(victim, keep_date=keep_date)
+    damage(victim, kind)
     build_or_refuse(built, good)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("keep_date", [False, True])
-@pytest.mark.parametrize(("pattern", "step"), [(pattern, step) for pattern in READERS for step in READERS[pattern]])
-def test_a_bit_that_flips_before_any_step_that_reads_it(
-    built: Project, pattern: str, step: str, keep_date: bool
+@pytest.mark.parametrize("kind", ["flipped", "date kept"])
+@pytest.mark.parametrize("pattern", PUBLISHED_KEPT)
+def test_damage_to_what_is_published_between_two_runs(
+    published: tuple[Project, dict[str, str]], pattern: str, kind: Damage
 ) -> None:
-    check_within_a_run(built, pattern, step, keep_date=keep_date)
+    """A published file that was altered stays, for it is the user's: the sentence is to delete it."""
+    project, _ = published
+    good = everything(project)
+    victim = min((project.root / "results").glob(pattern))
+    undo(project, PUBLISHED_KEPT[pattern], victim)
+    damage(victim, kind)
+    for _ in range(4):
+        result = project.snakemake("all")
+        output = result.stdout + result.stderr
+        assert "Traceback" not in output, output
+        if result.returncode == 0:
+            break
+        assert "error: " in output, output
+        assert not (project.root / "results/book.outputs.json").exists(), output
+        if f"{victim.relative_to(project.root)} was altered after it was written: delete it" in output:
+            victim.unlink()
+    assert result.returncode == 0, output
+    assert everything(project) == good, output
 
 
-def check_within_a_run(built: Project, pattern: str, step: str, *, keep_date: bool) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", get_args(Damage))
+@pytest.mark.parametrize(("pattern", "step"), [(pattern, step) for pattern in READERS for step in READERS[pattern]])
+def test_a_step_refuses_a_damaged_file(
+    published: tuple[Project, dict[str, str]],
+    pattern: str,
+    step: str,
+    kind: Damage,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each step with its arguments of a build: nothing that it writes differs from what it should be."""
+    project, commands = published
+    good = everything(project)
+    victim = min((project.root / "results").glob(pattern))
+    if step in ("export_voice", "synth"):
+        undo(project, RESULTS_FROM[step], victim)
+    damage(victim, kind)
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr(sys, "argv", shlex.split(commands[step]))
+    with pytest.raises(SystemExit) as ended, logging_restored():
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    output = "".join(capsys.readouterr())
+    assert ended.value.code not in (0, None), output
+    assert "error: " in output, output
+    name = str(victim.relative_to(project.root))
+    rest = {path: content for path, content in everything(project).items() if path != name}
+    assert rest.items() <= good.items(), output
+
+
+def check_within_a_run(built: Project, pattern: str, step: str) -> None:
     """Put a program in the place of a step's that flips a bit first; the file then exists, whoever made it."""
     good = shipped(built)
     (built.root / "scripts").unlink()
@@ -184,16 +334,16 @@ def check_within_a_run(built: Project, pattern: str, step: str, *, keep_date: bo
     program = built.root / "scripts" / f"{step}.py"
     program.unlink()
     script = str(ROOT / "scripts" / f"{step}.py")
-    program.write_text(FLIP.format(pattern=pattern, keep_date=keep_date, script=script))
+    program.write_text(FLIP.format(pattern=pattern, script=script))
     undo(built, RESULTS_FROM[step])
     build_or_refuse(built, good)
     assert (built.root / "flipped").exists()
 
 
-@pytest.mark.parametrize("keep_date", [False, True])
-def test_altered_weights_of_the_model_speak_no_word(built: Project, keep_date: bool) -> None:
+@pytest.mark.parametrize("kind", ["flipped", "date kept"])
+def test_altered_weights_of_the_model_speak_no_word(built: Project, kind: Damage) -> None:
     undo(built, SPOKEN)
-    flip(built.root / "models/bundled/model.safetensors", keep_date=keep_date)
+    damage(built.root / "models/bundled/model.safetensors", kind)
     output = built.fails("results/book.wav")
     assert "model.safetensors" in output
     assert not (built.root / "results/book.wav").exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pockettts.audio.encode import Picture, read_picture
 from pockettts.errors import AudioError
+from pockettts.files import require_sha256
 from pockettts.text.manuscript import read_source
 from pockettts.text.source import find_format
 from pockettts.text.source.archive import Archive
@@ -48,8 +49,9 @@ def find_cover(inputs: Path, name: str, given: Path | None, member: str, source:
     return picture if len(picture) <= MAX_BYTES else b""
 
 
-def load_cover(path: Path) -> Picture | None:
+def load_cover(path: Path, sha256: str) -> Picture | None:
     """Read the cover that rule write_tags wrote; an empty file stands for none. Raises `AudioError`."""
+    require_sha256(path, sha256, "The cover")
     data = path.read_bytes()
     return read_picture(data, str(path)) if data else None
 

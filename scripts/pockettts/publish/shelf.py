@@ -6,15 +6,13 @@ The layout is Audiobookshelf's; Plex and Jellyfin read it, too.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pockettts.errors import AudioError
-from pockettts.files import read_json, sha256_file, temporary_path, write_bytes, write_text
+from pockettts.files import copy_checked, read_json, sha256_file, write_bytes, write_text
 from pockettts.publish.cues import CueSheet
 from pockettts.publish.material import Material
 from pockettts.publish.tags import BookTags
@@ -46,12 +44,14 @@ def write_shelf(
     others: Sequence[Path],
     material: Material,
     audio: Path,
+    sha256: str,
     previous: Path,
 ) -> dict[str, Any]:
     """Put a book on the shelf; returns what rule write_shelf writes: its folder and its files with their sha256.
 
-    `others` are the same of other books, `previous` that of an earlier run, whose files are removed. Raises
-    `AudioError` where a different book has the same author and title.
+    `audio` is copied, since programs write tags into what lies on a shelf. `others` are the same of other books,
+    `previous` that of an earlier run, whose files are removed. Raises `AudioError` where a different book has the same
+    author and title, and `DamagedFile` where `audio` does not have the sha256.
     """
     tags, cover = material.tags, material.cover
     folder = shelf_folder(tags)
@@ -59,14 +59,14 @@ def write_shelf(
         if other != previous and read_json(other, "the shelf of a book").get("folder") == str(folder):
             raise AudioError(
                 f"Two books would lie in {shelf / folder}, {book} and the one of {other}: give one of them a different "
-                "title, author or year, in inputs/{book}.yaml."
+                f"title, author or year, in inputs/{book}.yaml."
             )
     if previous.is_file():
         _remove(shelf, read_json(previous, "the shelf of the book"))
     target = shelf / folder
     target.mkdir(parents=True, exist_ok=True)
     name = f"{clean_name(tags.title)}.m4b"
-    _link(audio, target / name)
+    copy_checked(audio, target / name, sha256, "The file", published=True)
     write_text(
         target / "metadata.json", json.dumps(_metadata(tags, material.sheet), indent=1, ensure_ascii=False) + "\n"
     )
@@ -110,12 +110,3 @@ def _remove(shelf: Path, listed: Mapping[str, Any]) -> None:
     while folder != shelf and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
-
-
-def _link(source: Path, target: Path) -> None:
-    temporary = temporary_path(target)
-    try:
-        os.link(source, temporary)
-    except OSError:
-        shutil.copyfile(source, temporary)
-    temporary.replace(target)

@@ -27,7 +27,7 @@ _LONGEST_COMMENT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class BookTags:
-    """The words of all tags of a book; what nothing names is empty."""
+    """The words of all tags of a book; what nothing names is empty. `cover` is the sha256 of its picture."""
 
     title: str
     authors: tuple[str, ...] = ()
@@ -42,6 +42,7 @@ class BookTags:
     isbn: str = ""
     copyright: str = ""
     comment: str = ""
+    cover: str = ""
 
     @property
     def author(self) -> str:
