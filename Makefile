@@ -17,7 +17,7 @@ ANY_PYTHON := $(if $(PYTHON),"$(PYTHON)",$(shell command -v python3 || command -
 MAKE_ENV = $(ANY_PYTHON) scripts/make_env.py --venv "$(VENV)" --python "$(PYTHON)" --torch-index "$(TORCH_INDEX)" --torch "$(TORCH)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow lint format lock manifest bench bench-docs load load-docs cli-docs dag docs dist clean
+.PHONY: help env test-env book unlock test test-slow lint format lock manifest bench bench-docs faults load load-docs cli-docs dag docs dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench: env ## measure warm engines, cold starts and books into results/bench/rep
 
 bench-docs: env ## take the figures of README.md and docs/BENCHMARKS.md from results/bench/report.json
 	$(BIN)/python scripts/bench_docs.py results/bench/report.json
+
+faults: test-env ## kill, double, move and overload real builds, and print a table (an hour; FAULTS="--only names" for a part)
+	PYTHONPATH=tests $(BIN)/python tests/faults.py $(FAULTS)
 
 load: env ## load the server with 1 to 64 clients into results/load.md (two minutes)
 	$(BIN)/python tests/load.py
