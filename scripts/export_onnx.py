@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from pockettts import models
 from pockettts.errors import run_main
 from pockettts.export import require_export_packages
 from pockettts.project import Project, add_project_option
@@ -22,6 +23,7 @@ def main() -> None:
     require_export_packages()
     from pockettts.export.export import export_onnx
 
+    models.check_model(args.runtime, models.read_lock(args.runtime.with_name("lock.json")))
     bundle = export_onnx(args.runtime, args.out.parent, precision=args.precision, language=entry.language)
     for name, facts in bundle.manifest["files"].items():
         print(f"{name}: {facts['bytes']:,} bytes, sha256 {facts['sha256']}")

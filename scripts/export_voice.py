@@ -22,10 +22,12 @@ def main() -> None:
     project = Project(args.project)
     voice = project.find_voice(args.voice)
     entry = project.find_model(args.model)
+    lock = models.read_lock(args.lock)
+    models.check_model(args.runtime, lock)
     sidecar = voices.export_voice(
         voice,
         entry,
-        models.read_lock(args.lock),
+        lock,
         args.out,
         runtime=args.runtime,
         executable=args.executable,

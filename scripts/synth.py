@@ -31,7 +31,9 @@ def main() -> None:
     keys = document["batches"][args.batch]
     texts = {chunk["key"]: chunk["text"] for chunk in document["chunks"]}
     lock = models.read_lock(args.lock)
-    voices.check_voice(args.voice, lock, models.check_model(args.runtime, lock))
+    models.check_pins(lock, document["recipe"]["model"])
+    sidecar = voices.check_voice(args.voice, lock, models.check_model(args.runtime, lock))
+    voices.check_source(args.voice, sidecar, document["recipe"]["voice"])
     store = takes.TakeStore(args.store)
     missing = [key for key in keys if not store.path(key).exists()]
     with open_engine(document["engine"], args.runtime, args.voice, synth, args.bundle) as engine:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from pockettts import models
 from pockettts.errors import run_main
 from pockettts.export import require_export_packages
 
@@ -18,6 +19,7 @@ def main() -> None:
     require_export_packages()
     from pockettts.export.verify import verify_onnx
 
+    models.check_model(args.runtime, models.read_lock(args.runtime.with_name("lock.json")))
     report = verify_onnx(args.bundle, args.runtime, args.recording, args.out)
     print(report.table(), end="")
     report.require(args.bundle)

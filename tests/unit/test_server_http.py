@@ -347,6 +347,8 @@ def test_events_carry_the_audio(client: openai.OpenAI, form: Any) -> None:
             "other",
         ),
         ("/v1/audio/speech", {"input": "Hello.", "model": "tts-1", "voice": "bundled"}, "bundled"),
+        # LibreChat without a list of voices.
+        ("/v1/audio/speech", {"input": "Hello.", "model": "tts-1"}, "bundled"),
     ],
 )
 def test_what_programs_send_is_spoken(server: Running, path: str, body: dict, voice: str) -> None:
@@ -635,10 +637,13 @@ def test_a_token_is_required(tmp_path) -> None:
         # As OpenAI's client in JavaScript asks.
         asked = "authorization,content-type,x-stainless-arch,x-stainless-lang,x-stainless-retry-count"
         names = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": asked}
+        # And as Chromium asks for a page of the internet.
+        names["Access-Control-Request-Private-Network"] = "true"
         for name, value in names.items():
             preflight.add_header(name, value)
         allowed = OPENER.open(preflight, timeout=30)
         assert allowed.headers["access-control-allow-origin"] == origin
+        assert allowed.headers["access-control-allow-private-network"] == "true"
         assert set(asked.split(",")) <= set(allowed.headers["access-control-allow-headers"].split(","))
         other = server.ask("/voices", Authorization=f"Bearer {TOKEN}", Origin="https://other.example")
         assert "access-control-allow-origin" not in other.headers

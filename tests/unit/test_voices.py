@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ import soundfile
 from safetensors.numpy import save, save_file
 
 from pockettts import models, voices
-from pockettts.errors import ChecksumError, ExecutableNotFound, HubUnreachable, VoiceError
+from pockettts.errors import ChecksumError, ExecutableNotFound, HubUnreachable, ModelError, VoiceError
 from pockettts.files import read_json, sha256_file
-from pockettts.models import HubFile, Lock, ModelEntry
+from pockettts.models import HubFile, Lock, ModelEntry, check_pins
 from pockettts.voices import Predefined, Recording, Voice
 from support import ROOT
 
@@ -418,6 +419,16 @@ def test_a_voice_of_another_lock_is_refused(hub, export):
     other = dataclasses.replace(LOCK, config="d")
     with pytest.raises(VoiceError, match=f"lock {LOCK.digest}, now {other.digest}.*delete it and run again"):
         voices.check_voice(out, other, CONFIG)
+
+
+def test_a_voice_or_a_model_that_changed_since_the_build_was_planned_is_refused() -> None:
+    pin = {"sha256": "a" * 64}
+    voices.check_source(Path("v.safetensors"), {"source": pin}, pin)
+    with pytest.raises(VoiceError, match="different recording"):
+        voices.check_source(Path("v.safetensors"), {"source": {"sha256": "b" * 64}}, pin)
+    check_pins(LOCK, {"weights": {"sha256": "1" * 64}, "config": "c"})
+    with pytest.raises(ModelError, match=r"weights .*tiny"):
+        check_pins(LOCK, {"weights": {"sha256": "2" * 64}})
 
 
 def test_a_voice_without_its_sidecar_or_with_another_is_refused(hub, export):

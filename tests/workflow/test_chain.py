@@ -71,6 +71,7 @@ RESULTS_FROM = {
 READERS: dict[str, tuple[str, ...]] = {
     "models/bundled/runtime.yaml": ("export_voice", "synth"),
     "models/bundled/lock.json": ("export_voice", "synth", "write_provenance"),
+    "../models/bundled/model.safetensors": ("export_voice", "synth"),
     "voices/bundled/bundled.safetensors": ("synth",),
     "voices/bundled/bundled.json": ("synth",),
     "book/chunks.json": ("synth", "join_takes", "write_provenance", "write_report", "write_cues"),

@@ -6,7 +6,7 @@ download.json     lock.json     runtime.yaml      in results/models/{id}/
 
 from pockettts.models.download import Downloaded, download_model, expectation, read_download, read_lock_file
 from pockettts.models.hub import HUB, Fetched, blob_sha1, checksum, fetch, gated_sentence, hub_path, matches, verify
-from pockettts.models.lock import Lock, check_model, fetch_locked, lock_model, read_lock, verify_files
+from pockettts.models.lock import Lock, check_model, check_pins, fetch_locked, lock_model, read_lock, verify_files
 from pockettts.models.manifest import (
     HubFile,
     LocalFile,
@@ -31,6 +31,7 @@ __all__ = [
     "ModelEntry",
     "blob_sha1",
     "check_model",
+    "check_pins",
     "checksum",
     "download_model",
     "expectation",

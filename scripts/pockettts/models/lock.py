@@ -123,6 +123,16 @@ def check_model(runtime: Path, lock: Lock) -> dict[str, Any]:
     return config
 
 
+def check_pins(lock: Lock, pins: Mapping[str, Any]) -> None:
+    """Hold the locked files against the pins that name the takes of a build. Raises `ModelError`."""
+    for role, facts in lock.files.items():
+        pin = pins.get(role)
+        if isinstance(pin, Mapping) and any(facts.get(name) != value for name, value in pin.items()):
+            raise ModelError(
+                f"The {role} of the model {lock.model!r} changed while the book was built. Run the same command again."
+            )
+
+
 def read_lock(path: Path) -> Lock:
     """Return the build's lock, as `lock_model` wrote it. Raises `ModelError`."""
     try:

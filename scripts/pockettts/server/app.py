@@ -102,6 +102,8 @@ def _in_layers(app: ASGIApp, service: Service) -> ASGIApp:
             allow_methods=["GET", "HEAD", "POST"],
             # Clients add headers of their own, such as X-Stainless-*, which mean nothing here.
             allow_headers=["*"],
+            # Browsers ask before a page of the internet may call a server at home.
+            allow_private_network=True,
             expose_headers=["X-Request-Id", "X-Audio-Seconds", "Retry-After"],
         )
     return Recorder(PlainRequests(app), service.metrics)

@@ -67,7 +67,9 @@ class SpeechRequest(BaseModel):
 
     input: str = Field(min_length=1, description="The text.")
     model: str = Field(max_length=100, description=f"The id of the loaded model, or one of {', '.join(ALIASES)}.")
-    voice: Annotated[str, Field(max_length=100)] | VoiceReference = Field(description="An id of /v1/audio/voices.")
+    voice: Annotated[str, Field(max_length=100)] | VoiceReference | None = Field(
+        None, description="An id of /v1/audio/voices. LibreChat sends none where it lists none."
+    )
     response_format: Format = Field("mp3", description="pcm is 16 bit, little endian, mono, 24 kHz.")
     speed: float = Field(1.0, strict=True, description="Only 1: the model has one speed.")
     instructions: str | None = Field(None, description="Only empty: the model follows none.")
@@ -95,7 +97,9 @@ class SpeechRequest(BaseModel):
             stream=stream,
         )
 
-    def _voice_id(self, service: Service) -> str:
+    def _voice_id(self, service: Service) -> str | None:
+        if self.voice is None:
+            return None
         name = self.voice if isinstance(self.voice, str) else self.voice.id
         voice = service.settings.voice_aliases.get(name, name)
         if voice in OPENAI_VOICES and voice not in service.voices:

@@ -19,7 +19,7 @@ from pockettts.voices.manifest import (
     voice_pin,
 )
 from pockettts.voices.recording import RecordingQuality, check_recording, id_of, manifest_entry
-from pockettts.voices.state import check_shapes, check_values, check_voice, expected_layers, read_tensors
+from pockettts.voices.state import check_shapes, check_source, check_values, check_voice, expected_layers, read_tensors
 
 __all__ = [
     "Predefined",
@@ -29,6 +29,7 @@ __all__ = [
     "check_licence",
     "check_recording",
     "check_shapes",
+    "check_source",
     "check_values",
     "check_voice",
     "embedding",

@@ -87,6 +87,15 @@ def check_values(path: Path) -> None:
                 raise VoiceError(f"The voice file {path} holds values that are not numbers.")
 
 
+def check_source(path: Path, sidecar: Mapping[str, Any], pin: Mapping[str, str]) -> None:
+    """Hold a voice against the pin that names the takes of a build. Raises `VoiceError`."""
+    if sidecar.get("source") != pin:
+        raise VoiceError(
+            f"The voice file {path} was made of a different recording than the one this build was planned with: delete"
+            " it and run again."
+        )
+
+
 def check_voice(path: Path, lock: Lock, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the sidecar of a voice file that belongs to the locked model; otherwise raise `VoiceError`.
 
