@@ -235,6 +235,34 @@ def test_a_cut_falls_where_a_clause_ends(sentence: str) -> None:
     assert [chunk.text.rstrip(".").lower() for chunk in cut] == [
         piece.strip(" ,.").lower() for piece in sentence.split("|")
     ]
+    assert [chunk.text.endswith("...") for chunk in cut] == [True, False]
+
+
+def test_only_a_semicolon_or_colon_is_followed_by_a_full_stop_that_the_text_does_not_have() -> None:
+    head, tail = "The boats lay in a row along the quay and nobody had slept", "there was no wind that night, nor rain"
+    ends = {mark: texts(chunks_of(f"{head}{mark} {tail}.", max_chars=70))[0][-7:] for mark in (";", ":", ",", ", for")}
+    assert ends == {";": " slept.", ":": " slept.", ",": "lept...", ", for": "lept..."}
+
+
+def test_a_dash_is_a_better_border_than_a_comma() -> None:
+    text = "He had the rope, the lamp, the oars and the net--he said so later--but the boat, the old one, was gone."
+    assert texts(chunks_of(text, max_chars=70))[0] == "He had the rope, the lamp, the oars and the net..."
+
+
+def test_a_cut_inside_packed_sentences_is_no_cut_inside_a_sentence() -> None:
+    text = "Oh, no. " + "He went down to the quay with the rope, and she stayed, and it rained, and no boat came in"
+    borders = [(chunk.text, chunk.border) for chunk in chunks_of(f"{text}.", max_chars=60, min_chars=5)]
+    assert borders[0] == ("Oh, no.", "sentence")
+
+
+def test_a_piece_of_a_sentence_keeps_the_apostrophes_of_its_language() -> None:
+    sentence = (
+        "Zij liepen langs 't water naar 't huis, en zagen daar 't licht, dat in 't donker scheen, en 't was laat."
+    )
+    manuscript = parse_manuscript(sentence, "book.txt")
+    cut = chunk_manuscript(manuscript, TextConfig(max_chars=60), "nl")
+    assert len(cut) > 1
+    assert " ".join(chunk.text for chunk in cut).count("'t") == 5
 
 
 def test_the_limit_is_one_of_tokens_too() -> None:

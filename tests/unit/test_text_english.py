@@ -103,6 +103,22 @@ CASES = {
         ("PIP. You say?", "Pip. | You say?"),
         ("THE JUDGE, severely", "The Judge, severely."),
     ],
+    "labels and signs": [
+        ("Trio, Op. 104, and Opp. 2", "Trio, Opus one hundred four, and Opuses two."),
+        ("Listings 20-1 and 20-3", "Listings twenty one and twenty three."),
+        ("Tables 2-4 and Figure 2-4", "Tables two to four and Figure two four."),
+        ("10⁻⁶ and 10^-6 and 2^10", "Ten to the minus six and ten to the minus six and two to the tenth."),
+        ("7 − 3 from −128", "Seven minus three from minus one hundred twenty-eight."),
+        ("to dwell with 't. I don 't.", "To dwell with it. | I don t."),
+        ("“With Mr. Hugo St.—” Off Baker St.—no.", "With Mister Hugo Saint, Off Baker Street, no."),
+    ],
+    "speech that breaks off": [
+        ("“If you only knew--”", "If you only knew..."),
+        ("the Son, and----", "The Son, and..."),
+        ("He wrote:--", "He wrote."),
+        ("My dear Sir,--", "My dear Sir."),
+        ("It is so.--", "It is so."),
+    ],
     "numerals": [
         ("James II. fled; Henry I in France", "James the second fled; Henry the first in France."),
         ("told James I was late", "Told James the first was late."),

@@ -108,6 +108,9 @@ def test_numbers_that_interrupt_sentences_are_pages() -> None:
         ("~~Old~~ words.", "Old words."),
         ("- [x] done\n- [ ] open", "done / open"),
         ("Body {.class} text.{#id}", "Body text."),
+        ("To 2<sup>7</sup> by 2<sup>n − 1</sup>.", "To 2⁷ by 2 to the power of n − 1."),
+        ("The 1<sup>st</sup> of H<sub>2</sub>O.", "The 1st of H2O."),
+        ("A note.<sup>3</sup> One more<sup>12</sup> here.", "A note. One more here."),
     ],
 )  # fmt: skip
 def test_markdown_speaks_what_is_prose(markdown: str, paragraphs: str) -> None:
@@ -245,6 +248,7 @@ def test_what_stands_before_a_book_is_left_out(apparatus: str, kind: str) -> Non
         ("Transcriber's Notes\n\nPage 12: changed teh to the.\n\nPage 14: removed a comma.", "transcriber's note"),
         ("Typographical errors corrected by the etext transcriber:\n\nteh=> the {pg 12}", "transcriber's note"),
         ("INDEX\n\nBoats, 12, 14\nBridge, 3\nFerry, 1-9\n\nQuay, 2\nSheep, 4, 5\nStars, 6", "index"),
+        ("INDEX OF ROPES AND KNOTS\n\nBight, 12, 14\nClove, 3\nHitch, see Clove\n\nReef, 2\nSheet, 4, 5", "index"),
         ("ERRATA\n\nPage 3, line 2, for sheap read sheep.", "errata"),
     ],
 )

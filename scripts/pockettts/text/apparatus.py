@@ -69,7 +69,7 @@ _PICTURES = re.compile(
     r"|\s*(?:verzeichnis der )?abbildungen[.:]?\s*|\s*(?:table|liste) des (?:illustrations|gravures)[.:]?\s*",
     re.I,
 )
-_INDEX = re.compile(r"\s*_?(?:(?:general )?index(?: of \w+)?|register)_?[.:]?\s*", re.I)
+_INDEX = re.compile(r"\s*_?(?:(?:general )?index(?: (?:of|to) [\w' ,]{1,40})?|register)_?[.:]?\s*", re.I)
 _INDEX_LINE = re.compile(
     r".{1,120}?,\s*(?:_?\d{1,4}_?(?:[-–]\d{1,4})?(?:n\.?)?[,;.]?\s*)+(?:\(.{0,40}\))?\s*$|.*\bsee\b.*"
 )

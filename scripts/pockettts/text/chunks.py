@@ -6,6 +6,7 @@ at sentences that their own text marks as a start (`_ANCHOR`), wherever the pack
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 from collections.abc import Sequence
@@ -50,9 +51,14 @@ _MARK = re.compile(
     r"\[\s*pause\s*:?\s*(?P<value>\d{1,5}(?:\.\d{1,6})?|\.\d{1,6})\s*(?P<unit>ms|s|sec|seconds?)?\s*\]", re.I
 )
 _LONGEST_PAUSE = 60.0
-# Where an over-long sentence may be cut, with a price. What is spoken last before a cut gets a full stop, as models are
-# trained on whole sentences; so a cut falls where a clause ends: at a semicolon or colon, or before a word that begins
-# a clause. A comma alone is taken only where there is nothing else.
+# Where an over-long sentence may be cut, with a price. Models speak the last word before a cut well only before a
+# terminal mark, and upstream replaces a comma there by a full stop. A full stop would sink the voice where the sentence
+# goes on, so a piece ends in an ellipsis, the terminal mark of what goes on; only before a semicolon or colon it is a
+# full stop.
+_FALLING, _SUSPENDED = ".", "..."
+_FALLS_AFTER = (";", ":")
+# Somebody is interrupted: `If you only knew--`.
+_BROKEN_OFF = re.compile(r"\w[\"'”’»]?\s?(?:--+|[—–―⸺]+)[\s\"'”’»)\]]*\Z")
 _CLAUSES = {
     "en": (
         "because|when|while|where|if|though|although|until|unless|whereas",
@@ -106,12 +112,18 @@ def _cuts(language: str) -> tuple[tuple[float, re.Pattern[str]], ...]:
     subordinate, coordinate, weak = _CLAUSES.get(language, _CLAUSES["en"])
     return (
         (0.0, re.compile(r"(?<=[;:.!?])\s")),
-        (0.1, re.compile(rf"(?<=,)\s(?=(?:{subordinate}|{coordinate}|{weak})\s)")),
-        (0.4, re.compile(rf"(?<![,;:])\s(?=(?:{subordinate})\s)")),
-        (0.9, re.compile(rf"(?<![,;:])\s(?=(?:{coordinate})\s)")),
-        (1.3, re.compile(r"(?<=,)\s")),
-        (2.6, re.compile(r"\s")),
+        (0.5, re.compile(rf"(?<=,)\s(?=(?:{subordinate}|{coordinate}|{weak})\s)")),
+        (0.9, re.compile(rf"(?<![,;:])\s(?=(?:{subordinate})\s)")),
+        (1.2, re.compile(r"(?<=,)\s")),
+        (1.5, re.compile(rf"(?<![,;:])\s(?=(?:{coordinate})\s)")),
+        (3.0, re.compile(r"\s")),
     )
+
+
+# A dash or bracket of the source, which is spoken as a comma, divides more than a comma does.
+_BREAK = re.compile(r"--|[—–―⸺()\[\]]")
+_BREAK_PRICE = 0.3
+_MORE_PIECES_PRICE = 1.5
 
 
 # Models split what is longer than 50 tokens themselves, at any comma, with a seam inside the take. The tokens of a text
@@ -164,7 +176,13 @@ def _sentences(
     spoken = dictionary.protect(mapped, kept)
     spoken = normalize(spoken, config.normalize, language, heading)
     spoken = dictionary.reveal(dictionary.protect(spoken, kept), kept)
-    finished = (finish(tidy(spoken[begin:end], language)) for begin, end in sentence_spans(spoken.text))
+    spans = sentence_spans(spoken.text)
+    finished = (
+        finish(
+            tidy(spoken[begin:end], language), _SUSPENDED if _BROKEN_OFF.search(spoken.text, begin, end) else _FALLING
+        )
+        for begin, end in spans
+    )
     return [sentence for sentence in finished if sentence.text]
 
 
@@ -175,15 +193,16 @@ def _joined(parts: list[Mapped]) -> Mapped:
     return Mapped.concat(pieces)
 
 
-def _cut(mapped: Mapped, limit: int, shortest: int, language: str) -> list[Mapped]:
+def _cut(mapped: Mapped, limit: int, shortest: int, language: str, source: str) -> list[tuple[Mapped, Border]]:
     """Cut an over-long passage into balanced pieces of up to `limit` characters, at the best borders there are."""
-    room = max(8, limit - 3)  # a piece may gain a full stop, and its first letter may have a longer capital
+    room = max(8, limit - 5)  # a piece may gain an ellipsis, and its first letter may have a longer capital
     shortest = min(shortest, room // 3)
     pieces: list[Mapped] = []
     at, text = 0, mapped.text
     while len(text) - at > room:
         left = len(text) - at
-        ideal = left / ceil(left / room)
+        count = ceil(left / room)
+        ideal = left / count
         best = (99.0, at + room)
         for price, pattern in _cuts(language):
             for match in pattern.finditer(text, at + 1, at + room + 1):
@@ -191,6 +210,10 @@ def _cut(mapped: Mapped, limit: int, shortest: int, language: str) -> list[Mappe
                 cost = price + ((place - at - ideal) / ideal) ** 2 * 4
                 if place - at < shortest or left - (place - at) < shortest:
                     cost += 3
+                if left - (place - at) - 1 > room * (count - 1):
+                    cost += _MORE_PIECES_PRICE
+                if price > _BREAK_PRICE and text[place - 1] == "," and _breaks(mapped, place - 1, source):
+                    cost += _BREAK_PRICE - price
                 if (cost, place) < best and _OPEN_END.search(text, max(at, place - 12), place):
                     cost += _OPEN_END_PRICE
                 best = min(best, (cost, place))
@@ -199,14 +222,33 @@ def _cut(mapped: Mapped, limit: int, shortest: int, language: str) -> list[Mappe
         while at < len(text) and text[at].isspace():
             at += 1
     pieces.append(mapped[at:])
-    finished = (finish(tidy(piece)) for piece in pieces)
-    return [piece for piece in finished if piece.text]
+    borders = [_border(piece.text, after.text) for piece, after in itertools.pairwise(pieces)]
+    tidied = [tidy(piece, language) for piece in pieces]
+    finished = [finish(piece, _final_mark(raw.text)) for piece, raw in zip(tidied, pieces[:-1], strict=False)]
+    finished.append(finish(tidied[-1]))
+    return [(piece, border) for piece, border in zip(finished, [*borders, "sentence"], strict=True) if piece.text]
 
 
-def _pack(sentences: list[Mapped], longest: int, shortest: int, language: str) -> list[tuple[Mapped, Border]]:
+def _breaks(mapped: Mapped, place: int, source: str) -> bool:
+    return _BREAK.search(source, mapped.starts[place], mapped.ends[place]) is not None
+
+
+def _border(text: str, after: str) -> Border:
+    """What a cut between two texts divides: sentences that were packed together, or the clauses of one."""
+    return "sentence" if text.endswith((".", "!", "?")) and after[0].isupper() else "clause"
+
+
+def _final_mark(text: str) -> str:
+    """What ends a piece that the sentence goes on after."""
+    return _FALLING if text.endswith(_FALLS_AFTER) else _SUSPENDED
+
+
+def _pack(
+    sentences: list[Mapped], longest: int, shortest: int, language: str, source: str
+) -> list[tuple[Mapped, Border]]:
     """Whole sentences in groups of up to `longest` characters; none shorter than `shortest` alone, if possible.
 
-    If `shortest` is 0, every sentence stands alone.
+    If `shortest` is 0, every sentence stands alone. `source` is what the maps of the sentences count in.
     """
     groups: list[list[Mapped]] = []
     size, tokens = 0, 0.0
@@ -238,9 +280,7 @@ def _pack(sentences: list[Mapped], longest: int, shortest: int, language: str) -
     for group in groups:
         whole = _joined(group)
         limit = _room(whole.text, longest)
-        pieces = [whole] if len(whole) <= limit else _cut(whole, limit, shortest, language)
-        packed += [(piece, "clause") for piece in pieces[:-1]]
-        packed.append((pieces[-1], "sentence"))
+        packed += [(whole, "sentence")] if len(whole) <= limit else _cut(whole, limit, shortest, language, source)
     return packed
 
 
@@ -304,7 +344,7 @@ def chunk_manuscript(manuscript: Manuscript, config: TextConfig, language: str) 
                 if seconds is None and _joins_next(sentences, chapter.paragraphs[at : at + 2], config, code):
                     held = sentences
                     continue
-                for piece, end in _pack(sentences, config.max_chars, config.min_chars, code):
+                for piece, end in _pack(sentences, config.max_chars, config.min_chars, code, manuscript.source):
                     start = max(piece.span[0], drafts[-1].end if drafts else 0)
                     drafts.append(
                         _Draft(piece.text, number, start, max(start, piece.span[1]), end, _pause(end, config.pauses))

@@ -41,6 +41,14 @@ _CODE_SIGNS = re.compile(r"[{}<>=$\\|#@&%^`~\[\]]|::|\(\)|//|;\s*$", re.M)
 _MD_NOTE_BODY = re.compile(r"\[\^[^\]\s]{1,40}\]:")
 
 
+_ALL = re.compile(r".+", re.S)
+# What a raised figure stands behind if it refers to a note.
+_AFTER_WORD = re.compile(r"[.,;:!?\"'”’)]\Z|[^\W\d_]{2,}\Z(?<!mc)(?<![ \d][kcm]m)")
+_RAISED = re.compile(r"<sup\b", re.I)
+_RAISED_FIGURES = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_EXPRESSION = re.compile(r"[-−+]?\s?(?:\d+|[a-z])(?:\s?[-−+/]\s?(?:\d+|[a-z]))*")
+
+
 _SPOKEN = re.compile(r"(?<![\w])(?!\d{1,9}[.)]\s)[^\W_]")
 
 
@@ -77,10 +85,15 @@ class _SourceCursor:
 def _inline(tokens: Sequence[Token], cursor: _SourceCursor, builder: ChapterBuilder) -> Mapped:
     """The text of inline tokens; pictures, addresses of links and tags are noted as left out."""
     parts: list[Mapped] = []
+    raised = False
     for token in tokens:
         before = cursor.at
         if token.type == "text":
-            parts.append(cursor.text(token.content))
+            text = cursor.text(token.content)
+            if raised and text.text.isdecimal() and _AFTER_WORD.search(Mapped.concat(parts[-3:]).text):
+                builder.leave_out("note mark", before, cursor.at)
+            else:
+                parts.append(text.sub(_ALL, _raise) if raised else text)
         elif token.type == "text_special":
             taken = cursor.take(token.content, token.markup)
             parts.append(taken if taken is not None else Mapped.inserted(token.content, cursor.at))
@@ -95,12 +108,21 @@ def _inline(tokens: Sequence[Token], cursor: _SourceCursor, builder: ChapterBuil
         elif token.type == "html_inline":
             _skip(cursor, token.content)
             builder.leave_out("comment" if token.content.startswith("<!--") else "markup", before, cursor.at)
+            raised = _RAISED.match(token.content) is not None or (raised and not token.content.startswith("</"))
             if re.match(r"<br\b", token.content, re.I):
                 parts.append(Mapped.inserted(" ", cursor.at))
         elif token.type == "link_close" and token.markup not in ("autolink", "linkify"):
             _skip_tail(cursor)
             builder.leave_out("address of a link", before, cursor.at)
     return Mapped.concat(parts)
+
+
+def _raise(match: re.Match[str]) -> str | None:
+    """A raised figure as the sign for it; a raised expression in words. Raised letters are an ending: 1st, Mme."""
+    text = match[0].strip()
+    if text.isdecimal():
+        return text.translate(_RAISED_FIGURES)
+    return f" to the power of {text}" if _EXPRESSION.fullmatch(text) else None
 
 
 def _skip(cursor: _SourceCursor, content: str) -> None:

@@ -19,15 +19,15 @@ from pockettts.text.reading import LeftOut
 _NOTE_MARK = re.compile(r"\s?(?:\[(?:\d{1,3}|[a-z]|[ivx]{1,5}|[*†‡]+)\]|\{(?:pg ?)?\d{1,3}\}|[†‡])", re.I)
 _NOTE_STAR = re.compile(r"(?<=[^\W\d])\*{1,3}(?![\w*])|(?<=[.,;:!?'\"’”)])\*{1,3}(?![\w*])|(?<!\S)\*{1,3}(?=[\w\"'“‘])")
 # A raised figure after a word or a mark refers to a note; after a letter, a digit or a unit it is a power.
-_RAISED_FIGURE = re.compile(r"(?P<word>[^\W_⁰¹²³⁴-⁹]*)(?P<mark>\s?[⁰¹²³⁴-⁹]+)(?!\w)")
+_RAISED_FIGURE = re.compile(r"(?P<word>[^\W_⁰¹²³⁴-⁹]*)(?P<mark>(?<!⁻)\s?[⁰¹²³⁴-⁹]+)(?!\w)")
 _UNITS = word_set("mm cm dm km in ft yd mi mc dx dt")
 _BARE_MARK = re.compile(
     r"(?<=[a-zß-ÿ]{3}[.!?])(?<!\bvol\.)(?<!\bfig\.)(?<!\bchap\.)(?<!\bart\.)(?<!\bsec\.)(?<!\bnos\.)(?<!\bverse\.)"
     r"[\"”’]?(?P<mark>\d{1,3})(?=\s+[A-ZÀ-Þ\"“‘]|\s*\Z)"
 )
-_RAISED = re.compile(r"\^\{(?P<group>[^{}\n]{1,9})\}|\^(?P<one>[^\W_])")
+_RAISED = re.compile(r"\^\{(?P<group>[^{}\n]{1,9})\}|\^(?P<one>[-−]?\d{1,3}|[^\W_])")
 _LOWERED = re.compile(r"_\{(?P<group>\d{1,3})\}")
-_POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_POWERS = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 _BASES = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _EMPHASIS = (
     re.compile(r"(?<![\w*])(\*{1,3})(?=[\w\"'“‘(])(?P<inner>[^*\n]{1,400}?)(?<=\S)\1(?![\w*])"),
@@ -149,7 +149,7 @@ def _without(mapped: Mapped, spans: list[tuple[int, int]]) -> Mapped:
 
 def _raised(match: re.Match[str]) -> str:
     raised = match["group"] or match["one"]
-    return raised.translate(_POWERS) if raised.isdecimal() else raised
+    return raised.translate(_POWERS) if raised.lstrip("-−").isdecimal() else raised
 
 
 def read_plain(source: str) -> tuple[str, tuple[Chapter, ...], tuple[LeftOut, ...]]:

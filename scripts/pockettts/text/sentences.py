@@ -16,9 +16,9 @@ from pockettts.text.mapped import word_set
 _BORDER = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[”’」』]*")
 _ABBREVIATIONS = word_set(
     "mr mrs ms messrs dr st prof rev hon gen col capt lt sgt maj cmdr adm gov sen rep pres sr jr nos vol vols pp p fig "
-    "figs ch chap vs viz cf ca jan feb mar apr jun jul aug sep sept oct nov dec mt ft mme mlle fr bro"
+    "figs op ch chap vs viz cf ca jan feb mar apr jun jul aug sep sept oct nov dec mt ft mme mlle fr bro"
 )
-_NEED_NUMBER = word_set("fig figs no nos sec p pp vol vols ch chap jan feb mar apr jun jul aug sep sept oct nov dec")
+_NEED_NUMBER = word_set("fig figs op no nos sec p pp vol vols ch chap jan feb mar apr jun jul aug sep sept oct nov dec")
 _NUMBER = re.compile(r"\d|[IVXLC]{2,}(?!\w)|one|two|three|four|five|six|seven|eight|nine|ten|[a-z]")
 _BEFORE = re.compile(r"(?:[^\W\d_]\.)*[^\W_]+\Z")
 _OPENERS = "\"'“‘«([¡¿—–- "

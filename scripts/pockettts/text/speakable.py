@@ -123,8 +123,11 @@ def tidy(mapped: Mapped, language: str = "en") -> Mapped:
     return mapped.sub(_SPACES, " ").strip().sub(_LEADING, "")
 
 
-def finish(mapped: Mapped) -> Mapped:
-    """A tidy passage with its first letter capital and a final mark, as upstream sets them; empty if unspeakable."""
+def finish(mapped: Mapped, mark: str = ".") -> Mapped:
+    """A tidy passage with its first letter capital and a final mark, as upstream sets them; empty if unspeakable.
+
+    `mark` ends a passage that has no terminal mark of its own.
+    """
     text = mapped.text.rstrip(" ,;:-")
     if not any(character.isalnum() for character in text):
         return mapped[:0]
@@ -133,7 +136,7 @@ def finish(mapped: Mapped) -> Mapped:
     if not first.isupper() and (capital := unicodedata.normalize("NFKC", first.upper())) != first:
         mapped = mapped.sub(re.compile(r"\A."), capital)
     if mapped.text.rstrip("'")[-1] not in _TERMINAL:
-        mapped = Mapped.concat([mapped, Mapped.inserted(".", mapped.ends[-1])])
+        mapped = Mapped.concat([mapped, Mapped.inserted(mark, mapped.ends[-1])])
     return mapped
 
 

@@ -13,6 +13,7 @@ _BEFORE_NUMBERS = {
     "no": "number", "nos": "numbers", "p": "page", "pp": "pages", "vol": "volume", "vols": "volumes", "ch": "chapter",
     "chap": "chapter", "chaps": "chapters", "fig": "figure", "figs": "figures", "sec": "section", "art": "article",
     "c": "circa", "ca": "circa", "bk": "book", "pt": "part", "ext": "extension", "tel": "telephone", "lib": "book",
+    "op": "opus", "opp": "opuses", "sc": "scene",
 }  # fmt: skip
 
 
@@ -156,6 +157,9 @@ def _after_name(match: re.Match[str]) -> bool:
 _ON_A_STREET = r"(?:in|on|at|of|from|to|near|down|up|along|into|across|through|off|over|and|the)\s(?:[A-Z]\w+\s)?\Z"
 
 
+_OF_A_PERSON = r"(?:Mister|Missus|Miss|Doctor|Captain|Colonel|Lady|Sir) [^\W_]+ \Z"
+
+
 @rule("abbreviations", rf"(?<![\w.])(?:St|ST)(?P<dot>\.?)(?P<next>(?=\s+[{UPPER}])|(?!\w))")
 def _saint_or_street(match: re.Match[str]) -> str | None:
     """A street after a name, unless a title or a first name says that it is a person's."""
@@ -163,6 +167,9 @@ def _saint_or_street(match: re.Match[str]) -> str | None:
     named = re.match(rf"\s+[\"'“‘]?([{UPPER}][\w’']*)", text[match.end() : match.end() + 24])
     before = re.search(r"([^\W_][\w'’]*) \Z", text[max(0, match.start() - 30) : match.start()])
     if _after_name(match):
+        person = compiled(_OF_A_PERSON).search(text[max(0, match.start() - 40) : match.start()])
+        if not named and person and compiled(r"\s?(?:--|[—–])").match(text, match.end()):
+            return "Saint"
         if not named:
             return f"Street{stop(match)}" if match["dot"] else None
         assert before is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pockettts.text.normalize.rules import NUMERIC, WHOLE, Rule, rule
+from pockettts.text.normalize.rules import NUMERIC, WHOLE, Rule, compiled, rule
 from pockettts.text.normalize.words import by_digit, cardinal, decimal, ordinal, two_digits, year
 
 _PHONES = (
@@ -25,6 +25,12 @@ def _phone(match: re.Match[str]) -> str | None:
     return ("plus " if match[0].startswith("+") else "") + ", ".join(by_digit(group) for group in groups)
 
 
+# `Listing 3-1` and `Figures 3-1 and 3-4` are labels; `Figures 3-4` is a range.
+_LABELS = "[Ll]isting|[Ff]igure|[Tt]able|[Ss]ection|[Ee]xample|[Ee]xercise"
+_PAIR = r"(?:\d{1,3}-\d{1,3}|[a-z -]{3,24})"
+_AND = r"(?:,? (?:and|to|or|through) |, )"
+
+
 @rule(
     "numbers",
     rf"(?<![\w.,/:-])(?P<low>(?:{WHOLE})(?:\.\d{{1,9}})?)(?:-|\s?–\s?)"
@@ -33,8 +39,10 @@ def _phone(match: re.Match[str]) -> str | None:
 )
 def _range(match: re.Match[str]) -> str:
     low, high = match["low"], match["high"]
-    before = match.string[max(0, match.start() - 12) : match.start()]
-    labeled = re.search(r"\b(?:[Ll]isting|[Ff]igure|[Tt]able|[Ss]ection|[Ee]xample|[Ee]xercise|Chapter) \Z", before)
+    before = match.string[max(0, match.start() - 40) : match.start()]
+    labeled = compiled(rf"\b(?:{_LABELS}|Chapter) \Z|\b(?:{_LABELS})s (?:{_PAIR}{_AND}){{1,4}}\Z").search(before) or (
+        compiled(rf"\b(?:{_LABELS})s \Z").search(before) and compiled(_AND + _PAIR).match(match.string, match.end())
+    )
     if (low == high or labeled) and "–" not in match[0]:
         return f"{low} {high}"
     if len(low) == 4 and low.isdecimal() and 1000 <= int(low) < 2100 and len(high) <= 2 and high.isdecimal():

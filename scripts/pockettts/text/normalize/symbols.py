@@ -9,6 +9,18 @@ from pockettts.text.normalize.rules import Rule, rule
 from pockettts.text.normalize.words import cardinal, ordinal
 
 
+# `'t` in verse. Elsewhere a `t` behind an apostrophe belongs to the word before it: `don 't`.
+@rule(
+    "symbols",
+    r"(?<!\w)(with|in|on|of|to|for|from|by|upon|about|at|as|if|and|or|but|is|was|do|did|see|take|have|had|know|like|let)"
+    r" ?['’]t(?![\w'’])",
+    "'’",
+    re.I,
+)
+def _it(match: re.Match[str]) -> str | None:
+    return f"{match[1]} it"
+
+
 @rule("symbols", r"(?<!\w)[Α-ΡΣ-Ωα-ρσ-ω](?!\w)")
 def _greek(match: re.Match[str]) -> str:
     return unicodedata.name(match[0]).rsplit(" ", 1)[-1].lower()
@@ -79,6 +91,7 @@ RULES = (
     Rule("symbols", r"(?<=\w)\+\+(?!\w)", " plus plus", "+"),
     Rule("symbols", r"(?<=\w)\+(?!\w)", " plus", "+"),
     Rule("symbols", r"(?<=[\w)])\s?=\s?(?=[\w(])", " equals ", "="),
+    Rule("symbols", r"(?<=[\w)]) ?− ?(?=[\w(])|(?<!\w)−\s?(?=\()", " minus ", "−"),
     Rule("symbols", r"(?<=[\w)])\s?×\s?(?=[\w(])", " times ", "×"),
     Rule("symbols", r"(?<=\w)\s?\*\*\s?(?=\w)", " to the power of ", "*"),
     Rule("symbols", r"(?<=\w)(?:\s\*\s)(?=\w)", " times ", "*"),
@@ -99,4 +112,5 @@ RULES = (
     Rule("symbols", r"(?<=\w)\s?/\s?(?=\w)", " slash ", "/"),
     Rule("symbols", r"(?<=[A-Za-z]{2})\.(?=[a-z]{2})", " dot ", "."),
     _greek,
+    _it,
 )
