@@ -112,6 +112,38 @@ DUTCH = [
     ("'s avonds, 't is laat, zo'n", "'s avonds, 't is laat, zo'n."),
     ("10-12 uur", "Tien tot twaalf uur."),
 ]
+# Fractions, and what else a book of each language holds.
+GERMAN += [
+    ("2½ Stunden, ½ Stunde, ½ Pfund", "Zweieinhalb Stunden, eine halbe Stunde, ein halbes Pfund."),
+    ("1½ Jahre und 3/8 davon", "Eineinhalb Jahre und drei achtel davon."),
+    ("Hauptstr. 12a, 2. Stock", "Hauptstraße zwölf a, zweiter Stock."),
+    ("S. M. kam um 8.15 an", "Seine Majestät kam um acht Uhr fünfzehn an."),
+]
+FRENCH += [
+    ("2½ litres, ½ heure, ¼ heure", "Deux litres et demi, une demi heure, un quart d'heure."),
+    ("3/4 de litre et 1 page", "Trois quarts de litre et une page."),
+    ("les années 80 à St-Denis", "Les années quatre-vingt à Saint-Denis."),
+    ("3 Mds € et S. M.", "Trois milliards d'euros et Sa Majesté."),
+]
+SPANISH += [
+    ("2½ litros, ½ hora, 1/4 litro", "Dos litros y medio, media hora, un cuarto de litro."),
+    ("1 libro, 1 casa, el 1 de mayo", "Un libro, una casa, el uno de mayo."),
+    ("el capítulo 1 trata, a las 1:00", "El capítulo uno trata, a la una."),
+    ("D.ª Ana y S. M.", "Doña Ana y Su Majestad."),
+]
+ITALIAN += [
+    ("2½ litri, ½ ora, 1/4 litro", "Due litri e mezzo, mezza ora, un quarto di litro."),
+    ("1 libro, 1 casa", "Un libro, una casa."),
+    ("cap. IV, ore 14.30, S. E.", "Capitolo quattro, ore quattordici e trenta, Sua Eccellenza."),
+]
+PORTUGUESE += [
+    ("2½ litros, ½ hora, 1/4 litro", "Dois litros e meio, meia hora, um quarto de litro."),
+    ("1 casa, 1 livro e S. M.", "Uma casa, um livro e Sua Majestade."),
+]
+DUTCH += [
+    ("2½ liter, ½ liter, 3/4 uur", "Twee en een half liter, een halve liter, drie kwart uur."),
+    ("hfdst. IV, 12a, 1914-1918", "Hoofdstuk vier, twaalf a, negentienhonderdveertien tot negentienhonderdachttien."),
+]
 TABLES = {"de": GERMAN, "fr": FRENCH, "es": SPANISH, "it": ITALIAN, "pt": PORTUGUESE, "nl": DUTCH}
 
 

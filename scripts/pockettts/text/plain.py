@@ -19,7 +19,7 @@ from pockettts.text.reading import LeftOut
 _NOTE_MARK = re.compile(r"\s?(?:\[(?:\d{1,3}|[a-z]|[ivx]{1,5}|[*†‡]+)\]|\{(?:pg ?)?\d{1,3}\}|[†‡])", re.I)
 _NOTE_STAR = re.compile(r"(?<=[^\W\d])\*{1,3}(?![\w*])|(?<=[.,;:!?'\"’”)])\*{1,3}(?![\w*])|(?<!\S)\*{1,3}(?=[\w\"'“‘])")
 # A raised figure after a word or a mark refers to a note; after a letter, a digit or a unit it is a power.
-_RAISED_FIGURE = re.compile(r"(?P<word>[^\W_⁰¹²³⁴-⁹]*)(?P<mark>(?<!⁻)\s?[⁰¹²³⁴-⁹]+)(?!\w)")
+_RAISED_FIGURE = re.compile(r"(?P<word>[^\W_⁰¹²³⁴-⁹]*)(?P<mark>(?<!⁻)\s?[⁰¹²³⁴-⁹]+)(?![\w⁺⁻])")
 _UNITS = word_set("mm cm dm km in ft yd mi mc dx dt")
 _BARE_MARK = re.compile(
     r"(?<=[a-zß-ÿ]{3}[.!?])(?<!\bvol\.)(?<!\bfig\.)(?<!\bchap\.)(?<!\bart\.)(?<!\bsec\.)(?<!\bnos\.)(?<!\bverse\.)"

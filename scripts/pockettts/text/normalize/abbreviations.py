@@ -13,7 +13,8 @@ _BEFORE_NUMBERS = {
     "no": "number", "nos": "numbers", "p": "page", "pp": "pages", "vol": "volume", "vols": "volumes", "ch": "chapter",
     "chap": "chapter", "chaps": "chapters", "fig": "figure", "figs": "figures", "sec": "section", "art": "article",
     "c": "circa", "ca": "circa", "bk": "book", "pt": "part", "ext": "extension", "tel": "telephone", "lib": "book",
-    "op": "opus", "opp": "opuses", "sc": "scene",
+    "fol": "folio", "l": "line", "ll": "lines", "v": "verse", "vv": "verses", "op": "opus",
+    "opp": "opuses", "sc": "scene",
 }  # fmt: skip
 
 
@@ -66,7 +67,8 @@ _BEFORE_NAMES = {
     "comdr": "Commander", "adm": "Admiral", "gov": "Governor", "sen": "Senator", "rep": "Representative",
     "pres": "President", "fr": "Father", "bro": "Brother", "mt": "Mount", "ft": "Fort", "pt": "Point", "mme": "Madame",
     "mlle": "Mademoiselle", "mmes": "Mesdames", "supt": "Superintendent", "insp": "Inspector", "brig": "Brigadier",
-    "cpl": "Corporal", "corp": "Corporal", "pvt": "Private", "ens": "Ensign", "adjt": "Adjutant", "asst": "Assistant",
+    "cpl": "Corporal", "corpl": "Corporal", "ven": "Venerable", "corp": "Corporal",
+    "pvt": "Private", "ens": "Ensign", "adjt": "Adjutant", "asst": "Assistant",
     "assoc": "Associate", "treas": "Treasurer", "bp": "Bishop", "abp": "Archbishop", "archbp": "Archbishop",
     "atty": "Attorney", "det": "Detective", "dep": "Deputy",
     # First names as letters and old books shorten them.
@@ -99,6 +101,60 @@ def _before_name(match: re.Match[str]) -> str | None:
         return "Drive."
     after = " " if match.string[match.end() : match.end() + 1] == "-" else ""
     return _BEFORE_NAMES[short] + after
+
+
+_GENERALS = {"maj": "Major", "brig": "Brigadier", "lieut": "Lieutenant", "lt": "Lieutenant"}
+
+
+@rule("abbreviations", r"(?<![\w.])(Maj|Brig|Lieut|Lt|Major|Brigadier|Lieutenant)\.?[- ]Gen\.(?!\w)", ".")
+def _general(match: re.Match[str]) -> str:
+    return f"{_GENERALS.get(match[1].lower(), match[1])} General" + stop(match)
+
+
+_NOBODY = r"(?:[—–]{2,}|-{4,}|⸺)"
+
+
+@rule(
+    "abbreviations",
+    rf"(?<![\w.])(?P<title>(?:Mr|Mrs|Dr)\.?|Miss|Lady|Lord|Sir|Captain|Colonel|Major|Count|Baron) ?{_NOBODY}(?!\w)"
+    rf"|(?<![\w'’])(?P<letter>[B-HJ-NP-Z])\.?{_NOBODY}[a-z]{{0,4}}(?!\w)|(?<!\w){_NOBODY}(?P<shire>shire\b)",
+    "—–-⸺",
+)
+def _unnamed(match: re.Match[str]) -> str:
+    """A name that an old novel withholds: `Mr. ----`, `Lady D——d`, `in ----shire`."""
+    if match["title"]:
+        return f"{match['title']} Blank"
+    return match["letter"] or "Blankshire"
+
+
+@rule("abbreviations", r"(?<!\w)(the|per|a|an) (yd|lb|oz|gal|doz|cwt|qt)\.(?!\w)", ".")
+def _for_each(match: re.Match[str]) -> str:
+    return f"{match[1]} {_MEASURES[match[2]]}" + stop(match, CAPITAL_NEXT)
+
+
+_MEASURES = {
+    "yd": "yard", "lb": "pound", "oz": "ounce", "gal": "gallon", "doz": "dozen", "cwt": "hundredweight", "qt": "quart",
+}  # fmt: skip
+
+
+@rule("abbreviations", r"(?<=[a-z] )(inst|ult|prox)\.(?!\w)", ".")
+def _month_of_a_letter(match: re.Match[str]) -> str:
+    return {"inst": "instant", "ult": "ultimo", "prox": "proximo"}[match[1]] + stop(match)
+
+
+@rule("abbreviations", r"(?<![\w.])MS(S?)\.(?!\w)(?! [A-Z][a-z])", ".")
+def _manuscripts(match: re.Match[str]) -> str:
+    return ("manuscripts" if match[1] else "manuscript") + stop(match, CAPITAL_NEXT)
+
+
+@rule("abbreviations", r"(?<=[a-z] )ff\.(?!\w)", ".")
+def _following(match: re.Match[str]) -> str:
+    return "and following" + stop(match, CAPITAL_NEXT)
+
+
+@rule("abbreviations", r"(?<=\d(?:th|st|nd|rd) )[cC](?:ent)?\.(?!\w)", ".")
+def _of_a_century(match: re.Match[str]) -> str:
+    return "century" + stop(match, CAPITAL_NEXT)
 
 
 @rule("abbreviations", r"(?<![\w.])(?P<short>Mrs?|Ms|Messrs)\.(?!\w)", ".")
@@ -210,6 +266,8 @@ _PHRASES = {
     "e.g.": "for example", "eg.": "for example", "i.e.": "that is", "ie.": "that is", "etc.": "et cetera",
     "&c.": "et cetera", "&c": "et cetera", "vs.": "versus", "viz.": "namely", "cf.": "compare", "et al.": "and others",
     "approx.": "approximately", "dept.": "department", "ibid.": "ibidem", "Ph.D.": "P H D", "Ph.D": "P H D",
+    "LL.D.": "L L D", "LL.B.": "L L B", "B.Sc.": "B S C", "M.Sc.": "M S C", "D.Sc.": "D S C", "D.Litt.": "D Lit",
+    "D.Phil.": "D Phil", "M.Phil.": "M Phil", "w/o": "without", "c/o": "care of",
     "Jan.": "January", "Feb.": "February", "Aug.": "August", "Sept.": "September", "Oct.": "October",
     "Nov.": "November",
     "Dec.": "December",
@@ -220,7 +278,7 @@ _PHRASE = "|".join(re.escape(phrase) for phrase in sorted(_PHRASES, key=len, rev
 _CAPITAL_PHRASES = "E\\.g\\.|I\\.e\\.|Viz\\.|Cf\\.|Approx\\.|Dept\\.|Ibid\\.|Etc\\."
 
 
-@rule("abbreviations", rf"(?<![\w.&])(?:{_PHRASE}|{_CAPITAL_PHRASES}|e\. g\.|i\. e\.)(?!\w)", ".&")
+@rule("abbreviations", rf"(?<![\w.&])(?:{_PHRASE}|{_CAPITAL_PHRASES}|e\. g\.|i\. e\.)(?!\w)", ".&/")
 def _phrase(match: re.Match[str]) -> str:
     written = match[0].replace(". ", ".")
     said = _PHRASES.get(written) or _PHRASES[written.lower()]
@@ -253,7 +311,7 @@ def _initials(match: re.Match[str]) -> str | None:
     return " ".join(letters) + stop(match) + spaced
 
 
-BEFORE_NUMBERS = (_life, _before_numeral, _before_number)
+BEFORE_NUMBERS = (_unnamed, _of_a_century, _life, _before_numeral, _before_number)
 
 
 _PLACES = {
@@ -280,6 +338,11 @@ def _place(match: re.Match[str]) -> str:
 RULES = (
     _right_honourable,
     _county,
+    _general,
+    _for_each,
+    _month_of_a_letter,
+    _manuscripts,
+    _following,
     _before_name,
     _before_anything,
     _double_rank,

@@ -159,8 +159,8 @@ def _dotted_time(match: re.Match[str]) -> str:
 
 @rule(
     "times",
-    rf"(?<=\b[Tt]he )(?P<time>{_DOTTED})(?= (?:train|express|bus|boat|mail|local|ferry|coach|steamer|flight|"
-    rf"service)(?!\w))"
+    rf"(?<=\b[Tt]he )(?P<time>{_DOTTED})(?= (?:(?:up|down|slow|fast|night|morning|early|late) )?(?:train|express|bus|"
+    rf"boat|mail|local|ferry|coach|steamer|flight|service)(?!\w)| (?:from|to|for|out of) [A-Z])"
     r"|(?<=\bat )(?P<hour>(?:1[0-2]|[1-9])\.[0-5][05])"
     r"(?=[,;:!?)—]|\.?\s*\Z|\. [A-Z]| (?:and|he|she|they|we|I|that|this|sharp|precisely|every|each morning|on|"
     r"from)(?!\w))",

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 
 from pockettts.config import NormalizeConfig
-from pockettts.text.mapped import Mapped, Replacement
+from pockettts.text.mapped import Mapped, Replacement, word_set
 from pockettts.text.normalize.languages import LANGUAGES, Language
 from pockettts.text.normalize.rules import compiled
 from pockettts.text.roman import roman_value
@@ -113,6 +113,10 @@ def _ends(match: re.Match[str]) -> str:
     return "." if re.match(r"[\"'”’»)\]]*\s*\Z", match.string[match.end() :]) else ""
 
 
+_CLASSES = word_set("Klasse Auflage Etage Strophe Szene Reihe")
+_STOREYS = _CLASSES | word_set("Stock Aufzug Auftritt Akt Weltkrieg Rang Gesang")
+
+
 _MASCULINE = frozenset(
     [
         "días",
@@ -142,6 +146,68 @@ def _values(text: str) -> int:
     return int(re.sub(r"\D", "", text))
 
 
+_SIGNS = {
+    "½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8",
+}  # fmt: skip
+_HALF_OF = {
+    "de": {"Stunde": "eine halbe", "Meile": "eine halbe", "Minute": "eine halbe", "Flasche": "eine halbe",
+           "Tasse": "eine halbe", "Tonne": "eine halbe", "Seite": "eine halbe", "Pfund": "ein halbes",
+           "Jahr": "ein halbes", "Kilo": "ein halbes", "Dutzend": "ein halbes", "Glas": "ein halbes",
+           "Liter": "ein halber", "Meter": "ein halber", "Tag": "ein halber", "Zoll": "ein halber",
+           "Zentner": "ein halber"},
+    "nl": {"liter": "een halve", "meter": "een halve", "kilometer": "een halve", "mijl": "een halve",
+           "dag": "een halve", "fles": "een halve", "minuut": "een halve", "gulden": "een halve"},
+}  # fmt: skip
+
+
+def _in_gender(said: str, language: str, feminine: bool) -> str:
+    if not feminine:
+        return said
+    if language == "fr":
+        return re.sub(r"demi\Z", "demie", said)
+    return re.sub(r"(?<=medi)o\Z|(?<=mei)o\Z|(?<=mezz)o\Z", "a", said)
+
+
+def _of_noun(said: str, language: str, sign: str, noun: str) -> str:
+    """A fraction before its noun: media hora, un quart de litre, ein halbes Pfund."""
+    if sign == "1/2":
+        if language == "fr" and _FRENCH_FEMININE.fullmatch(noun):
+            return "une demi"
+        feminine = language in ("es", "it", "pt") and noun.endswith("a")
+        return _HALF_OF.get(language, {}).get(noun) or _in_gender(said, language, feminine)
+    link = {"fr": "de", "es": "de", "it": "di", "pt": "de"}.get(language)
+    if not link or not noun or noun in _NO_NOUN:
+        return said
+    return f"{said} d'" if language == "fr" and noun[0] in "aeiouéhAEIOU" else f"{said} {link}"
+
+
+_FRENCH_FEMININE = re.compile(
+    r"pages?|fois|heures?|minutes?|personnes?|femmes?|filles?|semaines?|parties?|tonnes?|nuits?|places?|rues?|lettres?"
+    r"|lignes?|lieues?|tables?|chambres?|portes?|voitures?|maisons?|églises?|pièces?|\w+(?:tion|sion|ée|ette|ance|ence)s?"
+)
+_FEMININE_ONE = re.compile(r"\w+(?:a|ción|sión|dad|tad|ção|dade|tà|zione|sione)")
+_NO_NOUN = word_set(
+    "de del di du des da do dos das en em in et e y ou o que che qui por para per pour con com avec los las les gli le "
+    "al à a era fue está es est sono non no não ne pas sin sem sans"
+)
+# Counters whose number stands behind them.
+_NUMBERED = re.compile(
+    r"(?:cap[ií]tulo|capitolo|chapitre|n[uú]mer[oô]|numéro|page|p[aá]gina|libro|livro|livre|tom[oe]|parte?|art[ií]c[uo]lo"
+    r"|artigo|article|d[ií]a|canto|at+o|acto|figura|tavola|siglo|el|il|o|le) \Z",
+    re.I,
+)
+
+
+def _one(language: str, text: str, begin: int, noun: str) -> str | None:
+    """`1` before a noun that it counts, None elsewhere: un libro, una casa."""
+    if noun in _NO_NOUN or not noun.islower() or _NUMBERED.search(text[max(0, begin - 12) : begin]):
+        return None
+    if language == "fr":
+        return "une" if _FRENCH_FEMININE.fullmatch(noun) else "un"
+    feminine = _FEMININE_ONE.fullmatch(noun) and f"{noun}s" not in _MASCULINE
+    return {"es": ("un", "una"), "it": ("un", "una"), "pt": ("um", "uma")}[language][bool(feminine)]
+
+
 class _Rules:
     """The rules of one language, in the order in which they are tried."""
 
@@ -165,8 +231,21 @@ class _Rules:
         table = self.table
         rules: list[tuple[str, str, Replacement, int]] = [
             ("abbreviations", self.phrases, self._phrase, 0),
-            ("abbreviations", self.titles, lambda match: table.titles[match["short"]], 0),
             ("abbreviations", self.before, self._before, 0),
+            ("abbreviations", self.titles, lambda match: table.titles[match["short"]], 0),
+            (
+                "symbols",
+                r"(?<![\w.,/:-])(?:(?P<whole>\d{1,4})\s?)?(?P<sign>[½⅓⅔¼¾⅛⅜⅝⅞])(?: (?P<noun>[^\W\d_]{2,}))?",
+                self._fraction,
+                0,
+            ),
+            (
+                "symbols",
+                r"(?<![\w.,/:-])(?:(?P<whole>\d{1,4}) )?(?P<over>\d{1,2})/(?P<under>\d{1,2})(?![\w/]|[.,:]\d)"
+                r"(?: (?P<noun>[^\W\d_]{2,}))?",
+                self._fraction,
+                0,
+            ),
             ("times", r"(?<![\w.:,])(?P<hour>[01]?\d|2[0-4]) ?h ?(?P<minute>[0-5]\d)?(?!\w)", self._hours, 0),
             (
                 "times",
@@ -176,6 +255,13 @@ class _Rules:
                 0,
             ),
             ("times", r"(?<![\w.:,])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?![\w:]|[.,]\d)", self._hours, 0),
+            (
+                "times",
+                r"(?<!\w)(?P<word>[Oo]re|[Aa]lle|[Dd]alle|las|às|um|om|gegen) (?P<hour>[01]?\d|2[0-4])"
+                r"\.(?P<minute>[0-5]\d)(?![\w]|[.,:]\d)",
+                self._dotted_hours,
+                0,
+            ),
             (
                 "roman",
                 rf"(?<![\w.])(?P<roman>{_ROMAN})(?P<mark>e|ème|eme|er|ste|de)(?!\w)",
@@ -225,7 +311,10 @@ class _Rules:
             ("years", r"(?<![\w.,:/-])(?P<year>1[1-9]\d\d)(?![\w:/-]|[.,]\d)", self._year, 0),
             ("numbers", r"(?<![\w.,:/])(?P<over>\d{1,4}):(?P<under>\d{1,3})(?![\w:]|[.,]\d)", self._ratio, 0),
             ("numbers", r"(?:(?<=\s)|(?<=\()|\A)[-−](?=\d)", f"{table.minus} ", 0),
+            ("numbers", r"(?<![\w.,:/-])(?P<number>\d{1,4})(?P<letter>[a-h])(?!\w)", self._house, 0),
             ("numbers", _NUMBER, self._number, 0),
+            ("symbols", r"(?<= d') (?=\w)", "", 0),
+            ("times", r"(?<!\w)([Aa]) las una(?!\w)", lambda match: f"{match[1]} la una", 0),
         ]
         rules += [("symbols", rf"\s?{re.escape(sign)}\s?", f" {word} ", 0) for sign, word in table.symbols.items()]
         rules += [
@@ -278,6 +367,14 @@ class _Rules:
             return words
         link = {"es": "y ", "pt": "e ", "it": "e "}.get(code, "")
         return f"{words} {link}{minutes}"
+
+    def _dotted_hours(self, match: re.Match[str]) -> str:
+        hour, minute = (
+            cardinal(int(match[part]), self.code, feminine=True, counting=True) for part in ("hour", "minute")
+        )
+        clock = {"de": " Uhr", "nl": " uur"}.get(self.code, "")
+        link = {"es": " y", "pt": " e", "it": " e"}.get(self.code, "")
+        return f"{match['word']} {hour}{clock}" + (f"{link} {minute}" if int(match["minute"]) else "")
 
     # Roman numerals.
 
@@ -388,6 +485,42 @@ class _Rules:
         said = year(int(match["year"]), "de")
         return said and f"{said}er"
 
+    def _house(self, match: re.Match[str]) -> str | None:
+        """`12a` in an address; in Spanish and Portuguese an `a` is an ordinal."""
+        if self.code in ("es", "pt"):
+            return None
+        return f"{cardinal(int(match['number']), self.code)} {match['letter']}"
+
+    def _fraction(self, match: re.Match[str]) -> str | None:
+        parts = match.groupdict()
+        sign = _SIGNS[parts["sign"]] if parts.get("sign") else f"{parts['over']}/{parts['under']}"
+        over, under = map(int, sign.split("/"))
+        table, whole = self.table, parts["whole"]
+        noun = parts["noun"] or ""
+        behind = f" {noun}" if noun else ""
+        if noun in table.units:
+            behind = f" {_noun(table.units[noun], not whole)[0]}"
+        if whole:
+            if sign not in table.and_fractions:
+                return None
+            feminine = _is_feminine(noun) or (self.code == "fr" and _FRENCH_FEMININE.fullmatch(noun) is not None)
+            number, said = cardinal(int(whole), self.code, feminine, counting=True), table.and_fractions[sign]
+            if self.code == "de":
+                return f"{number}{said}{behind}"
+            if self.code == "nl" or noun in _NO_NOUN:
+                return f"{number} {said}{behind}"
+            return f"{number}{behind} {_in_gender(said, self.code, feminine)}"
+        if sign in table.fractions:
+            return _of_noun(table.fractions[sign], self.code, sign, noun) + behind
+        name = ordinal(under, self.code) if 0 < over < under and under in (5, 6, 7, 8, 9, 10, 12, 16) else None
+        if name is None:
+            return None
+        if self.code == "de":
+            name = f"{name[:-1]}el"
+        elif over > 1 and self.code != "nl":
+            name = f"{name[:-1]}i" if self.code == "it" else f"{name}s"
+        return f"{cardinal(over, self.code, counting=True)} {name}{behind}"
+
     def _range(self, match: re.Match[str]) -> str | None:
         low, high = match["low"], match["high"]
         if low == high or (low[0] == "0" and len(low) > 1):
@@ -444,7 +577,7 @@ class _Rules:
         }
         if (
             not determined
-            and not (noun and (noun in neuter or re.fullmatch(self.table.months, noun)))
+            and not (noun and (noun in neuter or noun in _STOREYS or re.fullmatch(self.table.months, noun)))
             and noun is not None
         ):
             return None
@@ -459,7 +592,7 @@ class _Rules:
         ):
             ending = "en"
         elif word in ("ein", "mein", "dein", "sein", "kein", "ihr", "unser", "euer") or not word or not determined:
-            ending = "es" if noun in neuter else "er"
+            ending = "es" if noun in neuter else "e" if noun in _CLASSES else "er"
         else:
             ending = "e"
         said = ordinal(value, "de", ending)
@@ -511,6 +644,8 @@ class _Rules:
             word,
         ):
             return year(int(match["year"]), self.code)
+        if re.match(rf" {self.table.to}\b", match.string[match.end() :]):
+            return year(int(match["year"]), self.code)
         counted = after[:1] == " " and (after[1:2].isupper() if self.code == "de" else after[1:2].isalpha())
         return None if counted else year(int(match["year"]), self.code)
 
@@ -526,6 +661,8 @@ class _Rules:
         if fraction:
             return _decimal(whole, fraction, self.code, self.table)
         counted = re.match(r" ([^\W\d_]+)", match.string[match.end() :])
+        if plain == "1" and counted and self.code in ("fr", "es", "it", "pt"):
+            return _one(self.code, match.string, match.start(), counted[1]) or cardinal(1, self.code)
         feminine = counted is not None and self.code in ("es", "pt") and _is_feminine(counted[1])
         return cardinal(int(plain), self.code, feminine, counting=counted is not None and int(plain) > 1)
 
@@ -561,6 +698,13 @@ def normalize_foreign(mapped: Mapped, config: NormalizeConfig, language: str, he
         mapped = mapped.sub(
             compiled(rf"\A({_ROMAN})(?=\s*[.:–—-]|\s*\Z)"), lambda match: cardinal(roman_value(match[1]), language)
         )
+    if language == "fr" and config.abbreviations:
+        mapped = mapped.sub(compiled(r"(?<!\w)St-(?=[A-ZÀ-Þ])"), "Saint-").sub(
+            compiled(r"(?<!\w)Ste-(?=[A-ZÀ-Þ])"), "Sainte-"
+        )
+        mapped = mapped.sub(compiled(r"(?<=\d) ?Mds? ?€"), " milliards d'euros")
+        mapped = mapped.sub(compiled(r"(?<=\d) ?M ?€"), " millions d'euros")
+        mapped = mapped.sub(compiled(r"(?<=[Aa]nnées )80(?!\w)"), "quatre-vingt")
     if language == "de" and config.abbreviations:
         mapped = mapped.sub(compiled(r"(?<=[a-zäöüß]{3})str\.(?= \d|,| [a-z]|\Z)"), "straße")
     characters = set(mapped.text)

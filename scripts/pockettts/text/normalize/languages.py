@@ -19,8 +19,8 @@ def _pairs(text: str) -> dict[str, str]:
 class Language:
     """One language. `titles` stand before names and never end a sentence; `phrases` may.
 
-    `ruler` is how a king's number is read: `the` (Karel de Vijfde), `ordinal` to ten and a cardinal beyond, or
-    `cardinal`.
+    `fractions` stand alone, `and_fractions` after a whole number. `ruler` is how a king's number is read: `the` (Karel
+    de Vijfde), `ordinal` to ten and a cardinal beyond, or `cardinal`.
     """
 
     titles: dict[str, str]
@@ -29,6 +29,8 @@ class Language:
     units: dict[str, str]
     currencies: dict[str, str]
     symbols: dict[str, str]
+    fractions: dict[str, str]
+    and_fractions: dict[str, str]
     comma: str
     minus: str
     to: str
@@ -73,6 +75,7 @@ GERMAN = Language(
         Anm. = Anmerkung
         Abk. = Abkürzung; Bsp. = Beispiel; dt. = deutsch; engl. = englisch; franz. = französisch; lat. = lateinisch
         griech. = griechisch
+        S. M. = Seine Majestät; Se. = Seine; Ihre Kgl. = Ihre Königliche; Exz. = Exzellenz; Gebr. = Gebrüder
         Jan. = Januar; Feb. = Februar; Apr. = April; Aug. = August; Sept. = September; Okt. = Oktober
         Nov. = November; Dez. = Dezember
         """
@@ -96,7 +99,13 @@ GERMAN = Language(
         "€ = Euro; EUR = Euro; $ = Dollar; £ = Pfund; CHF = Franken; DM = f:Mark; M. = f:Mark; Mk. = f:Mark; "
         "Pf. = Pfennig"
     ),
-    symbols=_pairs("& = und; + = plus; = = gleich; ± = plus minus; × = mal; § = Paragraf"),
+    symbols=_pairs(
+        "& = und; + = plus; = = gleich; ± = plus minus; × = mal; § = Paragraf; "
+        "≈ = ungefähr; ≤ = kleiner oder gleich; ≥ = größer oder gleich; ≠ = ungleich; ÷ = geteilt durch; "
+        "√ = Wurzel aus; ∞ = unendlich"
+    ),
+    fractions=_pairs("1/2 = ein halb; 1/3 = ein drittel; 2/3 = zwei drittel; 1/4 = ein viertel; 3/4 = drei viertel"),
+    and_fractions=_pairs("1/2 = einhalb; 1/4 = einviertel; 3/4 = dreiviertel; 1/3 = eindrittel; 2/3 = zweidrittel"),
     comma="Komma",
     minus="minus",
     to="bis",
@@ -133,6 +142,7 @@ FRENCH = Language(
         sept. = septembre
         oct. = octobre; nov. = novembre; déc. = décembre; s.v.p. = s'il vous plaît; S.V.P. = s'il vous plaît
         N.B. = nota bene
+        S. M. = Sa Majesté; S. A. R. = Son Altesse Royale; S. A. = Son Altesse; N. B. = nota bene; P. S. = post-scriptum
         P.-S. = post-scriptum; ib. = ibidem; ibid. = ibidem; suiv. = suivantes; Q.G. = Q G
         """
     ),
@@ -158,7 +168,13 @@ FRENCH = Language(
         "€ = euro/euros; EUR = euro/euros; $ = dollar/dollars; £ = f:livre/livres; F = franc/francs; fr. = "
         "franc/francs; frs = franc/francs; CHF = franc suisse/francs suisses"
     ),
-    symbols=_pairs("& = et; + = plus; = = égale; ± = plus ou moins; × = fois; § = paragraphe"),
+    symbols=_pairs(
+        "& = et; + = plus; = = égale; ± = plus ou moins; × = fois; § = paragraphe; "
+        "≈ = environ; ≤ = inférieur ou égal à; ≥ = supérieur ou égal à; ≠ = différent de; ÷ = divisé par; "
+        "√ = racine de; ∞ = infini"
+    ),
+    fractions=_pairs("1/2 = un demi; 1/3 = un tiers; 2/3 = deux tiers; 1/4 = un quart; 3/4 = trois quarts"),
+    and_fractions=_pairs("1/2 = et demi; 1/4 = et quart; 3/4 = trois quarts; 1/3 = un tiers; 2/3 = deux tiers"),
     comma="virgule",
     minus="moins",
     to="à",
@@ -197,6 +213,8 @@ SPANISH = Language(
         S. A. = sociedad anónima; S.A. = sociedad anónima; P. D. = posdata; P.D. = posdata; ej. = ejemplo
         máx. = máximo; mín. = mínimo
         izq. = izquierda; dcha. = derecha; prov. = provincia; gob. = gobierno; ed. = edición; N. B. = nota bene
+        S. M. = Su Majestad; SS. MM. = Sus Majestades; S. A. = Su Alteza; S. E. = Su Excelencia; D.ª = doña; C/ = calle
+        Sr. = señor; Sra. = señora; Srta. = señorita; Dr. = doctor; Excmo. = excelentísimo; Ilmo. = ilustrísimo
         cf. = confróntese; s. f. = sin fecha
         """
     ),
@@ -221,7 +239,13 @@ SPANISH = Language(
         "€ = euro/euros; EUR = euro/euros; $ = dólar/dólares; £ = f:libra/libras; pts. = f:peseta/pesetas; "
         "ptas. = f:peseta/pesetas; rs. = real/reales"
     ),
-    symbols=_pairs("& = y; + = más; = = igual a; ± = más menos; × = por; § = párrafo"),
+    symbols=_pairs(
+        "& = y; + = más; = = igual a; ± = más menos; × = por; § = párrafo; "
+        "≈ = aproximadamente; ≤ = menor o igual que; ≥ = mayor o igual que; ≠ = distinto de; ÷ = dividido por; "
+        "√ = raíz de; ∞ = infinito"
+    ),
+    fractions=_pairs("1/2 = medio; 1/3 = un tercio; 2/3 = dos tercios; 1/4 = un cuarto; 3/4 = tres cuartos"),
+    and_fractions=_pairs("1/2 = y medio; 1/4 = y cuarto; 3/4 = y tres cuartos; 1/3 = y un tercio; 2/3 = y dos tercios"),
     comma="coma",
     minus="menos",
     to="a",
@@ -260,6 +284,8 @@ ITALIAN = Language(
         F.lli = fratelli; q.b. = quanto basta
         n.b. = nota bene; N.B. = nota bene; P.S. = post scriptum; u.s. = ultimo scorso; gent.mo = gentilissimo
         egr. = egregio; Egr. = egregio
+        S. M. = Sua Maestà; S. E. = Sua Eccellenza; S. A. = Sua Altezza; S. S. = Sua Santità; V. S. = vossignoria
+        Ill.mo = illustrissimo; Ill.ma = illustrissima; Ecc.mo = eccellentissimo; Rev.mo = reverendissimo
         spett. = spettabile; Spett. = spettabile; min. = minuti; sec. = secolo; sgg. = seguenti; ss. = seguenti
         art. = articolo
         """
@@ -280,7 +306,13 @@ ITALIAN = Language(
         "kW = chilowatt; min = minuto/minuti; h = f:ora/ore; % = per cento; ‰ = per mille"
     ),
     currencies=_pairs("€ = euro; EUR = euro; $ = dollaro/dollari; £ = f:sterlina/sterline; L. = f:lira/lire"),
-    symbols=_pairs("& = e; + = più; = = uguale a; ± = più o meno; × = per; § = paragrafo"),
+    symbols=_pairs(
+        "& = e; + = più; = = uguale a; ± = più o meno; × = per; § = paragrafo; "
+        "≈ = circa; ≤ = minore o uguale a; ≥ = maggiore o uguale a; ≠ = diverso da; ÷ = diviso; √ = radice di; "
+        "∞ = infinito"
+    ),
+    fractions=_pairs("1/2 = mezzo; 1/3 = un terzo; 2/3 = due terzi; 1/4 = un quarto; 3/4 = tre quarti"),
+    and_fractions=_pairs("1/2 = e mezzo; 1/4 = e un quarto; 3/4 = e tre quarti; 1/3 = e un terzo; 2/3 = e due terzi"),
     comma="virgola",
     minus="meno",
     to="a",
@@ -314,6 +346,8 @@ PORTUGUESE = Language(
         av. = avenida; tel. = telefone
         Tel. = telefone; Cia. = companhia; Ltda. = limitada; S.A. = S A; EUA = Estados Unidos; N.B. = nota bene
         P.S. = pós-escrito; máx. = máximo
+        S. M. = Sua Majestade; V. M. = Vossa Majestade; S. A. = Sua Alteza; V. Exa. = vossa excelência
+        V. Ex.ª = vossa excelência; Sr. = senhor; Sra. = senhora; Dr. = doutor; Exmo. = excelentíssimo
         mín. = mínimo; dir. = direita; esq. = esquerda; ed. = edição; depto. = departamento; obs. = observação
         Obs. = observação; cf. = confira
         """
@@ -336,7 +370,15 @@ PORTUGUESE = Language(
     currencies=_pairs(
         "R$ = real/reais; € = euro/euros; EUR = euro/euros; US$ = dólar/dólares; $ = dólar/dólares; £ = f:libra/libras"
     ),
-    symbols=_pairs("& = e; + = mais; = = igual a; ± = mais ou menos; × = vezes; § = parágrafo"),
+    symbols=_pairs(
+        "& = e; + = mais; = = igual a; ± = mais ou menos; × = vezes; § = parágrafo; "
+        "≈ = aproximadamente; ≤ = menor ou igual a; ≥ = maior ou igual a; ≠ = diferente de; ÷ = dividido por; "
+        "√ = raiz de; ∞ = infinito"
+    ),
+    fractions=_pairs("1/2 = meio; 1/3 = um terço; 2/3 = dois terços; 1/4 = um quarto; 3/4 = três quartos"),
+    and_fractions=_pairs(
+        "1/2 = e meio; 1/4 = e um quarto; 3/4 = e três quartos; 1/3 = e um terço; 2/3 = e dois terços"
+    ),
     comma="vírgula",
     minus="menos",
     to="a",
@@ -376,13 +418,16 @@ DUTCH = Language(
         zgn. = zogenaamd; jl. = jongstleden; a.s. = aanstaande; pct. = procent; e.d. = en dergelijke
         c.q. = casu quo; i.v.m. = in verband met
         t/m = tot en met; tel. = telefoon; str. = straat; fl. = gulden; mln. = miljoen; mld. = miljard
+        H. M. = Hare Majesteit; Z. M. = Zijne Majesteit; Z. K. H. = Zijne Koninklijke Hoogheid; H.M. = Hare Majesteit
+        Z.M. = Zijne Majesteit
         o.l.v. = onder leiding van; m.n. = met name
         """
     ),
     before_numbers=_pairs(
         "blz. = bladzijde; p. = pagina; pp. = pagina's; pag. = pagina; nr. = nummer; nrs. = nummers; no. = "
         "nummer; No. = nummer; dl. = deel; "
-        "hfst. = hoofdstuk; art. = artikel; afb. = afbeelding; § = paragraaf; jrg. = jaargang; vs. = vers; bd. = band"
+        "hfst. = hoofdstuk; hfdst. = hoofdstuk; art. = artikel; afb. = afbeelding; § = paragraaf; "
+        "jrg. = jaargang; vs. = vers; bd. = band"
     ),
     units=_pairs(
         "km = kilometer; m = meter; cm = centimeter; mm = millimeter; kg = kilo; g = gram; mg = milligram; t = "
@@ -393,7 +438,15 @@ DUTCH = Language(
         "minuut/minuten; % = procent; ‰ = promille"
     ),
     currencies=_pairs("€ = euro; EUR = euro; $ = dollar; £ = pond; f = gulden; ƒ = gulden; fl. = gulden"),
-    symbols=_pairs("& = en; + = plus; = = is; ± = plus minus; × = keer; § = paragraaf"),
+    symbols=_pairs(
+        "& = en; + = plus; = = is; ± = plus minus; × = keer; § = paragraaf; "
+        "≈ = ongeveer; ≤ = kleiner dan of gelijk aan; ≥ = groter dan of gelijk aan; ≠ = ongelijk aan; "
+        "÷ = gedeeld door; √ = wortel uit; ∞ = oneindig"
+    ),
+    fractions=_pairs("1/2 = een half; 1/3 = een derde; 2/3 = twee derde; 1/4 = een kwart; 3/4 = drie kwart"),
+    and_fractions=_pairs(
+        "1/2 = en een half; 1/4 = en een kwart; 3/4 = en drie kwart; 1/3 = en een derde; 2/3 = en twee derde"
+    ),
     comma="komma",
     minus="min",
     to="tot",

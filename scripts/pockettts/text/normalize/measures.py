@@ -18,7 +18,7 @@ _UNITS = {
     "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte", "ms": "millisecond", "sec": "second", "secs": "second",
     "min": "minute", "mins": "minute", "hr": "hour", "hrs": "hour", "dB": "decibel", "cal": "calorie",
     "kcal": "kilocalorie", "°C": "degree Celsius", "°F": "degree Fahrenheit", "° C": "degree Celsius",
-    "° F": "degree Fahrenheit", "°": "degree",
+    "° F": "degree Fahrenheit", "°": "degree", "kts": "knot", "doz": "dozen/dozen",
 }  # fmt: skip
 _UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
 
@@ -65,6 +65,24 @@ def _inches(match: re.Match[str]) -> str:
     return f"{match['number']} {'inch' if match['number'] == '1' else 'inches'}" + stop(match, CAPITAL_NEXT)
 
 
+@rule(
+    "units",
+    r"(?<![\w.,$£€])(?P<number>\d{1,3})(?:in(?!\w)| ?(?P<feet>ft\.?|feet) (?P<more>\d{1,2}) ?in(?:\.|(?!\w)))",
+    NUMERIC,
+)
+def _feet_and_inches(match: re.Match[str]) -> str:
+    inches = match["more"] or match["number"]
+    said = f"{inches} {'inch' if inches == '1' else 'inches'}"
+    if match["feet"]:
+        said = f"{match['number']} {'foot' if match['number'] == '1' else 'feet'} {said}"
+    return said + stop(match, CAPITAL_NEXT)
+
+
+@rule("units", r"(?<![\w.,$£€])(\d{1,2}) ?st\.? (\d{1,2}) ?lbs?(?:\.|(?!\w))(?!\w)", NUMERIC)
+def _stone(match: re.Match[str]) -> str:
+    return f"{match[1]} stone {match[2]} {'pound' if match[2] == '1' else 'pounds'}" + stop(match, CAPITAL_NEXT)
+
+
 _COUNTED_MILLIONS = (
     "people|men|women|children|voters|users|copies|years|dollars|pounds|euros|viewers|readers|listeners|tonnes|tons|"
     "inhabitants|jobs|homes|households|passengers|visitors|members|patients|soldiers|workers|acres|barrels|shares"
@@ -102,7 +120,7 @@ def _vulgar(match: re.Match[str]) -> str:
     return f"{cardinal(match[1])} and {'a half' if part == 'half' else part}{after}"
 
 
-@rule("symbols", r"(?<![\w/.,-])(?:(\d{1,4}) )?(\d{1,2})/(\d{1,2})(?![\w/]|[.,]\d)", "/")
+@rule("symbols", r"(?<![\w/.,-])(?:(\d{1,4}) )?(\d{1,2})/(\d{1,2})(?:ths?|rds?)?(?![\w/]|[.,]\d)", "/")
 def _fraction(match: re.Match[str]) -> str | None:
     over, under = int(match[2]), int(match[3])
     if (over, under) in ((24, 7), (9, 11)):
@@ -116,10 +134,13 @@ def _fraction(match: re.Match[str]) -> str | None:
 
 
 RULES = (
+    Rule("percent", r"(?<=\d)\s?%\s?[-–]\s?(?=\d)", " percent to ", "%"),
     Rule("percent", r"(?<=\d)\s?%", " percent", "%"),
     Rule("percent", r"(?<=\d)\s?‰", " per mille", "‰"),
     _angle,
     _millions,
+    _feet_and_inches,
+    _stone,
     _inches,
     _unit,
     _feet,

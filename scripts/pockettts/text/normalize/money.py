@@ -52,7 +52,7 @@ def _shillings(number: str) -> str:
 
 
 def _pence(number: str | None, part: str | None) -> str:
-    if not number:
+    if not number or (part and number == "0"):
         return {"½": "a halfpenny", "¼": "a farthing", "¾": "three farthings"}[part or "½"]
     if part:
         return f"{cardinal(number)} and {_HALVES[part]} pence"
@@ -72,6 +72,11 @@ def _shillings_and_pence(match: re.Match[str]) -> str | None:
     return f"{said}{_shillings(match['shillings'])} and {_pence(match['pence'], match['part'])}" + stop(
         match, CAPITAL_NEXT
     )
+
+
+@rule("currency", r"(?<![\w.,$£/-])(\d{1,6}(?:,\d{3})*)l\.?,? (\d{1,2})s\.(?!\w)", NUMERIC)
+def _pounds_and_shillings(match: re.Match[str]) -> str:
+    return f"{_money('£', match[1], None, None)} {_shillings(match[2])}" + stop(match, CAPITAL_NEXT)
 
 
 @rule("currency", r"(?<![\w.,$£/-])(\d{1,3})s\.(?!\w)", NUMERIC)
@@ -165,9 +170,11 @@ def _money_range(match: re.Match[str]) -> str:
 def _symbol_money(match: re.Match[str]) -> str:
     country = _COUNTRIES.get(match["country"] or "", "")
     said = _money(match["symbol"], match["whole"], match["fraction"], match["scale"], country)
-    if _is_adjective(match) and not (match["fraction"] and not match["scale"]):
-        one, many = _CURRENCIES[match["symbol"]][:2]
+    if _is_adjective(match):
+        one, many, _, minor = _CURRENCIES[match["symbol"]]
         said = said.removesuffix(many) + one if said.endswith(many) else said
+        if f" {many} and " in said:  # a $3.50 book
+            said = said.replace(f" {many} and ", f" {one} ").removesuffix(f" {minor}")
     after = match.string[match.end() : match.end() + 1]
     return ("minus " if match["minus"] else "") + said + (" " if after.isalpha() else "")
 
@@ -189,12 +196,13 @@ def _only_minor(match: re.Match[str]) -> str:
 
 @rule("currency", r"(?<![\w.,])(\d{1,6})\s?¢", "¢")
 def _cents(match: re.Match[str]) -> str:
-    return f"{cardinal(match[1])} {'cent' if match[1] == '1' else 'cents'}"
+    return f"{cardinal(match[1])} {'cent' if match[1] == '1' or _is_adjective(match) else 'cents'}"
 
 
 RULES = (
     _old_money,
     _shillings_and_pence,
+    _pounds_and_shillings,
     _only_shillings,
     _only_pence,
     _pounds,

@@ -61,6 +61,11 @@ def _old_ordinal(match: re.Match[str]) -> str:
     return ordinal(match[1])
 
 
+@rule("decimals", r"(?<=\d)[eE](?P<minus>[-−])?\+?(?P<power>\d{1,3})(?!\w)", NUMERIC)
+def _times_ten(match: re.Match[str]) -> str:
+    return f" times ten to the {'minus ' if match['minus'] else ''}{match['power']}"
+
+
 @rule("decimals", r"(?<![\w.,])\d{1,9}(?:\.\d{1,9}){2,9}(?![\w]|\.\d)", NUMERIC)
 def _version(match: re.Match[str]) -> str:
     return " point ".join(cardinal(part) for part in match[0].split("."))
@@ -115,6 +120,7 @@ GROUPS = (
 RULES = (
     _ordinal,
     _old_ordinal,
+    _times_ten,
     Rule("numbers", r"(?:(?<=\s)|(?<=\()|\A)[-−](?=\.?\d)", "minus ", NUMERIC),
     _version,
     _decimal,

@@ -31,9 +31,11 @@ _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
-@rule("symbols", r"(?<=[^\s])⁻?[⁰¹²³⁴-⁹]+", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+@rule("symbols", r"(?<=[^\s])⁻?[⁰¹²³⁴-⁹]+(?P<charge>[⁺⁻])?", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 def _power(match: re.Match[str]) -> str:
     after = " " if match.string[match.end() : match.end() + 1].isalnum() else ""
+    if match["charge"]:  # of an ion
+        return f" {cardinal(match[0][:-1].translate(_RAISED))} {'plus' if match['charge'] == '⁺' else 'minus'}{after}"
     if said := _POWERS.get(match[0]):
         return said + after
     figures = match[0].lstrip("⁻").translate(_RAISED)
@@ -92,6 +94,21 @@ RULES = (
     Rule("symbols", r"(?<=\w)\+(?!\w)", " plus", "+"),
     Rule("symbols", r"(?<=[\w)])\s?=\s?(?=[\w(])", " equals ", "="),
     Rule("symbols", r"(?<=[\w)]) ?− ?(?=[\w(])|(?<!\w)−\s?(?=\()", " minus ", "−"),
+    Rule("symbols", r"\s?±\s?", " plus or minus ", "±"),
+    Rule("symbols", r"\s?≈\s?", " about ", "≈"),
+    Rule("symbols", r"\s?≤\s?", " less than or equal to ", "≤"),
+    Rule("symbols", r"\s?≥\s?", " greater than or equal to ", "≥"),
+    Rule("symbols", r"\s?≠\s?", " not equal to ", "≠"),
+    Rule("symbols", r"√\s?", "the square root of ", "√"),
+    Rule("symbols", r"\s?∈\s?", " is in ", "∈"),
+    Rule("symbols", r"\s?∉\s?", " is not in ", "∉"),
+    Rule("symbols", r"∑\s?", "the sum of ", "∑"),
+    Rule("symbols", r"∫\s?", "the integral of ", "∫"),
+    Rule("symbols", r"(?<=\w)\s?→\s?(?=\w)", " to ", "→"),
+    Rule("symbols", r"(?<=\w)\s?⇒\s?(?=\w)", " implies ", "⇒"),
+    Rule("symbols", r"\s?∞", " infinity", "∞"),
+    Rule("symbols", r"¶+\s?", "paragraph ", "¶"),
+    Rule("symbols", r"№\s?", "number ", "№"),
     Rule("symbols", r"(?<=[\w)])\s?×\s?(?=[\w(])", " times ", "×"),
     Rule("symbols", r"(?<=\w)\s?\*\*\s?(?=\w)", " to the power of ", "*"),
     Rule("symbols", r"(?<=\w)(?:\s\*\s)(?=\w)", " times ", "*"),
@@ -108,7 +125,7 @@ RULES = (
     Rule("symbols", r"§+\s?", "section ", "§"),
     Rule("symbols", r"©\s?", "copyright ", "©"),
     Rule("symbols", r"(?<=\w)\s?%", " percent", "%"),
-    Rule("symbols", r"~(?=\w)", "about ", "~"),
+    Rule("symbols", r"(?<!~)~(?=\d)", "about ", "~"),
     Rule("symbols", r"(?<=\w)\s?/\s?(?=\w)", " slash ", "/"),
     Rule("symbols", r"(?<=[A-Za-z]{2})\.(?=[a-z]{2})", " dot ", "."),
     _greek,
