@@ -1,5 +1,6 @@
-# The steps of docs/INSTALL.md in an image: `make env`, then the project. See compose.yaml.
-FROM python:3.11-slim-bookworm
+# NOT TRIED: no image was built from this file, and its digest was not compared with a registry. Its steps are those of
+# docs/INSTALL.md, which are tested: `make env`, then the project. See compose.yaml. NOTICE: what an image contains of others.
+FROM python:3.13-slim-bookworm@sha256:01f42367a0a94ad4bc17111776fd66e3500c1d87c15bbd6055b7371d39c124fb
 
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends make \
@@ -7,13 +8,14 @@ RUN apt-get update \
 
 WORKDIR /project
 
-# What the environment is made of comes first, so that an edit of a text or a rule does not make it anew.
-COPY Makefile pyproject.toml requirements.lock README.md LICENSE ./
+# What the environment is made of comes first, so that an edit of a text or a rule does not install it again.
+COPY Makefile pyproject.toml setup.py requirements.lock requirements-torch.lock requirements-test.lock README.md LICENSE ./
 COPY scripts scripts
-RUN make env PYTHON=python3.11
+# Compiled here, because the user of the container may not write beside the packages.
+RUN make env && (.venv/bin/python -m compileall -q .venv/lib || true) && rm -rf /root/.cache
 
 COPY . .
-# Whoever runs it may write what a build writes, and nothing else.
+# The user may write what a build writes, and nothing else.
 RUN mkdir -p results .snakemake && chmod 777 results .snakemake
 ENV PATH=/project/.venv/bin:$PATH HOME=/tmp
 

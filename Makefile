@@ -100,4 +100,4 @@ dist: test-env ## wheel, source archive and example files into dist/
 	rm -rf build
 
 clean: ## remove what a build made
-	rm -rf results
+	find results -mindepth 1 ! -name .gitkeep -delete

@@ -24,8 +24,8 @@ _START = {"cli": 8.0, "torch": 6.0, "onnx": 1.5}
 _SMALL = {"cli": 0.12, "torch": 0.1, "onnx": 0.02}
 _FULL = {"cli": 0.46, "torch": 0.43, "onnx": 0.29}
 _FRESH_PROCESS = 6.0
-_WORTH_IT = 0.7
-"""A different engine is named if it takes less than this share of the time."""
+_WORTH_IT, _SHORT = 0.7, 90.0
+"""A different engine is named if it takes less than this share of the time, and if that is more than these seconds."""
 
 
 def forecast(book: Book, project: Project, jobs: int) -> str:
@@ -48,7 +48,7 @@ def forecast(book: Book, project: Project, jobs: int) -> str:
         f" {duration(expected[engine])} ({basis})"
     )
     fastest = min(expected, key=expected.__getitem__)
-    if expected[fastest] < _WORTH_IT * expected[engine]:
+    if expected[fastest] < _WORTH_IT * expected[engine] and expected[engine] > _SHORT:
         line += f"; engine {fastest}: {duration(expected[fastest])}"
     return line
 

@@ -34,14 +34,14 @@ def test_the_pace_of_earlier_jobs_on_this_machine_counts(tmp_path: Path) -> None
     takes.record_speed(speeds, "bundled", "cli", 1000, 60.0)
     takes.record_speed(speeds, "bundled", "cli", 3000, 180.0)
     takes.record_speed(speeds, "bundled", "onnx", 1000, 12.0)
-    takes.record_speed(speeds, "bundled", "torch", 0, 5.0)  # nothing was spoken: no row
+    takes.record_speed(speeds, "bundled", "cli", 45, 80.0)  # all start: no row
     takes.record_speed(speeds, "english", "cli", 1000, 6000.0)
     with speeds.open("a") as file:
         file.write("a different machine\tbundled\tcli\t1000\t1.0\n" + f"{platform.node()}\tbundled\tcli\tdamaged\n")
     assert takes.read_speeds(speeds, "bundled") == pytest.approx({"cli": 0.06, "onnx": 0.012})
-    # 30 chunks of 100 characters at 0.06 s, two jobs at once: 90 s.
-    line = forecast(book(30), project(tmp_path), jobs=2)
-    assert "30 of 30 chunks" in line
+    # 40 chunks of 100 characters at 0.06 s, two jobs at once: 120 s.
+    line = forecast(book(40), project(tmp_path), jobs=2)
+    assert "40 of 40 chunks" in line
     assert "engine cli, about 2 min (as in earlier jobs)" in line
     assert line.endswith("engine onnx: less than a minute")
 

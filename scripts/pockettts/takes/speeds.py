@@ -10,13 +10,15 @@ import platform
 from collections import defaultdict
 from pathlib import Path
 
+MIN_CHARACTERS = 500
+"""A job with less text has spent its time on starting."""
 LATEST_JOBS = 30
 """How many of an engine's jobs count, the latest ones: a machine may have become faster or busier."""
 
 
 def record_speed(path: Path, model: str, engine: str, characters: int, seconds: float) -> None:
-    """Append the pace of a job that spoke `characters` in `seconds`, its start included."""
-    if characters == 0:
+    """Append the pace of a job that spoke `characters` in `seconds`, its start included, unless it was too short."""
+    if characters < MIN_CHARACTERS:
         return
     row = "\t".join([platform.node(), model, engine, str(characters), f"{seconds:.1f}"])
     # A short write to a file opened for appending is not mixed with those of other jobs. A read-only folder gets none.
