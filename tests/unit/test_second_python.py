@@ -51,7 +51,13 @@ def test_texts_and_names_are_the_same(tmp_path: Path) -> None:
     for python in (Path(sys.executable), SECOND):
         folder = tmp_path / str(len(digests))
         folder.mkdir()
-        command: list[str | Path] = [python, "scripts/plan_book.py", "book", "--settings", json.dumps({"engine": "onnx"})]
+        command: list[str | Path] = [
+            python,
+            "scripts/plan_book.py",
+            "book",
+            "--settings",
+            json.dumps({"engine": "onnx"}),
+        ]
         for name in ("manuscript", "chunks", "plan", "reading"):
             command += [f"--{name}", folder / f"{name}.json"]
         variables = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
