@@ -17,7 +17,7 @@ ANY_PYTHON := $(if $(PYTHON),"$(PYTHON)",$(shell command -v python3 || command -
 MAKE_ENV = $(ANY_PYTHON) scripts/make_env.py --venv "$(VENV)" --python "$(PYTHON)" --torch-index "$(TORCH_INDEX)" --torch "$(TORCH)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow lint format lock manifest bench bench-docs faults load load-docs cli-docs dag docs dist clean
+.PHONY: help env test-env book unlock test test-slow lint format lock manifest bench bench-docs showcase faults load load-docs cli-docs dag docs dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,17 @@ bench-docs: env ## take the figures of README.md and docs/BENCHMARKS.md from res
 
 faults: test-env ## kill, double, move and overload real builds, and print a table (an hour; FAULTS="--only names" for a part)
 	PYTHONPATH=tests $(BIN)/python tests/faults.py $(FAULTS)
+
+CHROMIUM ?= chromium
+SCREENSHOT = $(CHROMIUM) --headless --no-sandbox --disable-gpu --hide-scrollbars
+showcase: env ## speak docs/sample.mp3 and take pictures of two reports for README.md (needs chromium)
+	mkdir -p results/sample/inputs
+	head -n 8 inputs/book.txt > results/sample/inputs/sample.txt
+	$(BIN)/snakemake --snakefile Snakefile --directory results/sample --jobs $(JOBS) -- results/sample.wav results/sample.m3u8
+	cp results/sample/results/sample/mp3/1.mp3 docs/sample.mp3
+	$(SCREENSHOT) --window-size=1100,900 --screenshot=docs/book-report.png file://$(CURDIR)/results/sample/results/sample.report.html
+	$(BIN)/python scripts/bench_docs.py --page results/bench/stored/report.html
+	$(SCREENSHOT) --window-size=1200,1000 --screenshot=docs/report.png file://$(CURDIR)/results/bench/stored/report.html
 
 load: env ## load the server with 1 to 64 clients into results/load.md (two minutes)
 	$(BIN)/python tests/load.py
