@@ -9,17 +9,9 @@ from typing import Any
 import pandas as pd
 
 from pockettts.bench.bench_models import BenchModel
-from pockettts.bench.measure import WarmRun, measure_warm
-from pockettts.bench.report import markdown_table, warm_table
-from pockettts.bench.results import (
-    CELL,
-    Results,
-    compare_baseline,
-    describe_comparison,
-    read_results,
-    rows,
-    warm_figures,
-)
+from pockettts.bench.measure import measure_warm
+from pockettts.bench.report import baseline_table, warm_table
+from pockettts.bench.results import CELL, Results, compare_baseline, describe_comparison, rows, warm_figures
 from pockettts.bench.systems import ENGINES, System
 from pockettts.config import BookConfig
 from pockettts.errors import ConfigError, EngineFailed
@@ -43,10 +35,9 @@ class GateResult:
     @property
     def problems(self) -> list[str]:
         """Sentences on why the gate is shut; none if it is open."""
-        sentences = []
-        if self.threshold and self.figures.rtf > self.threshold:
-            rtf = f"{self.figures.rtf:.3f}"
-            sentences.append(f"The real-time factor is {rtf}, above the threshold {self.threshold:g}.")
+        rtf, sentences = self.figures.rtf, []
+        if self.threshold and rtf > self.threshold:
+            sentences.append(f"The real-time factor is {rtf:.3f}, above the threshold {self.threshold:g}.")
         if self.comparison is not None and self.comparison["slower"].any():
             sentences.append(describe_comparison(self.comparison))
         return sentences
@@ -71,21 +62,14 @@ class GateResult:
 
     def as_table(self) -> str:
         """Return what `--format table` prints."""
-        figures, warm = self.figures, self.results.warm
-        runs = pd.DataFrame({"run": warm.index + 1, "synthesis, s": warm["wall"], "audio, s": warm["audio"]})
-        runs["RTF"] = warm["wall"] / warm["audio"]
-        runs["first audio, ms"] = 1000 * warm["first"]
+        figures, comparison = self.figures, self.comparison
         lines = [
-            f"engine {figures.system}, model {figures.model}, voice {self.voice}, {len(runs)} warm runs\n",
-            markdown_table(runs.map("{:.4g}".format)),
+            f"engine {figures.system}, model {figures.model}, voice {self.voice}, {figures.rounds} warm runs\n",
             warm_table(self.results, figures.model),
             f"Start (cold) {figures.start:.1f} s.",
             *(f"Warning: {one}" for one in self.results.warnings),
+            *([] if comparison is None else [baseline_table(comparison), describe_comparison(comparison)]),
         ]
-        if self.comparison is not None:
-            compared = self.comparison.itertuples()
-            lines += [f"{row.name}: {row.ratio:.2f} of the baseline's {row.old:.3f}." for row in compared]
-            lines.append(describe_comparison(self.comparison))
         return "\n".join(lines)
 
 
@@ -122,12 +106,6 @@ def run_gate(
     warm, skipped = measure_warm([system], model, runs=runs, threads=(threads,), chars=(chars,), texts={chars: text})
     for one in skipped:
         raise EngineFailed(f"{one.system}: {one.reason}", 1)
-    results = gate_results(warm, environment)
+    results = Results.of("gate", {"warm": environment}, warm=warm)
     comparison = None if baseline is None else compare_baseline(rows(results), baseline, tolerance)
     return GateResult(results, text, voice, threshold, comparison)
-
-
-def gate_results(warm: list[WarmRun], environment: Mapping[str, Any]) -> Results:
-    """Return warm runs as results, so that they have the figures and tables of a report."""
-    tables: dict[str, Any] = {"warm": warm, "cold": [], "books": [], "skipped": []}
-    return read_results({"profile": "gate", "environments": {"warm": environment}, **tables})

@@ -10,8 +10,8 @@ from pockettts.bench.bench_models import RANDOM, is_random
 from pockettts.bench.results import Results, usual_figures
 from pockettts.bench.systems import SYSTEMS
 
-BLUE, ORANGE, GRAY = "#0072B2", "#E69F00", "#999999"
-COLORS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", GRAY)
+BLUE, GRAY = "#0072B2", "#999999"
+COLORS = (BLUE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", GRAY)
 
 
 def _pyplot() -> Any:
@@ -36,13 +36,13 @@ def draw_rtf(results: Results) -> Any:
     figure, axes = _panels(len(results.models), 4)
     for axis, model in zip(axes, results.models, strict=False):
         f = usual_figures(results, model)
-        ours = f["system"].map(lambda name: SYSTEMS[name].kind == "engine")
+        ours = [SYSTEMS[name].kind == "engine" for name in f["system"]]
         bars = axis.barh(
             f["system"],
             f["rtf"],
             xerr=[f["rtf"] - f["rtf_min"], f["rtf_max"] - f["rtf"]],
-            color=ours.map({True: BLUE, False: GRAY}),
-            hatch=list(ours.map({True: "", False: "//"})),
+            color=[BLUE if one else GRAY for one in ours],
+            hatch=["" if one else "//" for one in ours],
             capsize=3,
         )
         axis.bar_label(bars, f["rtf"].map("{:.3f}".format), padding=6)
@@ -62,27 +62,23 @@ def draw_rtf(results: Results) -> Any:
 def draw_books(results: Results) -> Any:
     """Books: wall time by jobs, wall time by length, and memory by length."""
     figure, axes = _panels(3, 3.6)
-    kinds = results.books.groupby("engine", sort=False)
-    for (engine, books), color, marker in zip(kinds, COLORS, "osD^v", strict=False):
-        style = {"color": color, "marker": marker}
-        first = books["chunks"].iloc[0]
-        by_jobs = books[books["chunks"] == first].sort_values("jobs")
-        axes[0].plot(by_jobs["jobs"], by_jobs["wall"], label=f"{engine}, {first} chunks", **style)
-        usual = books.groupby("jobs")["chunks"].nunique().idxmax()
-        by_length = books[books["jobs"] == usual].sort_values("chunks")
-        for axis, column in zip(axes[1:], ("wall", "peak_mb"), strict=True):
-            axis.plot(by_length["chunks"], by_length[column], label=f"{engine}, -j{usual}", **style)
-    labels = [("jobs at once (-j)", "wall time, s"), ("chunks", "wall time, s"), ("chunks", "peak memory, MB")]
-    for axis, column, (below, beside) in zip(axes, ("jobs", "chunks", "chunks"), labels, strict=True):
-        axis.set_xlabel(below)
-        axis.set_ylabel(beside)
-        if not results.books.empty:
-            axis.legend(fontsize="small", frameon=False)
-            axis.margins(0.1, 0.3)
-            axis.set_ylim(bottom=0)
-            axis.set_xscale("linear" if column == "jobs" else "log")
-            axis.set_xticks(ticks := sorted(set(results.books[column])), [str(tick) for tick in ticks])
-            axis.set_xticks([], minor=True)
+    books = results.books
+    if books.empty:
+        return figure
+    usual = books.groupby("jobs")["chunks"].nunique().idxmax()
+    by_length = books[books["jobs"] == usual]
+    by_jobs = books[books["chunks"] == books.groupby("engine")["chunks"].transform("first")]
+    panels = (by_jobs, "jobs", "wall"), (by_length, "chunks", "wall"), (by_length, "chunks", "peak_mb")
+    heads = {"jobs": "jobs at once (-j)", "chunks": "chunks", "wall": "wall time, s", "peak_mb": "peak memory, MB"}
+    for axis, (chosen, x, y) in zip(axes, panels, strict=True):
+        for (engine, group), color in zip(chosen.groupby("engine", sort=False), COLORS, strict=False):
+            label = f"{engine}, {group['chunks'].iloc[0]} chunks" if x == "jobs" else f"{engine}, -j{usual}"
+            group.sort_values(x).plot(x=x, y=y, ax=axis, marker="o", color=color, label=label)
+        axis.legend(fontsize="small", frameon=False)
+        axis.margins(0.1, 0.3)
+        axis.set(xlabel=heads[x], ylabel=heads[y], ylim=(0, None), xscale="linear" if x == "jobs" else "log")
+        axis.set_xticks(ticks := sorted(set(chosen[x])), [str(tick) for tick in ticks])
+        axis.set_xticks([], minor=True)
     return figure
 
 

@@ -18,7 +18,6 @@ import pandas as pd
 
 from pockettts.bench.bench_models import RANDOM, is_random
 from pockettts.bench.matrix import PROFILES, Matrix
-from pockettts.bench.measure import PHASES
 from pockettts.bench.results import (
     CELL,
     Results,
@@ -35,59 +34,34 @@ from pockettts.errors import UsageError
 _ORDER = {name: place for place, name in enumerate(SYSTEMS)}
 _MARK = re.compile(r"(<!-- bench:(?P<name>[\w-]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
-Columns = Mapping[str, tuple[str, str]]
-"""The heads of a table, each with the column that it shows and the format of its cells."""
-
-WARM: Columns = {
-    "engine": ("system", "{}"),
-    "RTF median": ("rtf", "{:.3f}"),
-    "min": ("rtf_min", "{:.3f}"),
-    "mean": ("rtf_mean", "{:.3f}"),
-    "max": ("rtf_max", "{:.3f}"),
-    "spread": ("spread", "{:.0%}"),
-    "x real time": ("speed", "{:.2f}"),
-    f"x {BASE} (min to max)": ("ratios", "{}"),
-    "first audio, ms": ("first_audio", "{}"),
-    "CPU s per s of audio": ("cpu", "{:.3f}"),
-    "peak memory, MB": ("peak_mb", "{:.0f}"),
-    "rounds": ("rounds", "{}"),
-}
-ENGINES: Columns = {
-    "engine": ("system", "{}"),
-    "model": ("about", "{}"),
-    "RTF": ("rtf", "{:.3f}"),
-    "x real time": ("speed", "{:.1f}"),
-    "first audio, ms": ("first_audio", "{}"),
-    "peak memory, MB": ("peak_mb", "{:.0f}"),
-    "cold start to the end, s": ("total", "{:.1f}"),
-}
-COLD: Columns = {
-    "engine": ("system", "{}"),
-    **{
-        head: (phase, "{:.2f}")
-        for phase, head in zip(PHASES, ("imports", "model", "voice", "to first audio", "to last"), strict=True)
-    },
-    "total, s": ("total", "{:.2f}"),
-    "min to max": ("range", "{}"),
-    "RTF cold": ("rtf", "{:.2f}"),
-}
-BOOKS: Columns = {
-    "engine": ("engine", "{}"),
-    "chunks": ("chunks", "{}"),
-    "-j": ("jobs", "{}"),
-    "wall, s": ("wall", "{:.1f}"),
-    "audio, s": ("audio", "{:.0f}"),
-    "RTF of the book": ("rtf", "{:.3f}"),
-    "peak memory, MB": ("peak_mb", "{:.0f}"),
-    "largest process, MB": ("step_mb", "{:.0f}"),
-}
-BASELINE: Columns = {
-    "row": ("name", "{}"),
-    "baseline": ("old", "{:.3f}"),
-    "this run": ("new", "{:.3f}"),
-    "this run / baseline": ("ratio", "{:.2f}"),
-    "": ("slower", "{}"),
-}
+# The columns of each table: head, column of the figures, format.
+WARM = (
+    "engine system {} | RTF median rtf {:.3f} | min rtf_min {:.3f} | mean rtf_mean {:.3f} | max rtf_max {:.3f}"
+    f" | spread spread {{:.0%}} | x real time speed {{:.2f}} | x {BASE} (min to max) ratios {{}}"
+    " | first audio, ms first_audio {} | CPU s per s of audio cpu {:.3f} | peak memory, MB peak_mb {:.0f}"
+    " | rounds rounds {}"
+)
+ENGINES = (
+    "engine system {} | model about {} | RTF rtf {:.3f} | x real time speed {:.1f} | first audio, ms first_audio {}"
+    " | peak memory, MB peak_mb {:.0f} | cold start to the end, s total {:.1f}"
+)
+COLD = (
+    "engine system {} | imports imports {:.2f} | model weights {:.2f} | voice voice {:.2f}"
+    " | to first audio first {:.2f} | to last rest {:.2f} | total, s total {:.2f} | min to max range {}"
+    " | RTF cold rtf {:.2f}"
+)
+BOOKS = (
+    "engine engine {} | chunks chunks {} | -j jobs {} | wall, s wall {:.1f} | audio, s audio {:.0f}"
+    " | RTF of the book rtf {:.3f} | peak memory, MB peak_mb {:.0f} | largest process, MB step_mb {:.0f}"
+)
+SHARES = (
+    "book book {} | synthesis synthesis {:.0%} | start-up start-up {:.0%} | other steps steps {:.0%}"
+    " | Snakemake Snakemake {:.0%}"
+)
+GOALS = "goal goal {} | limit bound {} | measured value {:.2f} | reached answer {}"
+BASELINE = (
+    "row name {} | baseline old {:.3f} | this run new {:.3f} | this run / baseline ratio {:.2f} | verdict verdict {}"
+)
 
 
 def _text(column: pd.Series, form: str) -> pd.Series:
@@ -95,8 +69,9 @@ def _text(column: pd.Series, form: str) -> pd.Series:
     return column.map(lambda value: "" if pd.isna(value) else form.format(value)).astype(object)
 
 
-def _cells(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
-    return pd.DataFrame({head: _text(frame[name], form) for head, (name, form) in columns.items()})
+def _cells(frame: pd.DataFrame, columns: str) -> pd.DataFrame:
+    chosen = [column.rsplit(" ", 2) for column in columns.split(" | ")]
+    return pd.DataFrame({head: _text(frame[name], form) for head, name, form in chosen})
 
 
 def _with_skipped(cells: pd.DataFrame, results: Results, part: str, model: str | None = None) -> str:
@@ -183,8 +158,8 @@ def warm_tables(results: Results) -> str:
             figures = figures.merge(cells.assign(cell=names), on=CELL)
             wide = figures.pivot(index="system", columns="cell", values="rtf")[names].dropna().reset_index()
             wide = wide.sort_values("system", key=lambda systems: systems.map(_ORDER))
-            columns = {"engine": ("system", "{}"), **{name: (name, "{:.3f}") for name in names}}
-            parts.append("RTF by processors and length of text:\n\n" + markdown_table(_cells(wide, columns)))
+            cells = pd.DataFrame({"engine": wide["system"], **{name: _text(wide[name], "{:.3f}") for name in names}})
+            parts.append("RTF by processors and length of text:\n\n" + markdown_table(cells))
     return "\n".join(parts)
 
 
@@ -213,18 +188,20 @@ def books_table(results: Results) -> str:
 
 def shares_table(results: Results) -> str:
     """Return where the wall time of books goes that were built with one job at a time."""
-    shares = book_shares(results)
-    return markdown_table(_cells(shares, {name: (name, "{}" if name == "book" else "{:.0%}") for name in shares}))
+    return markdown_table(_cells(book_shares(results), SHARES))
 
 
 def goals_table(results: Results) -> str:
     """Return the goals of engine onnx."""
     g = goals(results)
-    limit = g["upper"].map({True: "≤ ", False: "≥ "}) + _text(g["limit"], "{:g}")
-    reached = g["reached"].map({True: "yes", False: "no"})
-    return markdown_table(
-        pd.DataFrame({"goal": g["goal"], "limit": limit, "measured": _text(g["value"], "{:.2f}"), "reached": reached})
-    )
+    bound = g["upper"].map({True: "≤ ", False: "≥ "}) + _text(g["limit"], "{:g}")
+    return markdown_table(_cells(g.assign(bound=bound, answer=g["reached"].map({True: "yes", False: "no"})), GOALS))
+
+
+def baseline_table(comparison: pd.DataFrame) -> str:
+    """Return the rows that a report and a baseline share."""
+    verdict = comparison["slower"].map({True: "SLOWER", False: ""})
+    return markdown_table(_cells(comparison.assign(verdict=verdict), BASELINE))
 
 
 def profiles_table(results: Results) -> str:
@@ -277,9 +254,8 @@ def markdown_page(results: Results, comparison: pd.DataFrame | None = None) -> s
     page = fill(resources("pockettts.bench").joinpath("report.md").read_text(encoding="utf-8"), results)
     if comparison is None:
         return page
-    slower = comparison["slower"].map({True: "SLOWER", False: ""})
-    table = markdown_table(_cells(comparison.assign(slower=slower), BASELINE))
-    return f"{page}\n## Compared with the baseline\n\n{describe_comparison(comparison)}\n\n{table}"
+    sentence = describe_comparison(comparison)
+    return f"{page}\n## Compared with the baseline\n\n{sentence}\n\n{baseline_table(comparison)}"
 
 
 def html_page(page: str, folder: Path) -> str:

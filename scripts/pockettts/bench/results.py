@@ -56,6 +56,13 @@ class Results:
     books: pd.DataFrame
     skipped: pd.DataFrame
 
+    @classmethod
+    def of(cls, profile: str, environments: Mapping[str, Mapping[str, Any]], **tables: Sequence[Any]) -> Results:
+        """Return results with records, or instances of the classes in `TABLES`; a table that is not named is empty."""
+        columns = {kind: [field.name for field in fields(row)] for kind, row in TABLES.items()}
+        frames = {kind: pd.DataFrame(tables.get(kind, ()), columns=names) for kind, names in columns.items()}
+        return cls(profile, environments, **frames)
+
     @property
     def models(self) -> list[str]:
         """The models that were measured, in the order of the parts."""
@@ -101,19 +108,12 @@ def collect(parts: Iterable[Path], profile: str) -> Results:
     """Read parts, in the order of the tables. Raises `UsageError` for a file that is not one."""
     documents = [files.read_json(path, "the part", UsageError) for path in parts]
     tables = {kind: [row for document in documents for row in document[kind]] for kind in TABLES}
-    environments = {document["name"]: document["environment"] for document in documents}
-    return read_results({"profile": profile, "environments": environments, **tables})
+    return Results.of(profile, {document["name"]: document["environment"] for document in documents}, **tables)
 
 
 def read_results(document: Mapping[str, Any]) -> Results:
     """Return the results in a report.json."""
-    tables = {name: frame_of(row, document[name]) for name, row in TABLES.items()}
-    return Results(document["profile"], document["environments"], **tables)
-
-
-def frame_of(row: type, records: Sequence[Any]) -> pd.DataFrame:
-    """Return a table of records, or of instances of `row`, with the columns of that class."""
-    return pd.DataFrame(records, columns=[field.name for field in fields(row)])
+    return Results.of(document["profile"], document["environments"], **{name: document[name] for name in TABLES})
 
 
 # --- figures ------------------------------------------------------------------------------------------------------
@@ -170,21 +170,21 @@ def cold_figures(cold: pd.DataFrame) -> pd.DataFrame:
 def book_shares(results: Results) -> pd.DataFrame:
     """Return where the wall time goes of each book that was built with one job at a time, as shares of it.
 
+    Columns: book (its name), synthesis, start-up, steps (other than synthesis), Snakemake.
+
     Synthesis is the length of the takes times the real-time factor of the warm engine with the first model, which is
     that of the books; engine cli computes what engine torch does. Start-up is the rest of the jobs that synthesize.
     """
     books = results.books[results.books["jobs"] == 1]
-    if not results.models or books.empty:
-        return pd.DataFrame()
-    rtf = usual_figures(results, results.models[0]).set_index("system")["rtf"].to_dict()
-    jobs = books["rules"].map(lambda rules: sum(rules.values()))
-    synth = books["rules"].map(lambda rules: rules.get("synth", 0.0))
-    speaking = (books["audio"] * books["engine"].map({**rtf, "cli": rtf.get("torch")})).clip(upper=synth)
+    first = usual_figures(results, results.models[0] if results.models else "")
+    rtf = first.set_index("system")["rtf"].to_dict()
+    jobs = books["rules"].map(lambda rules: sum(rules.values())).astype(float)
+    synth = books["rules"].map(lambda rules: rules.get("synth", 0.0)).astype(float)
+    speaking = (books["audio"] * books["engine"].map({**rtf, "cli": rtf.get("torch")}).astype(float)).clip(upper=synth)
     outside = (books["wall"] - jobs).clip(lower=0)
-    parts = {"synthesis": speaking, "start-up": synth - speaking, "other steps": jobs - synth, "Snakemake": outside}
+    parts = {"synthesis": speaking, "start-up": synth - speaking, "steps": jobs - synth, "Snakemake": outside}
     shares = pd.DataFrame(parts).div(books["wall"], axis=0)
-    shares.insert(0, "book", books["engine"] + ", " + books["chunks"].astype(str) + " chunks")
-    return shares.dropna()
+    return shares.assign(book=books["engine"] + ", " + books["chunks"].astype(str) + " chunks").dropna()
 
 
 def goals(results: Results) -> pd.DataFrame:
