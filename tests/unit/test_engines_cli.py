@@ -274,7 +274,7 @@ def test_only_a_whole_tail_is_cut(length: int, zeros: int, cut: int) -> None:
     [
         ({"text": "x"}, "the text comes from the book"),
         ({"--voice": "x"}, "set voice"),
-        ({"output_path": "x"}, "the build says"),
+        ({"output_path": "x"}, "where audio goes"),
         ({"config": "x"}, "set model"),
         ({"language": "x"}, "set model"),
         ({"quiet": True}, "messages"),
