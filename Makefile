@@ -17,7 +17,7 @@ ANY_PYTHON := $(if $(PYTHON),"$(PYTHON)",$(shell command -v python3 || command -
 MAKE_ENV = $(ANY_PYTHON) scripts/make_env.py --venv "$(VENV)" --python "$(PYTHON)" --torch-index "$(TORCH_INDEX)" --torch "$(TORCH)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow lint format lock manifest bench bench-docs showcase faults load load-docs cli-docs dag docs dist clean
+.PHONY: help env test-env book unlock test test-slow test-avx2 lint format lock manifest bench bench-docs showcase faults load load-docs cli-docs dag docs dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ test: lint ## the whole default test suite
 
 test-slow: test-env ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+# Other tests: make test-avx2 TESTS="tests -m slow"
+TESTS ?= -m "not slow"
+test-avx2: test-env ## the tests as on a processor without AVX-512 and VNNI (Linux on a processor that can hide its features)
+	cc -shared -fPIC -O1 -o $(VENV)/avx2_only.so tests/avx2_only.c
+	LD_PRELOAD=$(CURDIR)/$(VENV)/avx2_only.so $(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
 
 format: test-env ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix .

