@@ -47,7 +47,7 @@ lint: test-env ## ruff, snakefmt, snakemake --lint, codespell and mypy
 	$(BIN)/mypy
 
 test: lint ## the whole default test suite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" --junitxml results/tests/durations.xml
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --junitxml results/tests/durations.xml
 
 test-slow: test-env ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
@@ -56,7 +56,7 @@ test-slow: test-env ## the tests that take minutes
 TESTS ?= -m "not slow"
 test-avx2: test-env ## the tests as on a processor without AVX-512 and VNNI (Linux on a processor that can hide its features)
 	cc -shared -fPIC -O1 -o $(VENV)/avx2_only.so tests/avx2_only.c
-	LD_PRELOAD=$(CURDIR)/$(VENV)/avx2_only.so $(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	LD_PRELOAD=$(CURDIR)/$(VENV)/avx2_only.so $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 format: test-env ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix .

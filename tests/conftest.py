@@ -5,8 +5,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from support.hub import Hub, running_hub
 from support.shared import FOLDER
@@ -22,17 +24,25 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(os.environ.pop(FOLDER), ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Divide the suite among workers (`--dist loadgroup`).
+class FileScheduling(LoadScopeScheduling):
+    """Gives a whole file to one worker, for the sake of its fixtures, but any worker a test of a workflow.
 
-    One worker runs a whole file, for the sake of its fixtures, but any worker a test of a workflow: these take seconds
-    each and share what is on disk (support/shared.py). The first test that needs the built project makes it; the others
-    come last, so that no worker waits for that.
+    Tests of workflows take seconds each and share what is on disk (support/shared.py).
     """
-    for item in items:
-        if item.path.parent.name != "workflow":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return nodeid if path.startswith("tests/workflow/") else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    """Divide the suite among workers; files with many tests come first, tests of workflows last."""
+    return FileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the first test that needs the built project make it; the others come last, so that no worker waits for it."""
     builds = [item for item in items if "built_once" in getattr(item, "fixturenames", ())]
     first = next((item for item in builds if not item.get_closest_marker("slow")), None)
     items.sort(key=lambda item: item in builds and item is not first)

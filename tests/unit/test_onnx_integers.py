@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pockettts.bundle import INT8_WEIGHT_LIMIT
 from pockettts.engines.onnx import integers
 from support import ROOT
 
@@ -35,6 +36,7 @@ def test_sums_that_16_bits_clip_are_counted(monkeypatch: pytest.MonkeyPatch) -> 
 
 WRONG_SUMS = """
 import sys
+from pockettts.bundle import INT8_WEIGHT_LIMIT
 from pockettts.engines.onnx import integers
 integers.INT8_WEIGHT_LIMIT = int(sys.argv[1])
 print(integers.wrong_sums())
@@ -52,7 +54,7 @@ def without_vnni(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return os.environ | {"LD_PRELOAD": str(library)}
 
 
-@pytest.mark.parametrize(("largest", "right"), [(integers.INT8_WEIGHT_LIMIT, True), (127, False)])
+@pytest.mark.parametrize(("largest", "right"), [(INT8_WEIGHT_LIMIT, True), (127, False)])
 def test_real_kernels_without_vnni(without_vnni: dict[str, str], largest: int, right: bool) -> None:
     command = [sys.executable, "-c", WRONG_SUMS, str(largest)]
     result = subprocess.run(command, env=without_vnni, capture_output=True, text=True, check=False)
