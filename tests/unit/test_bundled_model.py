@@ -99,6 +99,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory):
     return model, bundles, config, voice
 
 
+@pytest.mark.slow  # every part of an export is tested with the babble model in test_onnx_export.py
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_it_can_be_exported(exported, precision: str) -> None:
     model, bundles, _, _ = exported
@@ -106,6 +107,7 @@ def test_it_can_be_exported(exported, precision: str) -> None:
     assert report.passed, report.table()
 
 
+@pytest.mark.slow
 def test_engine_onnx_speaks_as_pytorch(exported) -> None:
     _, bundles, config, voice = exported
     synth, text = SynthConfig(temperature=0), "The road was white and dry."

@@ -17,6 +17,7 @@ from support import ROOT
 
 REAL = ROOT / "tests" / "data" / "real"
 TEXTS: dict[str, str] = {name: text for name, text in json.loads((REAL / "takes.json").read_text()).items() if text}
+SOME_TEXTS = sorted(TEXTS)[::4]
 RATE = 24_000
 Damage = Callable[[np.ndarray], np.ndarray]
 
@@ -97,7 +98,9 @@ def test_a_damaged_take_is_rejected_by_measure(name: str, damage: str) -> None:
 
 
 @pytest.mark.parametrize("damage", BY_EAR)
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize(
+    "name", [*SOME_TEXTS, *(pytest.param(name, marks=pytest.mark.slow) for name in TEXTS if name not in SOME_TEXTS)]
+)
 def test_a_damaged_take_is_rejected_by_ear(ear: Ear, name: str, damage: str) -> None:
     assert reasons(ear, BY_EAR[damage](take(name)), TEXTS[name])
 

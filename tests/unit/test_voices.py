@@ -581,6 +581,7 @@ def test_the_real_export_makes_the_same_voice_of_the_same_sound(bundled, tmp_pat
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_the_real_export_reads_mp3(bundled, tmp_path, no_hub):
     path = tmp_path / "me.mp3"
     soundfile.write(path, tone(2.0, 44_100), 44_100)

@@ -253,7 +253,10 @@ def test_damage_to_everything_at_once_is_repaired_by_the_next_build(built: Proje
     build_or_refuse(built, good)
 
 
-@pytest.mark.parametrize(("pattern", "step"), [(TAKE, "join_takes"), ("book/mastered.wav", "publish")])
+@pytest.mark.parametrize(
+    ("pattern", "step"),
+    [pytest.param(TAKE, "join_takes", marks=pytest.mark.slow), ("book/mastered.wav", "publish")],
+)
 def test_a_bit_that_flips_within_a_run_is_refused_and_then_repaired(built: Project, pattern: str, step: str) -> None:
     check_within_a_run(built, pattern, step)
 

@@ -96,6 +96,7 @@ def test_a_build_with_a_file_missing_from_its_bundle_ends_with_one_line(exported
     assert_nothing_was_made(exported)
 
 
+@pytest.mark.slow
 def test_a_build_exports_an_altered_bundle_again(exported: Project) -> None:
     folder = exported.root / "results/onnx/bundled/fp32"
     whole = (folder / "mimi_decoder.onnx").read_bytes()
