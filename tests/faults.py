@@ -60,18 +60,28 @@ NAMES = (
     "😀",
     "\u202eright to left",
     "a.b.c",
-    "book.wav",
     " leading",
     "trailing ",
     "trailing.",
     "(a|b)",
-    "<b>&amp;",
+    "b&amp;",
     "=1+1",
     "@x",
     "`id`",
-    "n" * 180,
+    "-".join(map(str, range(100, 145))),
 )
-REFUSED_NAMES = ("-rf", ".hidden", "a{b}", "new\nline", "models", "Takes", "n" * 250)
+REFUSED_NAMES = (
+    "-rf",
+    ".hidden",
+    "a{b}",
+    "new\nline",
+    "models",
+    "Takes",
+    "shelf",
+    "<b>",
+    "book.wav",
+    "-".join(map(str, range(100, 165))),
+)
 
 
 @dataclass
@@ -277,7 +287,7 @@ def odd_names(base: Project, folder: Path) -> Iterator[Outcome]:
         result = project.snakemake("-n", "--", f"results/{name}.wav")
         output = result.stdout + result.stderr
         outcome.tries += 1
-        if result.returncode != 0 and "Traceback" not in output and "error: " in output:
+        if result.returncode != 0 and "Traceback" not in output and "rror" in output:
             outcome.refused += 1
         else:
             outcome.wrong += 1
@@ -330,7 +340,8 @@ def main() -> None:
         folder = Path(name)
         base = make_project(folder / "base")
         base.configure(engine="onnx", synth=BABBLED)
-        base.build()
+        if base.snakemake(BOOK, timeout=3_600).returncode != 0:
+            sys.exit("the undisturbed build failed")
         for fault in args.only:
             if fault == "kills":
                 running = kills(base, folder, args.kills, args.stages)

@@ -34,8 +34,11 @@ from pockettts.voices import voice_pin
 
 log = logging.getLogger(__name__)
 
-RESERVED = ("models", "voices", "onnx", "takes", "plans", "bench", "damaged")
+RESERVED = ("models", "voices", "onnx", "takes", "plans", "bench", "damaged", "shelf")
 """Names of folders in results/ that are not books."""
+
+
+_PUBLISHED = (".wav", ".m4b", ".opus", ".flac", ".m3u8", ".srt", ".vtt", ".epub", ".json", ".html")
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,15 @@ def check_name(name: str) -> None:
         raise ManuscriptError(
             f"A book cannot be called {name!r}, which is a folder of results/: rename its file in inputs/."
         )
-    if not re.fullmatch(r"[^-./{}\x00-\x1f\x7f][^/{}\x00-\x1f\x7f]*", name):
+    if not re.fullmatch(r"[^-./{}<>\x00-\x1f\x7f][^/{}<>\x00-\x1f\x7f]*", name):
         raise ManuscriptError(
-            f"A book cannot be called {name!r}: rename its file in inputs/. A name holds no slash, no brace and no "
-            "control character, and does not begin with a dot or a dash."
+            f"A book cannot be called {name!r}: rename its file in inputs/. A name holds no slash, no brace, no angle "
+            "bracket and no control character, and does not begin with a dot or a dash."
+        )
+    if name.lower().endswith(_PUBLISHED):
+        raise ManuscriptError(
+            f"A book cannot be called {name!r}: its folder would have the name of a file of the book"
+            f" {name.rpartition('.')[0]!r}. Rename its file in inputs/."
         )
 
 

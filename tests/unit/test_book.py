@@ -132,7 +132,26 @@ def test_no_chunk_is_longer_than_the_model_can_speak(
 
 
 @pytest.mark.parametrize(
-    "name", ["models", "voices", "Voices", "onnx", "takes", "plans", "bench", "a{b}", "{", ".hidden", "-n", "a/b", ""]
+    "name",
+    [
+        "models",
+        "voices",
+        "Voices",
+        "onnx",
+        "takes",
+        "plans",
+        "bench",
+        "shelf",
+        "a{b}",
+        "{",
+        "<b>",
+        "x.wav",
+        "x.EPUB",
+        ".hidden",
+        "-n",
+        "a/b",
+        "",
+    ],
 )
 def test_a_name_that_would_mix_with_other_files_is_refused(name: str) -> None:
     with pytest.raises(ManuscriptError, match="A book cannot be called"):

@@ -71,7 +71,6 @@ RESULTS_FROM = {
 READERS: dict[str, tuple[str, ...]] = {
     "models/bundled/runtime.yaml": ("export_voice", "synth"),
     "models/bundled/lock.json": ("export_voice", "synth", "write_provenance"),
-    "../models/bundled/model.safetensors": ("export_voice", "synth"),
     "voices/bundled/bundled.safetensors": ("synth",),
     "voices/bundled/bundled.json": ("synth",),
     "book/chunks.json": ("synth", "join_takes", "write_provenance", "write_report", "write_cues"),
@@ -329,8 +328,15 @@ def test_a_step_refuses_a_damaged_file(
 
 
 def check_within_a_run(built: Project, pattern: str, step: str) -> None:
-    """Put a program in the place of a step's that flips a bit first; the file then exists, whoever made it."""
+    """Flip a bit before a step of a run: the run is refused, and the next ones repair it."""
     good = shipped(built)
+    flip_before(built, pattern, step)
+    build_or_refuse(built, good)
+    assert (built.root / "flipped").exists()
+
+
+def flip_before(built: Project, pattern: str, step: str) -> None:
+    """Put a program in the place of a step's that flips a bit first; the file then exists, whoever made it."""
     (built.root / "scripts").unlink()
     (built.root / "scripts").mkdir()
     for path in (ROOT / "scripts").iterdir():
@@ -340,8 +346,13 @@ def check_within_a_run(built: Project, pattern: str, step: str) -> None:
     script = str(ROOT / "scripts" / f"{step}.py")
     program.write_text(FLIP.format(pattern=pattern, script=script))
     undo(built, RESULTS_FROM[step])
-    build_or_refuse(built, good)
-    assert (built.root / "flipped").exists()
+
+
+@pytest.mark.slow
+def test_a_bit_of_the_weights_that_flips_before_the_voice_is_made_makes_none(built: Project) -> None:
+    flip_before(built, "../models/bundled/model.safetensors", "export_voice")
+    assert "was altered after it was locked" in built.fails("results/book.wav")
+    assert not list((built.root / "results/voices").glob("*/*.safetensors"))
 
 
 @pytest.mark.parametrize("kind", ["flipped", "date kept"])
