@@ -301,6 +301,7 @@ rule verify_outputs:
         sums=published_records,
         cues="results/{book}/cues.json",
         tags="results/{book}/tags.json",
+        cover="results/{book}/cover.image",
         provenance="results/{book}.provenance.json",
     output:
         "results/{book}.outputs.json",
@@ -320,4 +321,5 @@ rule verify_outputs:
         shelf=shelf,
     shell:
         "python {params.script:q} {input.outputs:q} --sums {params.sums:q} --cues {input.cues:q} --tags {input.tags:q}"
-        " --provenance {input.provenance:q} --shelf {params.shelf:q} --out {output:q} 2>&1 | tee {log:q}"
+        " --cover {input.cover:q} --provenance {input.provenance:q} --shelf {params.shelf:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"

@@ -21,8 +21,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     add_material_options(parser)
     args = parser.parse_args()
-    material = read_material(args)
-    listed = verify_outputs(args.outputs, material.sheet, material.tags, args.shelf)
+    listed = verify_outputs(args.outputs, read_material(args), args.shelf)
     paths = BookPaths(args.sums.parent)
     for path in args.outputs:
         # A list of files has a seal of its own.

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from pockettts.audio.encode import Picture
 from pockettts.audio.join import Span, Timeline
 from pockettts.audio.wav import WavWriter
 from pockettts.config import CaptionConfig, EpubConfig, MetadataConfig, TextConfig, parse
@@ -160,9 +161,10 @@ def test_captions_escape_what_webvtt_reads_as_marks() -> None:
 def test_settings_come_before_the_file_beside_the_text_and_that_before_the_document(tmp_path: Path) -> None:
     found = Metadata("Doc", ("A", "B"), language="en-GB", date="2001-02-03", publisher="House")
     path = tmp_path / "x.yaml"
-    path.write_text("author: C; D\nyear: 1999\nseries: Saga\n", encoding="utf-8")
+    path.write_text("author: C; D\nyear: 1999-05-01\nseries: Saga\nseries_part: 1.5\n", encoding="utf-8")
     tags = make_tags(found, "Doc", read_metadata(path), MetadataConfig(series="Other"), "alba", "Synthetic.", "en")
     assert (tags.title, tags.authors, tags.year, tags.series) == ("Doc", ("C", "D"), "1999", "Other")
+    assert tags.series_part == "1.5"
     assert (tags.narrator, tags.language, tags.publisher, tags.comment) == ("alba", "en", "House", "Synthetic.")
     assert BookTags.from_json(json.loads(json.dumps(tags.as_json()))) == tags
     assert read_metadata(tmp_path / "none.yaml") == MetadataConfig()
@@ -304,7 +306,7 @@ def test_every_format_is_read_back(sheet: CueSheet, sounds: list[Path], epub: by
     files.append(tmp_path / "shelf.json")
     files[-1].write_text(json.dumps(listed))
     files += [*sounds, written(epub, "s.epub", "generated", sounds, sheet, tmp_path)]
-    facts = verify_outputs(files, sheet, TAGS, tmp_path / "shelf")
+    facts = verify_outputs(files, Material(sheet, TAGS), tmp_path / "shelf")
     assert set(facts) == {str(path) for path in files}
     assert all(len(one["sha256"]) == 64 for one in facts.values())
 
@@ -313,17 +315,22 @@ def test_a_file_that_is_not_as_it_should_be_fails(sheet: CueSheet, sounds: list[
     audio, out = sounds[0].parent / "book.wav", tmp_path / "x.flac"
     encode_book("flac", audio, out, Material(sheet, TAGS))
     with pytest.raises(AudioError, match="should hold"):
-        verify_audio(out, replace(sheet, samples=sheet.samples + RATE), TAGS)
+        verify_audio(out, Material(replace(sheet, samples=sheet.samples + RATE), TAGS))
     with pytest.raises(AudioError, match="has 2 chapters and should have 1"):
-        verify_audio(out, replace(sheet, chapters=sheet.chapters[:1]), TAGS)
+        verify_audio(out, Material(replace(sheet, chapters=sheet.chapters[:1]), TAGS))
     moved = (replace(sheet.chapters[0], title="Eins"), sheet.chapters[1])
     with pytest.raises(AudioError, match="chapter 1 is 'One'"):
-        verify_audio(out, replace(sheet, chapters=moved), TAGS)
-    with pytest.raises(AudioError, match="title"):
-        verify_audio(out, sheet, replace(TAGS, title="Different"))
+        verify_audio(out, Material(replace(sheet, chapters=moved), TAGS))
+    for tags in (replace(TAGS, title="Different"), replace(TAGS, narrator="Different")):
+        with pytest.raises(AudioError, match="should have 'Different'"):
+            verify_audio(out, Material(sheet, tags))
+    with pytest.raises(AudioError, match="lacks the comment 'Different'"):
+        verify_audio(out, Material(sheet, replace(TAGS, comment="Different")))
+    with pytest.raises(AudioError, match="lacks the cover"):
+        verify_audio(out, Material(sheet, TAGS, Picture(b"", "image/png", 1, 1)))
     out.write_bytes(out.read_bytes()[: out.stat().st_size // 2])
     with pytest.raises(AudioError):
-        verify_audio(out, sheet, TAGS)
+        verify_audio(out, Material(sheet, TAGS))
     captions = tmp_path / "x.srt"
     captions.write_text("1\n00:00:00,000 --> 00:00:01,000\nOne\n")
     with pytest.raises(AudioError, match="fewer"):

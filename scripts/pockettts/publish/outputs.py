@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pockettts.audio.decode import probe
-from pockettts.audio.encode import cut_title
+from pockettts.audio.decode import AudioFacts, probe
+from pockettts.audio.encode import ChapterMark, cut_title
 from pockettts.errors import AudioError
 from pockettts.files import read_json, sha256_file
 from pockettts.publish.cues import CueSheet
-from pockettts.publish.tags import BookTags
+from pockettts.publish.material import Material
 from pockettts.values import RATE
 
 # AAC comes in blocks of 1,024 samples, the last of which is filled up.
@@ -20,22 +20,36 @@ _LENGTH_TOLERANCE = 0.1
 _TIME_TOLERANCE = 0.002
 
 
-def verify_audio(path: Path, sheet: CueSheet, tags: BookTags, start: int = 0, end: int | None = None) -> None:
-    """Compare a recording of the samples `start` to `end` with what it should hold. Raises `AudioError`."""
-    facts = probe(path)
-    length = ((sheet.samples if end is None else end) - start) / RATE
+def verify_audio(path: Path, material: Material, mark: ChapterMark | None = None) -> None:
+    """Compare a recording of the book, or of the chapter `mark`, with what it should hold. Raises `AudioError`."""
+    facts, sheet = probe(path), material.sheet
+    length = (mark.end - mark.start if mark else sheet.samples) / RATE
     if abs(facts.seconds - length) > _LENGTH_TOLERANCE:
         raise AudioError(f"{path} holds {facts.seconds:.2f} s of audio and should hold {length:.2f} s; build it again.")
-    if end is None:
-        expected = [(mark.start / RATE, mark.title) for mark in sheet.chapters]
-        if len(expected) != len(facts.chapters):
-            raise AudioError(f"{path} has {len(facts.chapters)} chapters and should have {len(expected)}.")
-        for number, (found, wanted) in enumerate(zip(facts.chapters, expected, strict=True), 1):
-            same_title = found[1] in (wanted[1], cut_title(wanted[1]))
-            if abs(found[0] - wanted[0]) > _TIME_TOLERANCE or not same_title:
-                raise AudioError(f"{path}: chapter {number} is {found[1]!r} at {found[0]:.3f} s, not {wanted[1]!r}.")
-    if end is None and facts.tags.get("title") != tags.title:
-        raise AudioError(f"{path} has the title {facts.tags.get('title')!r} and should have {tags.title!r}.")
+    if mark is None:
+        _verify_chapters(path, facts, sheet)
+    tags = material.tags
+    expected = {
+        "title": mark.title if mark else tags.title,
+        "artist": tags.author,
+        "album": tags.title,
+        "composer": tags.narrator,
+    }
+    for name, text in expected.items():
+        if text and (value := facts.tags.get(name)) != text:
+            raise AudioError(f"{path} has the {name} {value!r} and should have {text!r}; build it again.")
+    if tags.comment not in facts.tags.get("comment", ""):
+        raise AudioError(f"{path} lacks the comment {tags.comment!r}; build it again.")
+    if material.cover and not facts.cover:
+        raise AudioError(f"{path} lacks the cover; build it again.")
+
+
+def _verify_chapters(path: Path, facts: AudioFacts, sheet: CueSheet) -> None:
+    if len(facts.chapters) != len(sheet.chapters):
+        raise AudioError(f"{path} has {len(facts.chapters)} chapters and should have {len(sheet.chapters)}.")
+    for number, ((start, title), mark) in enumerate(zip(facts.chapters, sheet.chapters, strict=True), 1):
+        if abs(start - mark.start / RATE) > _TIME_TOLERANCE or title not in (mark.title, cut_title(mark.title)):
+            raise AudioError(f"{path}: chapter {number} is {title!r} at {start:.3f} s, not {mark.title!r}.")
 
 
 def verify_epub(path: Path, sheet: CueSheet) -> None:
@@ -60,17 +74,17 @@ def verify_captions(path: Path, sheet: CueSheet) -> None:
         raise AudioError(f"{path} has {count} captions, fewer than the book has chunks ({len(sheet.cues)}).")
 
 
-def verify_outputs(files: Sequence[Path], sheet: CueSheet, tags: BookTags, shelf: Path) -> dict[str, Any]:
+def verify_outputs(files: Sequence[Path], material: Material, shelf: Path) -> dict[str, Any]:
     """Read back all files of a book; returns name, size and sha256 of each. Raises `AudioError` for the first fault.
 
     `shelf` is the folder that shelf.json names files of.
     """
+    sheet = material.sheet
     for path in files:
         if path.suffix in (".m4b", ".opus", ".flac"):
-            verify_audio(path, sheet, tags)
+            verify_audio(path, material)
         elif path.suffix == ".mp3" and path.parent.name == "mp3":
-            mark = sheet.chapters[int(path.stem) - 1]
-            verify_audio(path, sheet, tags, mark.start, mark.end)
+            verify_audio(path, material, sheet.chapters[int(path.stem) - 1])
         elif path.suffix in (".srt", ".vtt"):
             verify_captions(path, sheet)
         elif path.suffix == ".epub":

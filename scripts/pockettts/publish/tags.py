@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,12 @@ def read_metadata(path: Path) -> MetadataConfig:
         return MetadataConfig()
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold keys and values, such as `author: Jane Austen`.")
-    # A number without quotes is what a year looks like.
-    return validate(
-        MetadataConfig, {key: str(one) if isinstance(one, int) else one for key, one in values.items()}, str(path)
-    )
+    # Years, dates and numbers in a series are written without quotes.
+    plain = {
+        key: str(one) if isinstance(one, int | float | date) and not isinstance(one, bool) else one
+        for key, one in values.items()
+    }
+    return validate(MetadataConfig, plain, str(path))
 
 
 def book_tags(name: str, plan: BookPlan, project: Project) -> BookTags:
@@ -146,7 +149,7 @@ def mp4_tags(tags: BookTags) -> dict[str, str]:
 
 
 def vorbis_tags(tags: BookTags) -> dict[str, str]:
-    """Return comments of Opus and FLAC."""
+    """Return comments of Opus and FLAC. FFmpeg writes `comment` as DESCRIPTION, so this holds both."""
     return _without_empty(
         {
             "title": tags.title,
@@ -160,8 +163,7 @@ def vorbis_tags(tags: BookTags) -> dict[str, str]:
             "language": tags.language,
             "publisher": tags.publisher,
             "copyright": tags.copyright,
-            "comment": tags.comment,
-            "description": tags.description,
+            "comment": f"{tags.description}\n\n{tags.comment}".strip(),
             "isbn": tags.isbn,
             "series": tags.series,
             "series-part": tags.series_part,
