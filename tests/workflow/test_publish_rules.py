@@ -86,7 +86,7 @@ def test_a_format_is_a_target_without_a_setting(project: Project) -> None:
 
 def test_the_set_for_acx_has_its_credits_spoken(project: Project) -> None:
     counts = project.plan("results/book.acx.json")
-    assert counts["encode_acx"] == 3 + 1
+    assert counts["encode_acx"] == 3 + 2
     assert [counts[rule] for rule in ("plan_book", "join_takes", "master_book", "write_cues")] == [2, 2, 2, 2]
     assert "publish" not in counts
 
