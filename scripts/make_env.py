@@ -243,6 +243,8 @@ def main() -> int:
             make(args.what, settings)
             settings.log.unlink()
     except SetupError as error:
+        if settings.log.stat().st_size == 0:
+            settings.log.unlink()
         print(f"error: {error}", file=sys.stderr)
         return error.code
     except StepFailed as error:

@@ -4,8 +4,6 @@ import argparse
 import time
 from pathlib import Path
 
-import psutil
-
 from pockettts import files, models, takes, voices
 from pockettts.config import QaConfig, SynthConfig
 from pockettts.ear import open_ear
@@ -25,6 +23,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="the receipt")
     args = parser.parse_args()
+    began = time.monotonic()
     document = files.read_json(args.chunks)
     synth = SynthConfig(**document["synth"])
     ear = open_ear(QaConfig(**document["qa"]), document["language"])
@@ -41,7 +40,7 @@ def main() -> None:
         report = print_batch_progress if len(keys) > 1 else None
         batch_takes = takes.make_takes(chunks, engine, store, synth, document["recipe"], report, ear)
     files.write_json(args.out, takes.receipt(batch_takes), seal=True)
-    characters, seconds = sum(len(texts[key]) for key in missing), time.time() - psutil.Process().create_time()
+    characters, seconds = sum(len(texts[key]) for key in missing), time.monotonic() - began
     takes.record_speed(args.store.with_name("speeds.tsv"), lock.model, document["engine"], characters, seconds)
     done = sum(1 for batch in document["batches"] if (args.out.parent / f"{batch}.json").exists())
     print(progress(args.out.parent, args.chunks, done, len(document["batches"])))

@@ -67,8 +67,5 @@ def test_texts_and_names_are_the_same(tmp_path: Path) -> None:
 
 
 def test_samples_are_the_same() -> None:
-    builds = answers("-c", "import torch; print(torch.__version__)")
-    if builds[0] != builds[1]:
-        pytest.skip(f"the builds of torch differ: {builds[0].strip()} and {builds[1].strip()}")
     first, second = answers("-c", SPEAK, ROOT, "torch")
     assert first == second
