@@ -338,7 +338,7 @@ def make_new(settings: Settings) -> None:
                 install_torch(settings, new)
                 break
             except StepFailed as error:
-                if not re.search(r"No matching distribution|Could not find a version", error.output):
+                if not re.search(r"No matching distribution|Could not find a version|ResolutionImpossible", error.output):
                     raise
                 if alternative is None:
                     raise SetupError(without_torch(python, settings, error.output), NO_TORCH) from None
