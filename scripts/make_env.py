@@ -37,6 +37,8 @@ AIMS = {"run": "a build needs", "test": "the tests need"}
 GIGABYTES = 3.0
 """Free disk for a new environment: it takes 1.6 GB, and its downloads lie beside it for a while."""
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+ABSENT = "No matching distribution|Could not find a version|ResolutionImpossible"
+"""What pip prints for a package that no index has; the last one where a user's constraints name it, too."""
 NO_TORCH = 4
 """Exit code where everything is there but the CPU build of torch; 3 for any other fault, as in `pockettts`."""
 
@@ -338,7 +340,7 @@ def make_new(settings: Settings) -> None:
                 install_torch(settings, new)
                 break
             except StepFailed as error:
-                if not re.search(r"No matching distribution|Could not find a version|ResolutionImpossible", error.output):
+                if not re.search(ABSENT, error.output):
                     raise
                 if alternative is None:
                     raise SetupError(without_torch(python, settings, error.output), NO_TORCH) from None
