@@ -32,8 +32,10 @@ def main() -> None:
         runtime=args.runtime,
         executable=args.executable,
         committed_lock=project.model_lock,
+        rate=project.rate_of_voice(args.runtime, args.executable),
     )
-    print(f"voice {voice.id}: {sidecar['frames']} frames, licence {voice.licence}")
+    rate = f", {sidecar['rate']} letters a second" if sidecar["rate"] else ""
+    print(f"voice {voice.id}: {sidecar['frames']} frames{rate}, licence {voice.licence}")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ def main() -> None:
     with open_engine(document["engine"], args.runtime, args.voice, synth, args.bundle) as engine:
         chunks = [(key, texts[key]) for key in keys]
         report = print_batch_progress if len(keys) > 1 else None
-        batch_takes = takes.make_takes(chunks, engine, store, synth, document["recipe"], report, ear)
+        judged = takes.with_own_limits(synth, sidecar.get("rate"))
+        batch_takes = takes.make_takes(chunks, engine, store, judged, document["recipe"], report, ear)
     files.write_json(args.out, takes.receipt(batch_takes), seal=True)
     characters, seconds = sum(len(texts[key]) for key in missing), time.monotonic() - began
     takes.record_speed(args.store.with_name("speeds.tsv"), lock.model, document["engine"], characters, seconds)

@@ -204,7 +204,7 @@ class _Explainer:
             return f"it is spoken: {fault or 'it is not in the store'}"
         ear = open_ear(self.project.qa, self.project.language)
         ear = ear if ear is not None and ear.wants(self.key) else None
-        objection = _against(self.take, self.project.synth, ear)
+        objection = _against(self.take, self.project.synth_for_voice(), ear)
         if objection:
             return f"it is spoken again: {objection}"
         if not receipt.exists():

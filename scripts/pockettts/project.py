@@ -15,14 +15,15 @@ It stands above models, voices and takes, whose parts it holds together, and bel
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pockettts.config import BookConfig, QaConfig, SynthConfig, TextConfig
-from pockettts.errors import UsageError
+from pockettts.errors import UsageError, VoiceError
+from pockettts.files import read_json
 from pockettts.models import (
     Manifest,
     ModelEntry,
@@ -31,7 +32,7 @@ from pockettts.models import (
     read_lock_file,
     resolve,
 )
-from pockettts.takes import Recipe, TakeStore, make_recipe
+from pockettts.takes import Recipe, TakeStore, make_recipe, needs_rate, speaking_rate, with_own_limits
 from pockettts.values import language_code, short_digest
 from pockettts.voices import Voice, check_licence, load_voices, resolve_voice, voice_pin
 
@@ -441,6 +442,19 @@ class Project:
     def voice_state(self, voice_id: str | None = None, model_id: str | None = None) -> Path:
         """Return the exported voice, by default of the settings; its sidecar has the suffix .json."""
         return self.voice_states(model_id) / f"{voice_id or self.voice.id}.safetensors"
+
+    def rate_of_voice(self, runtime: Path, executable: Path | None) -> Callable[[Path], float | None] | None:
+        """Return what measures how fast an exported voice speaks; None if no limit of the settings depends on it."""
+        if not needs_rate(self.synth.checks):
+            return None
+        return lambda voice: speaking_rate(runtime, voice, self.language, executable)
+
+    def synth_for_voice(self) -> SynthConfig:
+        """Return the settings of synthesis, with the limits of speed that the exported voice's own rate gives."""
+        sidecar = self.voice_state().with_suffix(".json")
+        if not sidecar.exists():
+            return self.synth
+        return with_own_limits(self.synth, read_json(sidecar, "the sidecar of the voice", VoiceError).get("rate"))
 
     def bundles(self, model_id: str | None = None) -> Path:
         """Return the folder of a model's bundles."""

@@ -125,7 +125,10 @@ def ready_voice(project: Project, lock: models.Lock) -> None:
         if sidecar["source"] == voices.voice_pin(voice, entry):
             return
     executable, committed = project.synth.executable, project.model_lock
-    voices.export_voice(voice, entry, lock, out, runtime=runtime, executable=executable, committed_lock=committed)
+    rate = project.rate_of_voice(runtime, executable)
+    voices.export_voice(
+        voice, entry, lock, out, runtime=runtime, executable=executable, committed_lock=committed, rate=rate
+    )
 
 
 def ready_bundle(project: Project) -> None:
@@ -247,7 +250,7 @@ def speak(
     recipe, ear, synth, audio = (
         project.recipe,
         open_ear(project.qa, project.language),
-        project.synth,
+        project.synth_for_voice(),
         project.config.audio,
     )
 

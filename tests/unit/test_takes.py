@@ -253,6 +253,50 @@ def test_a_short_take_may_be_a_little_fast() -> None:
     assert judge(replace(quality, seconds=0.53), "And then there was nothing more.", CheckConfig())
 
 
+SENTENCE = "The road was white and dry, and nobody had walked on it since the morning; then a cart came by, slowly."
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "accepted"),
+    [
+        (12.0, 6.6, True),  # 79 letters at the voice's own rate
+        (12.0, 5.2, True),
+        (12.0, 4.4, False),  # sped up by half
+        (12.0, 4.6, False),  # 30 of 100 letters are missing
+        (12.0, 9.9, True),
+        (12.0, 13.2, False),  # said twice
+        (20.0, 4.2, True),  # a fast voice
+        (20.0, 3.6, True),
+        (20.0, 7.9, False),
+        (8.0, 10.4, True),  # a slow one, with a quarter missing and with half of it missing
+        (8.0, 5.2, False),
+        (None, 4.6, True),
+        (None, 13.8, True),
+    ],
+)
+def test_a_voice_is_judged_by_its_own_rate(rate: float | None, seconds: float, accepted: bool) -> None:
+    quality = replace(measure_take(GOOD), seconds=seconds)
+    assert (judge(quality, SENTENCE, takes.own_limits(CheckConfig(), rate)) == []) is accepted
+
+
+def test_the_own_rate_opens_no_limit_and_sets_none_that_is_off() -> None:
+    checks = CheckConfig(min_chars_per_second=None, max_chars_per_second=9.0)
+    assert takes.own_limits(checks, 12.0) == checks
+    assert takes.own_limits(CheckConfig(own_rate=False), 12.0) == CheckConfig(own_rate=False)
+    assert not takes.needs_rate(CheckConfig(min_chars_per_second=None, max_chars_per_second=None))
+    assert takes.needs_rate(CheckConfig(max_chars_per_second=None))
+    assert not takes.needs_rate(CheckConfig(own_rate=False))
+
+
+@pytest.mark.parametrize(("seconds", "rate"), [(8.0, 11.88), (1.0, None), (60.0, None), (None, None)])
+def test_a_rate_that_no_voice_has_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seconds: float | None, rate: float | None
+) -> None:
+    answer = NoEndOfSpeech("it never ended") if seconds is None else np.full(round(seconds * RATE), 3000, np.int16)
+    monkeypatch.setattr("pockettts.takes.rate.open_engine", lambda *_: Script(answer))
+    assert takes.speaking_rate(tmp_path, tmp_path, "english") == rate
+
+
 def test_a_voice_that_is_too_loud_is_named_as_the_reason(store: TakeStore) -> None:
     loud = clipped(GOOD)
     with pytest.raises(TakeRejected, match="recording quieter") as caught:
@@ -278,7 +322,9 @@ def test_a_single_word_passes() -> None:
 
 
 def test_every_check_can_be_switched_off() -> None:
-    off = CheckConfig(**dict.fromkeys(set(CheckConfig.model_fields) - {"slack_seconds"}))
+    off = CheckConfig(
+        **dict.fromkeys(set(CheckConfig.model_fields) - {"slack_seconds", "fast_slack_seconds", "own_rate"})
+    )
     for samples in (GOOD[:12_000], clipped(GOOD), gap(GOOD, 9)):
         assert judge(measure_take(samples), TEXT, CheckConfig())
         assert judge(measure_take(samples), TEXT, off) == []

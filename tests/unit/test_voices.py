@@ -531,6 +531,23 @@ def test_what_will_be_heard_of_a_recording_is_said(tmp_path, caplog, samples, wo
     assert words is None or words in caplog.text
 
 
+def test_a_room_that_echoes_is_said(tmp_path):
+    dry = sounding(12, level=0.03, noise=1e-6)
+    dry *= np.arange(len(dry)) % 72_000 < 48_000  # with pauses of a second
+    time = np.arange(24_000) / 24_000
+    room = np.random.default_rng(0).standard_normal(24_000) * 10 ** (-3 * time / 0.9)
+    room[0] = 12.0
+    wet = np.fft.irfft(np.fft.rfft(dry, 400_000) * np.fft.rfft(room, 400_000))[: len(dry)]
+    qualities = []
+    for name, sound in (("dry", dry), ("wet", wet)):
+        path = tmp_path / f"{name}.wav"
+        soundfile.write(path, sound / np.abs(sound).max() / 3, 24_000)
+        qualities.append(voices.check_recording(path))
+    assert "fall silent" not in " ".join(qualities[0].warnings())
+    assert 0.6 < (qualities[1].reverberation or 0) < 1.2
+    assert "fall silent" in " ".join(qualities[1].warnings())
+
+
 def test_a_long_recording_is_said_to_be_cut(tmp_path, caplog):
     path = tmp_path / "me.wav"
     soundfile.write(path, tone(40), 24_000)

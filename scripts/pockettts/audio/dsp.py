@@ -22,6 +22,9 @@ Blocks = Iterator[Float]
 SILENCE = float("-inf")
 
 _TRIM_WINDOW = RATE // 100
+# Noise at an end of a take: its outer 50 ms, far below the loudest window, and what exceeds it by 6 dB is speech.
+_NOISE_WINDOWS = 5
+_NOISE_BELOW, _NOISE_MARGIN = (10 ** (db / 10) for db in (-26, 6))
 
 OVERSAMPLING = 4
 _HALF = 12  # input samples on each side that an interpolated point is made from
@@ -57,7 +60,8 @@ def trim_bounds(samples: Float, threshold_dbfs: float, keep_ms: float) -> tuple[
     """Find start and end of the part to keep of a signal, shape (n,).
 
     It goes from the first to the last 10 ms window whose RMS reaches the threshold, and `keep_ms` more on both sides.
-    A signal without such a window is kept whole.
+    A signal without such a window is kept whole. Where an end is the noise of the voice's recording, louder than the
+    threshold, that end's threshold is above the noise.
     """
     count = len(samples)
     starts = np.arange(0, count, _TRIM_WINDOW)
@@ -65,11 +69,21 @@ def trim_bounds(samples: Float, threshold_dbfs: float, keep_ms: float) -> tuple[
         return 0, 0
     lengths = np.minimum(_TRIM_WINDOW, count - starts)
     power = np.add.reduceat(np.square(samples), starts) / lengths
-    loud = np.flatnonzero(power >= db_to_gain(threshold_dbfs) ** 2)
-    if not len(loud):
+    threshold = db_to_gain(threshold_dbfs) ** 2
+    begin = np.flatnonzero(power >= _above_noise(power, threshold))
+    end = np.flatnonzero(power >= _above_noise(power[::-1], threshold))
+    if not len(begin):
         return 0, count
     keep = round(keep_ms * RATE / 1000)
-    return max(0, int(starts[loud[0]]) - keep), min(count, int(starts[loud[-1]]) + _TRIM_WINDOW + keep)
+    return max(0, int(starts[begin[0]]) - keep), min(count, int(starts[end[-1]]) + _TRIM_WINDOW + keep)
+
+
+def _above_noise(power: Float, threshold: float) -> float:
+    """The power from which the first of these windows is sound: the threshold, or more where they begin with noise."""
+    noise = float(np.median(power[:_NOISE_WINDOWS]))
+    if noise < threshold or noise > float(power.max()) * _NOISE_BELOW:
+        return threshold
+    return noise * _NOISE_MARGIN
 
 
 def ramp(milliseconds: float) -> Float:

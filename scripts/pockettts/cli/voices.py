@@ -110,6 +110,7 @@ def export_voice(
         runtime=project.of_model().runtime,
         executable=project.synth.executable,
         committed_lock=project.model_lock,
+        rate=project.rate_of_voice(project.of_model().runtime, project.synth.executable),
     )
     typer.echo(f"wrote {file}: {sidecar['frames']} frames for the model {target.id}", err=True)
     typer.echo(

@@ -99,6 +99,8 @@ class CheckConfig(Section):
     min_chars_per_second: float | None = Field(6.0, gt=0, description="a slower take is rejected: babble or repetition")
     max_chars_per_second: float | None = Field(24.0, gt=0, description="a faster take is rejected: words are missing")
     slack_seconds: float = Field(1.5, ge=0, description="a take may be longer by this, so that single words pass")
+    fast_slack_seconds: float = Field(0.1, ge=0, description="a take may be shorter by this")
+    own_rate: bool = Field(True, description="narrow both limits to the voice's own rate, measured at its export")
     min_level_dbfs: float | None = Field(-50.0, le=0, description="RMS below this is silence")
     max_clipped: float | None = Field(0.001, ge=0, le=1, description="share of samples at full scale")
     max_gap_seconds: float | None = Field(2.5, gt=0, description="longest silence inside a take")

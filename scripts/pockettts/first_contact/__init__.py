@@ -220,7 +220,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 
 def _accepted(reading: EngineReading, project: Project) -> PromiseResult:
-    checks = project.synth.checks
+    checks = project.synth_for_voice().checks
     faults = [(text, reasons) for text, take in reading.spoken if (reasons := judge(measure_take(take), text, checks))]
     good = len(reading.spoken) - len(faults)
     share = good / len(reading.texts)

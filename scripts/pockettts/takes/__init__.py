@@ -7,6 +7,7 @@ The key names everything that decides the samples and nothing else, so a take in
 
 from pockettts.takes.acceptance import Listener, Quality, Transcript, judge, measure_take
 from pockettts.takes.make import in_lanes, make_take, make_takes, reasons_against
+from pockettts.takes.rate import needs_rate, own_limits, speaking_rate, with_own_limits
 from pockettts.takes.receipts import drop_stale_receipts, read_receipts, receipt, report_row
 from pockettts.takes.recipe import Recipe, content_key, make_recipe, seed_for
 from pockettts.takes.speeds import read_speeds, record_speed
@@ -28,6 +29,8 @@ __all__ = [
     "make_take",
     "make_takes",
     "measure_take",
+    "needs_rate",
+    "own_limits",
     "read_receipts",
     "read_speeds",
     "reasons_against",
@@ -35,4 +38,6 @@ __all__ = [
     "record_speed",
     "report_row",
     "seed_for",
+    "speaking_rate",
+    "with_own_limits",
 ]

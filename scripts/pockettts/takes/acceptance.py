@@ -24,8 +24,6 @@ _WINDOW = RATE // 50
 # what exceeds the quietest windows by 8 dB, but never less than what is 28 dB below the loudest.
 _QUIETEST_SHARE = 0.03
 _FLOOR_MARGIN, _FAR_BELOW, _NEAR_BELOW = (10 ** (db / 10) for db in (8, -40, -28))
-# A complete take of 24 letters took 1.06 s, where the limit alone allows 1.0.
-_FAST_SLACK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ def judge(quality: Quality, text: str, checks: CheckConfig) -> list[str]:
                 f"it lasts {quality.seconds:.1f} s, and {spoken} characters should take {longest:.1f} at most"
             )
     if checks.max_chars_per_second is not None:
-        shortest = spoken / checks.max_chars_per_second - _FAST_SLACK_SECONDS
+        shortest = spoken / checks.max_chars_per_second - checks.fast_slack_seconds
         if quality.seconds < shortest:
             reasons.append(f"it lasts {quality.seconds:.1f} s, and {spoken} characters need {shortest:.1f} at least")
     if checks.min_level_dbfs is not None and (quality.level_dbfs is None or quality.level_dbfs < checks.min_level_dbfs):

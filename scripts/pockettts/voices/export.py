@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import wave
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,14 @@ def export_voice(
     committed_lock: Path | None = None,
     commit: bool = False,
     timeout: float = 600.0,
+    rate: Callable[[Path], float | None] | None = None,
 ) -> dict[str, Any]:
     """Write the voice file `out` and its sidecar `out` with the suffix .json, and return the sidecar.
 
     A recording goes through the real `pocket-tts export-voice` with the configuration `runtime`; a predefined voice
     is fetched beside it, verified as the model's files are, and with `commit` written to the committed lock. Only a
-    file that fits the model gets its name. Raises `VoiceError`, and for a fetch the errors of `models.fetch`.
+    file that fits the model gets its name. `rate` measures how many letters a second a voice file speaks, for the
+    sidecar. Raises `VoiceError`, and for a fetch the errors of `models.fetch`.
     """
     config = model_config(entry)
     pin = voice_pin(voice, entry)
@@ -68,6 +71,7 @@ def export_voice(
             "tensors": {name: [dtype, list(shape)] for name, (dtype, shape) in tensors.items()},
             "frames": frames,
             "recording": quality,
+            "rate": None if rate is None else rate(temporary),
         }
         temporary.replace(out)
     finally:

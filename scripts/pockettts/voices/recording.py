@@ -27,7 +27,13 @@ LOUD_DBFS = -14.0  # a voice made of a recording at -12 dBFS clipped 0.4 % of it
 QUIET_DBFS = -36.0
 CLIPPED_SHARE = 1e-4
 NOISE_DISTANCE_DB = 30.0
+REVERBERATION_SECONDS = 0.6
 _WINDOW_SECONDS = 0.02
+# Where speech stops, a dry recording falls by 20 dB in less than 0.1 s; a room takes a third of its reverberation time.
+_FALL_DB = 20.0
+_LONGEST_FALL = 25  # windows
+_LEAST_FALLS = 5
+_FASTEST_FALLS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +41,15 @@ class RecordingQuality:
     """What the first 30 s of a recording are like, as the voice will be.
 
     `level_dbfs` is the RMS of its speech, `noise_db` how far the quietest 5 % are below that, `clipped` the share of
-    samples at the largest value, if several of them follow each other.
+    samples at the largest value, if several of them follow each other. `reverberation` is about how many seconds the
+    room takes to fall by 60 dB, by the fastest falls there are; None if there are too few, or the noise hides them.
     """
 
     seconds: float
     level_dbfs: float
     noise_db: float
     clipped: float
+    reverberation: float | None = None
 
     def warnings(self) -> list[str]:
         """Return what will be heard in every take of this voice, and what to do about it; a sentence each."""
@@ -65,6 +73,11 @@ class RecordingQuality:
                 f"Its noise is only {self.noise_db:.0f} dB below its speech, and will be heard in every pause: record "
                 "it in a quiet, dry room, or clean it."
             )
+        if self.reverberation is not None and self.reverberation > REVERBERATION_SECONDS:
+            sentences.append(
+                f"Its room takes about {self.reverberation:.1f} s to fall silent, and will be heard in every take: "
+                "record it near the microphone, in a room with curtains and carpets."
+            )
         return sentences
 
 
@@ -85,7 +98,25 @@ def _quality(seconds: float, samples: NDArray[np.float32], rate: int) -> Recordi
         level_dbfs=round(10 * float(np.log10(speech)), 1),
         noise_db=round(10 * float(np.log10(speech / noise)), 1),
         clipped=round(float(flat.mean()), 6),
+        reverberation=_reverberation(powers, speech, noise),
     )
+
+
+def _reverberation(powers: NDArray[np.float64], speech: float, noise: float) -> float | None:
+    """Estimate the reverberation time in seconds from the powers of windows, and those of speech and noise."""
+    import numpy as np
+
+    levels = 10 * np.log10(np.maximum(powers, 1e-12))
+    loud = np.flatnonzero(levels > 10 * np.log10(speech) - _FALL_DB / 4)
+    falls = []
+    for start in loud[levels[loud] - _FALL_DB > 10 * np.log10(noise) + 6]:
+        after = levels[start : start + _LONGEST_FALL]
+        below = np.flatnonzero(after <= levels[start] - _FALL_DB)
+        if len(below) and after[: below[0]].max() <= levels[start]:
+            falls.append(int(below[0]))
+    if len(falls) < _LEAST_FALLS:
+        return None
+    return round(float(np.quantile(falls, _FASTEST_FALLS)) * _WINDOW_SECONDS * 60 / _FALL_DB, 2)
 
 
 def check_recording(path: Path, *, warn: bool = True) -> RecordingQuality:
