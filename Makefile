@@ -86,8 +86,8 @@ showcase: env ## speak docs/sample.mp3 and take pictures of two reports for READ
 	mkdir -p results/sample/inputs
 	head -n 8 inputs/book.txt > results/sample/inputs/sample.txt
 	$(BIN)/snakemake --snakefile Snakefile --directory results/sample --jobs $(JOBS) -- results/sample.wav results/sample.m3u8
-	cp results/sample/results/sample/mp3/1.mp3 docs/sample.mp3
-	$(SCREENSHOT) --window-size=1100,900 --screenshot=docs/book-report.png file://$(CURDIR)/results/sample/results/sample.report.html
+	cp results/sample/results/sample/mp3/001.mp3 docs/sample.mp3
+	$(SCREENSHOT) --window-size=1100,1250 --screenshot=docs/book-report.png file://$(CURDIR)/results/sample/results/sample.report.html
 	$(BIN)/python scripts/bench_docs.py --page results/bench/stored/report.html
 	$(SCREENSHOT) --window-size=1200,1000 --screenshot=docs/report.png file://$(CURDIR)/results/bench/stored/report.html
 
