@@ -214,10 +214,10 @@ def undo(project: Project, patterns: tuple[str, ...], but: Path | None = None) -
 
 
 def everything(project: Project) -> dict[str, str]:
-    """Sha256 of all that is kept and published, by path; not of logs, nor of files that were set aside."""
-    kept = {}
+    """Sha256 of all that is kept and published, by path; but logs, files set aside and full paths."""
+    kept, left_out = {}, {"logs", "benchmarks", "damaged", "runtime.yaml"}
     for path in (project.root / "results").rglob("*"):
-        if path.is_file() and not {"logs", "benchmarks", "damaged"} & set(path.parts):
+        if path.is_file() and not left_out & set(path.parts):
             kept[str(path.relative_to(project.root))] = sha256_file(path)
     return kept
 
