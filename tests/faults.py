@@ -103,13 +103,13 @@ class Outcome:
 
 
 def kept(project: Project) -> dict[str, str]:
-    """Sha256 of all that a build keeps, by path; not of logs, of what was set aside, nor of a file with full paths."""
+    """Sha256 of all that a build keeps, by path, but logs, files set aside, full paths, and sidecars with times."""
     results = project.root / "results"
     left_out = {"logs", "benchmarks", "damaged", "runtime.yaml"}
     return {
         str(path.relative_to(results)): sha256_file(path)
         for path in sorted(results.rglob("*"))
-        if path.is_file() and not left_out & set(path.parts)
+        if path.is_file() and not left_out & set(path.parts) and not path.match("takes/*/*/*/*.json")
     }
 
 
