@@ -31,6 +31,7 @@ import yaml
 from bundled import phones, speech
 from bundled.common import Array, write_summary
 from bundled.hearing import Ear, quality, word_errors
+from pockettts.bundle import read_bundle
 from pockettts.config import SynthConfig
 from pockettts.engines import open_engine
 from pockettts.errors import NoEndOfSpeech
@@ -121,7 +122,9 @@ def transcribe_model(
 ) -> list[ScoredRecording]:
     """The transcripts of the model; engine onnx speaks with `bundle`."""
     ear, recordings = Ear(whisper), []
-    with open_engine(engine, config, voice, SynthConfig(temperature=temperature), bundle) as speaker:
+    precision = read_bundle(bundle).precision if bundle else "fp32"
+    synth = SynthConfig(temperature=temperature, precision=precision)
+    with open_engine(engine, config, voice, synth, bundle) as speaker:
         for number, text in enumerate(texts):
             try:
                 sound, ended = speaker.synthesize(text, SEED), True
