@@ -10,7 +10,7 @@ import soundfile as sf
 from pockettts.config import CheckConfig, QaConfig, TextConfig
 from pockettts.ear import Ear
 from pockettts.engines.pieces import load_encoder, prepared_text, split_tokens, token_counter
-from pockettts.takes import judge, measure_take
+from pockettts.takes import judge, measure_take, own_limits
 from pockettts.text.chunks import chunk_manuscript
 from pockettts.text.manuscript import read_manuscript
 from support import ROOT
@@ -95,6 +95,20 @@ def test_a_real_take_is_accepted(ear: Ear, name: str) -> None:
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_damaged_take_is_rejected_by_measure(name: str, damage: str) -> None:
     assert reasons(None, BY_MEASURE[damage](take(name)), TEXTS[name])
+
+
+# Letters a second, the median of these takes of one voice.
+ALBA = 12.2
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_take_is_judged_by_the_rate_of_its_voice(name: str) -> None:
+    limits = own_limits(CheckConfig(), ALBA)
+    assert judge(measure_take(take(name)), TEXTS[name], limits) == []
+    begin, end = speech(take(name))
+    if len(TEXTS[name]) > 20:
+        assert judge(measure_take(take(name)[::2]), TEXTS[name], limits)
+        assert judge(measure_take(np.tile(take(name)[begin:end], 3)), TEXTS[name], limits)
 
 
 @pytest.mark.parametrize("damage", BY_EAR)
