@@ -130,6 +130,7 @@ SPANISH += [
     ("1 libro, 1 casa, el 1 de mayo", "Un libro, una casa, el uno de mayo."),
     ("el capítulo 1 trata, a las 1:00", "El capítulo uno trata, a la una."),
     ("D.ª Ana y S. M.", "Doña Ana y Su Majestad."),
+    ("-Eso será -dijo Sancho- si no se tira.", "Eso será, dijo Sancho, si no se tira."),
 ]
 ITALIAN += [
     ("2½ litri, ½ ora, 1/4 litro", "Due litri e mezzo, mezza ora, un quarto di litro."),

@@ -690,6 +690,8 @@ def normalize_foreign(mapped: Mapped, config: NormalizeConfig, language: str, he
     if language == "fr":  # French sets spaces inside guillemets and before high marks
         mapped = mapped.sub(compiled(r"(?<=«)\s|\s(?=»)|\s(?=[!?;:](?!\w))"), "")
     if language in ("es", "pt", "it"):  # a hyphen that stands for a dash of speech
+        if compiled(r"\s-(?=\w)").search(mapped.text):  # what closes before the speech goes on: `-dijo Sancho- que sí`
+            mapped = mapped.sub(compiled(r"(?<=[^\W\d_])-(?=\s)"), " –")
         mapped = mapped.sub(compiled(r"(?<=[\w.,!?])\s-(?=\w)"), " – ")
         mapped = mapped.sub(compiled(r"(?<=\w)-(?=[.,;:!?](?:\s|\Z))"), "")
     if config.capitals and len(mapped) < _LONGEST_IN_CAPITALS and mapped.text.isupper():
