@@ -57,9 +57,9 @@ def plan_digest(wildcards) -> str:
     return open_book(wildcards.book).plan.digest
 
 
-@exit_on_error
-def recipe_digest(wildcards) -> str:
-    return short_digest(project().recipe.as_dict())
+def batches_digest(wildcards) -> str:
+    """Return a digest of the names of the jobs, which a new version of the program may change."""
+    return short_digest(sorted(open_book(wildcards.book).batches))
 
 
 # --- onnx

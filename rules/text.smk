@@ -30,7 +30,7 @@ rule plan_book:
         script=script("plan_book"),
         settings=planned_settings,
         plan=plan_digest,
-        recipe=recipe_digest,
+        batches=batches_digest,
     shell:
         "python {params.script:q} {wildcards.book:q} --digest {params.plan:q} --settings {params.settings:q}"
         " --manuscript {output.manuscript:q} --chunks {output.chunks:q} --plan {output.plan:q} --reading {output.reading:q}"

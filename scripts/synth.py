@@ -8,7 +8,7 @@ from pockettts import files, models, takes, voices
 from pockettts.config import QaConfig, SynthConfig
 from pockettts.ear import open_ear
 from pockettts.engines import open_engine
-from pockettts.errors import run_main
+from pockettts.errors import ManuscriptError, run_main
 
 
 def main() -> None:
@@ -27,6 +27,8 @@ def main() -> None:
     document = files.read_json(args.chunks)
     synth = SynthConfig(**document["synth"])
     ear = open_ear(QaConfig(**document["qa"]), document["language"])
+    if args.batch not in document["batches"]:
+        raise ManuscriptError(f"{args.chunks} has no batch {args.batch}: delete it and run the same command again.")
     keys = document["batches"][args.batch]
     texts = {chunk["key"]: chunk["text"] for chunk in document["chunks"]}
     lock = models.read_lock(args.lock)

@@ -7,6 +7,7 @@ After each fault the same command must end with the recording of an undisturbed 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import re
@@ -170,26 +171,31 @@ def kill_in(project: Project, stage: str, chance: random.Random, *, group: bool)
     """Kill a build at a chance moment of a stage: all of it, or snakemake alone, which leaves its jobs."""
     programs, patterns, target = STAGES[stage]
     seconds = seconds_of(project, programs)
-    undo(project, patterns)
-    running = start(project, target)
-    pattern = re.compile(rf"scripts/({programs})\.py")
-    while running.poll() is None:
-        lines = []
-        for child in psutil.Process(running.pid).children(recursive=True):
-            try:
-                lines.append(" ".join(child.cmdline()))
-            except psutil.Error:
-                continue
-        if any(pattern.search(line) for line in lines):
-            break
-        time.sleep(0.02)
-    time.sleep(chance.uniform(0, seconds))
-    if group:
-        os.killpg(running.pid, 9)
-    else:
-        running.kill()
-    running.wait()
+    killed = False
+    while not killed:
+        undo(project, patterns)
+        running = start(project, target)
+        wait_for_program(running, re.compile(rf"scripts/({programs})\.py"))
+        time.sleep(chance.uniform(0, seconds))
+        killed = running.poll() is None
+        if killed and group:
+            os.killpg(running.pid, 9)
+        else:
+            running.kill()
+        running.wait()
+        # It was done before: sooner, then.
+        seconds /= 2
     project.snakemake("--unlock")
+
+
+def wait_for_program(running: subprocess.Popen[bytes], pattern: re.Pattern[str]) -> None:
+    """Return as soon as a build runs a program, or has ended."""
+    while running.poll() is None:
+        for child in psutil.Process(running.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if pattern.search(" ".join(child.cmdline())):
+                    return
+        time.sleep(0.02)
 
 
 def kills(base: Project, folder: Path, count: int, stages: Sequence[str]) -> Iterator[Outcome]:
