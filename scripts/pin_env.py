@@ -19,7 +19,10 @@ def make_environment(project: str, lock: str) -> str:
     direct = [*table["dependencies"], *table["optional-dependencies"]["onnx"]]
     names = [re.match(r"[A-Za-z0-9_-]+", requirement)[0] for requirement in direct]  # type: ignore[index]
     pins = dict(re.findall(r"^([a-z0-9_.-]+)==([^ \\]+)", lock, re.M))
-    pins["torch"] = next(requirement.split("==")[1] for requirement in direct if requirement.startswith("torch=="))
+    release = next(requirement.split("==")[1] for requirement in direct if requirement.startswith("torch=="))
+    # PyPI has no version with a local part, so its build for Linux, with CUDA, cannot take the place of the CPU build.
+    torch = [f"torch=={release}+cpu ; sys_platform == 'linux'", f"torch=={release} ; sys_platform == 'darwin'"]
+    pinned = [f"{name}=={pins[name]}" for name in sorted(names) if name != "torch"]
     lines = [
         "channels:",
         "  - conda-forge",
@@ -28,7 +31,7 @@ def make_environment(project: str, lock: str) -> str:
         "  - pip",
         "  - pip:",
         "      - --extra-index-url https://download.pytorch.org/whl/cpu",
-        *(f"      - {name}=={pins[name]}" for name in sorted(names)),
+        *(f"      - {requirement}" for requirement in [*pinned, *torch]),
     ]
     return HEADER + "\n".join(lines) + "\n"
 
