@@ -73,6 +73,7 @@ def test_torch_is_the_cpu_build_of_the_release_in_the_project(system: str, machi
     locked = pins("requirements-torch.lock", system, machine, "3.13")["torch"]
     release = next(item.split("==")[1] for item in PROJECT["dependencies"] if item.startswith("torch=="))
     assert locked == (f"{release}+cpu" if system == "linux" else release)
+    assert f"torch=={locked} ; sys_platform == '{system}'" in (ROOT / "envs/pockettts.yaml").read_text()
 
 
 @pytest.mark.slow

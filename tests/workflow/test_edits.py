@@ -155,7 +155,8 @@ def test_jobs_and_engine_do_not_change_a_byte(built_once: Project, project: Proj
     """-j4 in a clean directory, and the warm engine, give the bytes that -j1 gave."""
     built = built_once
     project.configure(engine="torch", synth={"batch_chunks": 3})
-    project.build(jobs=4)
+    chunks = len(built.takes())
+    assert f"book: {chunks} of {chunks} chunks to speak with engine torch" in project.build(jobs=4)
     assert project.takes() == built.takes()
     assert project.audio() == built.audio()
 
