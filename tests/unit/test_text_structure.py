@@ -234,6 +234,15 @@ def test_titles_that_the_contents_name_are_chapters() -> None:
         ("Transcriber's Note: Spelling was kept.", "transcriber's note"),
         ("[Illustration: The quay\nat night]", "illustration"),
         ("[Frontispiece]", "illustration"),
+        (
+            "LIST OF ILLUSTRATIONS\n\n                    FACING PAGE\n"
+            "The quay is the last stronghold of a unified and upper class of boats; the last\n"
+            "remaining harbor in which there is a widespread and delicate sense of rope, says\n"
+            "the man who keeps it                                       _Frontispiece_\n\n"
+            "She did not know                                                     12\n\n"
+            "Can most travelers enjoy as I do a solitary walk, by night, along\nthe wall                        20",
+            "illustration",
+        ),
     ],
 )
 def test_what_stands_before_a_book_is_left_out(apparatus: str, kind: str) -> None:

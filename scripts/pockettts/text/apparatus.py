@@ -74,10 +74,14 @@ _INDEX_LINE = re.compile(
     r".{1,120}?,\s*(?:_?\d{1,4}_?(?:[-–]\d{1,4})?(?:n\.?)?[,;.]?\s*)+(?:\(.{0,40}\))?\s*$|.*\bsee\b.*"
 )
 _PAGE_TAIL = re.compile(
-    r"(?:\s{2,}|\s?\.{2,}\s?|(?:\s\.){2,}\s?|\t|,?\s+(?=\d{1,4}\.?\s*$))(?:\d{1,4}|[ivxlc]{1,8}|page)\.?\s*$", re.I
+    r"(?:\s{2,}|\s?\.{2,}\s?|(?:\s\.){2,}\s?|\t|,?\s+(?=\d{1,4}\.?\s*$))"
+    r"(?:\d{1,4}|[ivxlc]{1,8}|page|_?frontispiece_?)\.?\s*$",
+    re.I,
 )
 _PAGED_ENTRY = re.compile(
-    r"\s*\S.{0,120}?(?:\s{2,}|\s?\.{2,}\s?|(?:\s\.){2,}\s?|\t)(?:\d{1,4}|[ivxlc]{1,8}|page)\.?\s*$", re.I
+    r"\s*\S.{0,120}?(?:\s{2,}|\s?\.{2,}\s?|(?:\s\.){2,}\s?|\t)"
+    r"(?:\d{1,4}|[ivxlc]{1,8}|page|_?frontispiece_?)\.?\s*$",
+    re.I,
 )
 _PAGE_WORD = re.compile(r"(?:chap(?:ter)?\.?\s+)?(?:page|pag|p|seite|blz|bladz|bladzijde|página|pagina)\.?", re.I)
 _CAPTION = re.compile(r"\[illustrations?:?\s*([^\[\]]{1,400})\]", re.I)
@@ -291,6 +295,8 @@ class Apparatus:
                 for entry, line in zip(entered, block.lines, strict=True)
             ]
             listing = paged * 3 >= len(block.lines) or sum(hits) * 2 >= len(hits)
+            # A caption of many lines, with its page behind the last.
+            listing = listing or (headed and _PAGED_ENTRY.match(block.lines[-1].text.rstrip()) is not None)
             if not listing and (_is_prose(block) or not _is_short(block) or _is_rule(block)):
                 break
             following = self.blocks[index + 1] if index + 1 < len(self.blocks) else None
