@@ -26,9 +26,11 @@ if (SOURCE / "scripts" / "pockettts").is_dir():
 # an environment for them. A prefix takes the place of the strict mode that snakemake sets, without which a failure in
 # front of `| tee` would pass.
 STRICT = "set -euo pipefail; "
+# Where snakemake was started with a closed standard output, tee would fail.
+OPEN_OUTPUT = "(true 3>&1) 2> /dev/null || exec > /dev/null; "
 OWN_PYTHON = f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-shell.prefix(STRICT if with_conda else STRICT + OWN_PYTHON)
+shell.prefix(STRICT + OPEN_OUTPUT if with_conda else STRICT + OPEN_OUTPUT + OWN_PYTHON)
 
 from pockettts import book as books
 from pockettts import config as settings

@@ -303,10 +303,16 @@ def odd_names(base: Project, folder: Path) -> Iterator[Outcome]:
 
 
 def long_texts(base: Project, folder: Path) -> Iterator[Outcome]:
-    """A text of 300,000 words is planned; a book of 20,000 chunks and more has a dry run. Nothing is spoken."""
-    outcome = Outcome("a text of 300,000 words")
+    """Texts of 300,000 words, and of 20,000 chunks and more, are planned and have a dry run. Nothing is spoken."""
     project = base.copied(folder / "long")
-    words = synthetic_novel(300_000)
+    for count in (300_000, 480_000):
+        yield long_text(project, count)
+
+
+def long_text(project: Project, count: int) -> Outcome:
+    """Plan a text of so many words."""
+    outcome = Outcome(f"a text of {count:,} words")
+    words = synthetic_novel(count)
     (project.root / "inputs/long.txt").write_text(words, encoding="utf-8")
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     result = project.snakemake("results/long/chunks.json", timeout=3_600)
@@ -323,7 +329,7 @@ def long_texts(base: Project, folder: Path) -> Iterator[Outcome]:
         f"{len(words.split()):,} words, {chunks:,} chunks, {counts['synth']} jobs; planned in {planned:.0f} s, dry run"
         f" {dry:.0f} s, {after.ru_maxrss / 1024:.0f} MB, {after.ru_utime - before.ru_utime:.0f} s of CPU"
     )
-    yield outcome
+    return outcome
 
 
 FAULTS: dict[str, Callable[..., Iterator[Outcome]]] = {

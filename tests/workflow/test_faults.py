@@ -123,6 +123,15 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(built: Project, mounted: Ca
     assert built.takes() == good
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_build_needs_no_standard_streams(project: Project, streams: str) -> None:
+    command = f"{BIN}/snakemake -j1 results/book/chunks.json {streams}"
+    done = subprocess.run(["sh", "-c", command], cwd=project.root, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert project.chunks()
+
+
 def test_read_only_results_are_a_sentence(project: Project, mounted: Callable[..., Path]) -> None:
     mounted(project.root / "results", "ro")
     output = project.fails("results/book.wav")
