@@ -1,7 +1,8 @@
 """Signal steps for joining and mastering: level arithmetic, trim, fades, DC block, gain, limiter.
 
 Signals are float64 in [-1, 1), 24 kHz mono. A step over a book takes and gives an iterator of blocks. No sample depends
-on where the blocks were cut: sums are taken over windows fixed to the signal, in a fixed order.
+on where the blocks were cut: sums are taken over windows fixed to the signal, in a fixed order. SciPy is imported where
+it is used: that takes longer than most jobs that need this module for something else.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from concurrent.futures import Executor, Future
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, signal
 
 from pockettts.values import FULL_SCALE, RATE, Int16
 
@@ -114,17 +114,17 @@ def fade(blocks: Iterable[Float], total: int, in_ms: float, out_ms: float) -> Bl
         position = end
 
 
-_DC_BLOCK = signal.butter(2, 20.0, "highpass", fs=RATE, output="sos")
-
-
 def dc_block(blocks: Iterable[Float], offset: float = 0.0) -> Blocks:
     """High-pass at 20 Hz (second-order Butterworth).
 
     The state is settled on `offset`, so that a constant does not begin with a step.
     """
-    state = signal.sosfilt_zi(_DC_BLOCK) * offset
+    from scipy import signal
+
+    sections = signal.butter(2, 20.0, "highpass", fs=RATE, output="sos")
+    state = signal.sosfilt_zi(sections) * offset
     for block in blocks:
-        filtered, state = signal.sosfilt(_DC_BLOCK, block, zi=state)
+        filtered, state = signal.sosfilt(sections, block, zi=state)
         yield filtered
 
 
@@ -209,13 +209,15 @@ class TruePeak:
         return self._peak
 
 
-_HANN = signal.windows.hann(2 * _REACH + 3)[1:-1]
+_HANN = 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, 2 * _REACH + 3)[1:-1])
 _HANN = _HANN / _HANN.sum()
 _HALO = (2 * _REACH + 4) * _FRAME
 
 
 def _limit_middle(samples: Float, ceiling: float) -> Float:
     """Limited samples of the middle of a window: all but `_HALO` on each side."""
+    from scipy import ndimage
+
     middle = samples[_HALO:-_HALO]
     peaks = frame_peaks(np.pad(samples, _HALF), ceiling)
     reduction = 1.0 - ceiling / np.maximum(peaks, ceiling)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import signal
 
 from pockettts.audio.dsp import SILENCE, Float, TruePeak, gain_to_db, to_float
 from pockettts.audio.wav import BLOCK, read_blocks, wav_length
@@ -73,6 +72,9 @@ class LoudnessMeter:
     _LOWEST, _HIGHEST, _PER_LU = -70.0, 10.0, 100
 
     def __init__(self) -> None:
+        from scipy import signal
+
+        self._filter = signal.sosfilt
         self._sections = k_weighting()
         self._state = np.zeros((len(self._sections), 2))
         self._rest = np.zeros(0)
@@ -87,7 +89,7 @@ class LoudnessMeter:
 
         Returns the K-weighted energy of each 100 ms that they complete.
         """
-        weighted, self._state = signal.sosfilt(self._sections, block, zi=self._state)
+        weighted, self._state = self._filter(self._sections, block, zi=self._state)
         self._samples += len(block)
         weighted = np.concatenate([self._rest, weighted])
         whole = len(weighted) - len(weighted) % _HOP
