@@ -90,13 +90,13 @@ def peak_mb() -> float:
 
 
 def cpu_seconds() -> float:
-    """Return the processor time of all processes."""
+    """Return the processor time of all processes, also of those that a child has ended."""
     import psutil
 
     ended, live = os.times(), 0.0
     for child in _children():
         with contextlib.suppress(psutil.Error):
-            live += sum(child.cpu_times()[:2])
+            live += sum(child.cpu_times()[:4])
     return time.process_time() + ended.children_user + ended.children_system + live
 
 
