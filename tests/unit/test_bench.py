@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pockettts.bench import bench_models, books, environment, measure, plots, report, results, systems
-from pockettts.bench.adapters import Clock
+from pockettts.bench.adapters import Clock, cpu_seconds
 from pockettts.bench.bench_models import BenchModel
 from pockettts.bench.books import BookRun
 from pockettts.bench.gate import GateResult, system_of
@@ -207,6 +209,19 @@ def test_phases_inside_others_are_counted_once(monkeypatch: pytest.MonkeyPatch) 
         "imports": 10, "weights": 3, "voice": 5, "first": 0, "rest": 10, "total": 32, "audio": 2
     }  # fmt: skip
     assert sum(phases[phase] for phase in PHASES) == phases["total"]
+
+
+def test_processor_time_holds_that_of_a_childs_children() -> None:
+    """As with engine cli, whose resident process forks a command for each text and outlives it."""
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    ended = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}]); print(flush=True); input()"
+    before = cpu_seconds()
+    with subprocess.Popen([sys.executable, "-c", ended], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        during = cpu_seconds() - before
+        child.communicate(b"\n")
+    assert during > 0.29
 
 
 def test_jobs_of_a_rule_are_added_up(tmp_path: Path) -> None:
