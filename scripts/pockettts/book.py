@@ -38,6 +38,8 @@ RESERVED = ("models", "voices", "onnx", "takes", "plans", "bench", "damaged", "s
 """Names of folders in results/ that are not books."""
 
 
+# A file system takes 255, and the longest suffix has 16.
+_LONGEST_NAME = 200
 _PUBLISHED = (".wav", ".m4b", ".opus", ".flac", ".m3u8", ".srt", ".vtt", ".epub", ".json", ".html")
 
 
@@ -66,6 +68,11 @@ def check_name(name: str) -> None:
         raise ManuscriptError(
             f"A book cannot be called {name!r}: rename its file in inputs/. A name holds no slash, no brace, no angle "
             "bracket and no control character, and does not begin with a dot or a dash."
+        )
+    if len(name.encode(errors="replace")) > _LONGEST_NAME:
+        raise ManuscriptError(
+            f"A book cannot be called {name[:40]!r}...: files are named after it, and its name is longer than"
+            f" {_LONGEST_NAME} bytes. Rename its file in inputs/."
         )
     if name.lower().endswith(_PUBLISHED):
         raise ManuscriptError(

@@ -147,6 +147,7 @@ def test_no_chunk_is_longer_than_the_model_can_speak(
         "<b>",
         "x.wav",
         "x.EPUB",
+        "é" * 101,
         ".hidden",
         "-n",
         "a/b",
