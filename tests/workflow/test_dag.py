@@ -38,7 +38,7 @@ CHUNKS = 5
         pytest.param({"model": "french_24l", "voice": "estelle", "language": "fr"}, 1, id="french"),
         pytest.param({"audio": {"book_chain": ["normalize"]}}, 1, id="peak-normalized"),
         pytest.param(
-            {"text": {"max_chars": 40, "min_chars": 0}, "synth": {"fresh_process": True}}, 9, id="short-chunks"
+            {"text": {"max_chars": 40, "min_chars": 0}, "synth": {"fresh_process": True}}, 10, id="short-chunks"
         ),
     ],
 )
