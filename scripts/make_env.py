@@ -285,7 +285,8 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 def make(what: str, settings: Settings) -> None:
     """Bring the environment up to date, for a build or also for the tests."""
-    if not is_usable(settings):
+    changed = not is_usable(settings)
+    if changed:
         make_new(settings)
     for part in ("run", "test") if what == "test" else ("run",):
         stamp = settings.venv / f"{part}.stamp"
@@ -296,7 +297,17 @@ def make(what: str, settings: Settings) -> None:
             print(f"{aim} {settings.venv.name}", flush=True)
             install(part, settings, settings.venv)
             stamp.write_text(state)
+            changed = True
         stamp.touch()
+    if changed and os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        compile_all(settings)
+
+
+def compile_all(settings: Settings) -> None:
+    """Compile what is installed, where Python must not do it at the first import: each start would take 10 s more."""
+    with step("byte code"), contextlib.suppress(StepFailed):  # some packages hold examples for Python 2
+        compiler = [str(settings.venv / "bin" / "python"), "-m", "compileall", "-q", "-j", "0"]
+        run([*compiler, str(settings.venv / "lib")], settings.log)
 
 
 def is_usable(settings: Settings) -> bool:

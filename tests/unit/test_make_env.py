@@ -222,3 +222,14 @@ def test_too_little_disk_is_seen_before_anything_is_downloaded(
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1.2e9))
     with pytest.raises(make_env.SetupError, match=r"1\.2 GB of free disk"):
         make_env.check_disk(tmp_path)
+
+
+def test_packages_are_compiled_where_python_may_not_do_it_later(make_env: ModuleType, tmp_path: Path) -> None:
+    venv = tmp_path / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    (venv / "lib").mkdir()
+    (venv / "lib" / "package.py").write_text("ANSWER = 42\n")
+    (venv / "lib" / "for_python_2.py").write_text("print 42\n")
+    make_env.compile_all(make_env.Settings(venv, "", "", ""))
+    assert [path.name.split(".")[0] for path in (venv / "lib").rglob("*.pyc")] == ["package"]

@@ -60,6 +60,7 @@ def test_a_copied_project_goes_on_where_it_was(built: Project) -> None:
     assert str(built.root) in (built.root / "results/models/bundled/runtime.yaml").read_text()
 
 
+@pytest.mark.slow  # book.job_threads has quick tests in test_book.py
 def test_many_jobs_on_few_cpus_claim_the_cores_that_the_machine_lacks(built: Project) -> None:
     """-j64 must not start 64 engines on a machine with a few CPUs."""
     cpus = os.cpu_count() or 1
@@ -85,7 +86,7 @@ def test_touching_every_file_runs_nothing(built: Project) -> None:
             (PARAGRAPHS[0], "It was a cold morning.", *PARAGRAPHS[1:]), 1, id="insert", marks=pytest.mark.slow
         ),
         pytest.param((*PARAGRAPHS[:2], *PARAGRAPHS[3:]), 0, id="delete", marks=SLOW),
-        pytest.param((*PARAGRAPHS[3:], *PARAGRAPHS[:3]), 0, id="swap-chapters"),
+        pytest.param((*PARAGRAPHS[3:], *PARAGRAPHS[:3]), 0, id="swap-chapters", marks=SLOW),
     ],
 )
 def test_an_edit_speaks_only_what_changed(built: Project, paragraphs: tuple[str, ...], made: int) -> None:

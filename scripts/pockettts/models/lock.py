@@ -129,7 +129,8 @@ def check_pins(lock: Lock, pins: Mapping[str, Any]) -> None:
         pin = pins.get(role)
         if isinstance(pin, Mapping) and any(facts.get(name) != value for name, value in pin.items()):
             raise ModelError(
-                f"The {role} of the model {lock.model!r} changed while the book was built. Run the same command again."
+                f"{facts.get('path', role)}, the {role} of the model {lock.model!r}, changed while the book was built."
+                " Run the same command again."
             )
 
 
