@@ -3,6 +3,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -411,10 +412,9 @@ def test_what_a_killed_writer_left_is_removed_when_it_is_old(store: TakeStore, a
     assert left.exists() is remains
 
 
-def hammer(root: Path, number: int, replacing: bool, errors: Any) -> None:
+def hammer(root: Path, take: Take, number: int, replacing: bool, errors: Any) -> None:
     """Put and read one key again and again; when `replacing`, now one attempt at it and now a different one."""
     store, samples = TakeStore(root), GOOD + np.int16(number)
-    take = replace(stored(store), seed=1)
     for turn in range(60):
         store.put(samples, replace(take, seed=turn % 2) if replacing else take)
         # For a moment there is none while one is replaced.
@@ -433,7 +433,10 @@ def test_processes_may_share_a_store(store: TakeStore, replacing: bool, monkeypa
     monkeypatch.setattr(os, "getpid", lambda: 7)
     context = multiprocessing.get_context("fork")
     errors = context.Queue()
-    workers = [context.Process(target=hammer, args=(store.root, number, replacing, errors)) for number in range(3)]
+    take = stored(store)
+    shutil.rmtree(store.root)
+    jobs = [(store.root, take, number, replacing, errors) for number in range(3)]
+    workers = [context.Process(target=hammer, args=job) for job in jobs]
     for worker in workers:
         worker.start()
     for worker in workers:
