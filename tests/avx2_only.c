@@ -52,7 +52,7 @@ static void on_fault(int number, siginfo_t *info, void *context) {
     registers[REG_RIP] += 2;
 }
 
-/* Python's faulthandler would take the signal: it is told that it did. */
+/* Python's faulthandler and compilers would take the signal: they learn that they did. */
 int sigaction(int number, const struct sigaction *action, struct sigaction *before) {
     static int (*real)(int, const struct sigaction *, struct sigaction *);
     if (!real) real = (int (*)(int, const struct sigaction *, struct sigaction *))dlsym(RTLD_NEXT, "sigaction");
@@ -61,6 +61,12 @@ int sigaction(int number, const struct sigaction *action, struct sigaction *befo
         return 0;
     }
     return real(number, action, before);
+}
+
+sighandler_t signal(int number, sighandler_t handler) {
+    static sighandler_t (*real)(int, sighandler_t);
+    if (!real) real = (sighandler_t (*)(int, sighandler_t))dlsym(RTLD_NEXT, "signal");
+    return number == SIGSEGV ? SIG_DFL : real(number, handler);
 }
 
 __attribute__((constructor)) static void begin(void) {
