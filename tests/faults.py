@@ -23,16 +23,13 @@ from pathlib import Path
 
 import psutil
 
+from pockettts.bench.report import fill_marks
 from pockettts.files import sha256_file
 from support import BIN
 from support.novels import synthetic_novel
-from support.workflow import BABBLED, Project, make_project
+from support.workflow import BABBLED, JOINED, MASTERED, PUBLISHED, Project, make_project, undo
 
-BEGIN, END = "<!-- faults -->", "<!-- /faults -->"
 BOOK = "results/book.wav"
-PUBLISHED = ("book.wav", "book.report.html", "book.provenance.json")
-MASTERED = (*PUBLISHED, "book/mastered.wav", "book/mastering.json", "book/measurement.json")
-JOINED = (*MASTERED, "book/joined.wav", "book/timeline.json")
 STAGES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "download": ("download_model|lock_model|write_runtime", ("models/*/*",), "results/models/bundled/runtime.yaml"),
     "export": ("export_onnx|verify_onnx", ("onnx/*/*", "onnx/*/*/*"), "results/onnx/bundled/fp32.verify.json"),
@@ -112,14 +109,6 @@ def kept(project: Project) -> dict[str, str]:
         for path in sorted(results.rglob("*"))
         if path.is_file() and not left_out & set(path.parts) and not path.match("takes/*/*/*/*.json")
     }
-
-
-def undo(project: Project, patterns: Sequence[str]) -> None:
-    """Delete results, so that the next build makes them again."""
-    for pattern in patterns:
-        for path in (project.root / "results").glob(pattern):
-            if path.is_file():
-                path.unlink()
 
 
 def judge(outcome: Outcome, project: Project, good: dict[str, str], target: str) -> None:
@@ -368,8 +357,8 @@ def main() -> None:
     rows = ["| fault | tries | survived | refused | takes lost | wrong | |", "|---|---|---|---|---|---|---|"]
     table = "\n".join([*rows, *(outcome.row() for outcome in outcomes)])
     if args.docs is not None:
-        before, _, rest = args.docs.read_text(encoding="utf-8").partition(BEGIN)
-        args.docs.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        page = args.docs.read_text(encoding="utf-8")
+        args.docs.write_text(fill_marks(page, {"faults": lambda: f"{table}\n"}), encoding="utf-8")
     sys.exit(1 if any(outcome.wrong or outcome.lost for outcome in outcomes) else 0)
 
 

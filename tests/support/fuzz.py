@@ -41,12 +41,12 @@ def seeds() -> list[tuple[str, bytes]]:
     from support.documents import docx, make_epub
 
     data = ROOT / "tests" / "data" / "epub"
-    found = [("x.epub", path.read_bytes()) for path in sorted(data.glob("*/*.epub")) if path.stat().st_size < 50_000]
+    samples = [("x.epub", path.read_bytes()) for path in sorted(data.glob("*/*.epub")) if path.stat().st_size < 50_000]
     page = "<h1>One</h1><p>Text <b>bold</b>.<a href='#n'><sup>1</sup></a></p><p id='n'>1 Note.</p>"
     fiction = "<?xml version='1.0'?><FictionBook><description><title-info><book-title>T</book-title></title-info>"
     fiction += "</description><body><section><title><p>One</p></title><p>Text.</p></section></body></FictionBook>"
     paragraph = "<w:p><w:r><w:t>Text.</w:t></w:r></w:p>"
-    found += [
+    samples += [
         ("x.html", f"<!DOCTYPE html><html><head><title>T</title></head><body>{page}</body></html>".encode()),
         ("x.fb2", fiction.encode()),
         ("x.docx", docx(paragraph * 5)),
@@ -54,7 +54,7 @@ def seeds() -> list[tuple[str, bytes]]:
         ("x.txt", b"CHAPTER I\r\n\r\nText _in italics_ [1], and so on.\r\n\r\n[1] A note.\r\n" * 3),
         ("x.epub", make_epub([page, "<p>Two</p>"], [("One", "c0.xhtml")])),
     ]
-    return found
+    return samples
 
 
 def run(seed: int, count: int) -> dict[str, Any]:

@@ -25,6 +25,10 @@ PARAGRAPHS = (
     "CHAPTER II. The Inn",
     "It was the oldest inn of the county, and its sign had been painted in 1802.",
 )
+# Below results/: what is handed over, and with it what each step behind the takes makes.
+PUBLISHED = ("book.wav", "book.report.html", "book.provenance.json")
+MASTERED = (*PUBLISHED, "book/mastered.wav", "book/mastering.json", "book/measurement.json")
+JOINED = (*MASTERED, "book/joined.wav", "book/timeline.json")
 # Settings of `synth` for takes that are never refused: what is babbled has no right length.
 BABBLED = {
     "allow_failed": True,
@@ -99,6 +103,14 @@ class Project:
 
     def audio(self, name: str = "book") -> str:
         return hashlib.sha256((self.root / f"results/{name}.wav").read_bytes()).hexdigest()
+
+
+def undo(project: Project, patterns: tuple[str, ...], but: Path | None = None) -> None:
+    """Delete results, so that the next build makes them again."""
+    for pattern in patterns:
+        for path in (project.root / "results").glob(pattern):
+            if path != but and path.is_file():
+                path.unlink()
 
 
 def stand_in(root: Path) -> None:

@@ -73,13 +73,13 @@ def test_a_chapter_that_may_pass_two_hours_is_divided_at_paragraphs() -> None:
     sheet = cue_sheet([[1, 3], [1, 4, 5, 2, 8]], 0.5, characters=9_000)
     spans = [(cue.chapter, cue.source_start, cue.source_end) for cue in sheet.cues]
     names = section_names(spans)
-    found = sections(sheet)
-    assert [section.name for section in found] == [*names[1:-2], "sample"]
-    parts = [section for section in found if section.title.startswith("Chapter 2")]
+    files_of_set = sections(sheet)
+    assert [section.name for section in files_of_set] == [*names[1:-2], "sample"]
+    parts = [section for section in files_of_set if section.title.startswith("Chapter 2")]
     assert [part.title for part in parts] == ["Chapter 2 (1)", "Chapter 2 (2)", "Chapter 2 (3)"]
     begins = {sheet.cues[paragraph.first].start for paragraph in sheet.paragraphs}
     assert all(part.start in begins for part in parts)
-    covered = [cue for cue in sheet.cues if any(part.start <= cue.start < part.end for part in found[:-1])]
+    covered = [cue for cue in sheet.cues if any(part.start <= cue.start < part.end for part in files_of_set[:-1])]
     assert covered == list(sheet.cues)
 
 

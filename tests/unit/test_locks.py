@@ -21,11 +21,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 def entries(lock: str) -> list[tuple[Requirement, list[str]]]:
     """Return each requirement of a lock with its hashes."""
-    found = []
+    pins = []
     for block in re.split(r"\n(?=[a-z])", (ROOT / lock).read_text()):
         line = block.splitlines()[0].removesuffix(" \\")
-        found.append((Requirement(line), re.findall(r"--hash=sha256:([0-9a-f]{64})", block)))
-    return found
+        pins.append((Requirement(line), re.findall(r"--hash=sha256:([0-9a-f]{64})", block)))
+    return pins
 
 
 def pins(lock: str, system: str, machine: str, python: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pockettts.config import PublishFormat
 from pockettts.files import sha256_file
 from support import ROOT
 from support.cli import logging_restored
-from support.workflow import Project, make_project
+from support.workflow import JOINED, MASTERED, PUBLISHED, Project, make_project, undo
 
 Damage = Literal["flipped", "date kept", "truncated"]
 # A picture of one pixel.
@@ -26,9 +26,6 @@ PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 TAKE, RECEIPT = "takes/??/??/*/*.wav", "book/takes/*.json"
-PUBLISHED = ("book.wav", "book.report.html", "book.provenance.json")
-MASTERED = (*PUBLISHED, "book/mastered.wav", "book/mastering.json", "book/measurement.json")
-JOINED = (*MASTERED, "book/joined.wav", "book/timeline.json")
 SPOKEN = (*JOINED, RECEIPT, "takes/??/??/*/*")
 VOICED = (*SPOKEN, "voices/*/*")
 
@@ -203,14 +200,6 @@ def damage(path: Path, kind: Damage) -> None:
     path.write_bytes(data)
     if kind == "date kept":
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def undo(project: Project, patterns: tuple[str, ...], but: Path | None = None) -> None:
-    """Delete results, so that the next build makes them again."""
-    for pattern in patterns:
-        for path in (project.root / "results").glob(pattern):
-            if path != but and path.is_file():
-                path.unlink()
 
 
 def everything(project: Project) -> dict[str, str]:

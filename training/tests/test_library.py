@@ -78,13 +78,13 @@ def test_its_decoder_is_the_vocoder(tmp_path: Path) -> None:
     latents = space.encode(np.zeros((20, vocoder.steps, vocoder.bands + 1)), pitch)
     latents[:, 9:] = steps
     louder = dataclasses.replace(space, spread=space.spread * emphasis(len(space.spread)))
-    wanted = vocoder.synthesize(*louder.decode(latents))
+    expected = vocoder.synthesize(*louder.decode(latents))
     raw = torch.zeros(1, 20, model.flow_lm.ldim)
     raw[0, :, : space.dimension] = torch.from_numpy(latents * space.std + space.mean)
     with torch.no_grad():
         made = model.mimi.decode_from_latent(raw, init_states(model.mimi, 1, 400))[0, 0].numpy()
-    assert np.abs(wanted).max() > 0.1
-    assert np.corrcoef(made, wanted)[0, 1] > 0.97
+    assert np.abs(expected).max() > 0.1
+    assert np.corrcoef(made, expected)[0, 1] > 0.97
 
 
 def test_latents_are_moved_from_one_space_to_another() -> None:
