@@ -11,8 +11,8 @@ WORKDIR /project
 # What the environment is made of comes first, so that an edit of a text or a rule does not install it again.
 COPY Makefile pyproject.toml setup.py requirements.lock requirements-torch.lock requirements-test.lock README.md LICENSE ./
 COPY scripts scripts
-# Compiled here, because the user of the container may not write beside the packages.
-RUN make env && (.venv/bin/python -m compileall -q .venv/lib || true) && rm -rf /root/.cache
+# Compiled here, because the user of the container may not write beside the packages: with this variable, make env does it.
+RUN PYTHONDONTWRITEBYTECODE=1 make env && rm -rf /root/.cache
 
 COPY . .
 # The user may write what a build writes, and nothing else.

@@ -20,9 +20,7 @@ def main() -> None:
     parser.add_argument("--cover", type=Path, required=True, help="the cover; an empty file for none")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    paths = BookPaths(args.sums.parent)
-    for path in args.files:
-        files.require_record(path, paths.record(path))
+    BookPaths(args.sums.parent).require_records(args.files)
     tags = BookTags.from_json(files.read_json(args.tags, "the tags"))
     document = measure_acx(args.files, load_cover(args.cover, tags.cover))
     files.write_json(args.out, document, seal=True)

@@ -22,13 +22,7 @@ def main() -> None:
     add_material_options(parser)
     args = parser.parse_args()
     listed = verify_outputs(args.outputs, read_material(args), args.shelf)
-    paths = BookPaths(args.sums.parent)
-    for path in args.outputs:
-        # A list of files has a seal of its own.
-        if path.suffix == ".json":
-            files.read_json(path, "the list")
-        else:
-            files.require_record(path, paths.record(path))
+    BookPaths(args.sums.parent).require_records(args.outputs)
     provenance = {"path": str(args.provenance), "sha256": files.sha256_file(args.provenance)}
     machine = files.read_json(args.provenance).get("machine", {})
     document = {"files": listed, "provenance": provenance, "ffmpeg": library_versions(), "machine": machine}

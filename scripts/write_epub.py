@@ -26,9 +26,7 @@ def main() -> None:
     project = Project(args.project, config.parse(json.loads(args.settings), "--settings"))
     source = find_text(args.book, project)
     require_planned(source, files.sha256_file(source), args.sha256)
-    paths = BookPaths(args.sums.parent)
-    for part in args.parts:
-        files.require_record(part, paths.record(part))
+    BookPaths(args.sums.parent).require_records(args.parts)
     done = write_book(source, project.config, read_material(args), args.parts, args.out)
     files.write_record(args.out, args.record)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:,.1f} MB, {done}")

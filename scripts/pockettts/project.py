@@ -15,15 +15,15 @@ It stands above models, voices and takes, whose parts it holds together, and bel
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pockettts.config import BookConfig, QaConfig, SynthConfig, TextConfig
-from pockettts.errors import UsageError, VoiceError
-from pockettts.files import read_json
+from pockettts.errors import DamagedFile, UsageError, VoiceError
+from pockettts.files import read_json, require_record
 from pockettts.models import (
     Manifest,
     ModelEntry,
@@ -187,6 +187,14 @@ class BookPaths:
         """Return the record of a published file, beside the folder or in it."""
         inside = file.is_relative_to(self.folder)
         return self.sums / (file.relative_to(self.folder).with_suffix(".json") if inside else f"{file.suffix[1:]}.json")
+
+    def require_records(self, published: Iterable[Path]) -> None:
+        """Hold published files against their records; a list of files has a seal of its own. Raises `DamagedFile`."""
+        for path in published:
+            if path.suffix == ".json":
+                read_json(path, "the list", DamagedFile)
+            else:
+                require_record(path, self.record(path))
 
     @property
     def measurement(self) -> Path:

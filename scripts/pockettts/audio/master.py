@@ -19,7 +19,7 @@ from pockettts.audio import dsp
 from pockettts.audio.measure import LoudnessMeter
 from pockettts.audio.wav import BLOCK, WavWriter, read_blocks, remove_parts, wav_length
 from pockettts.config import AudioConfig
-from pockettts.files import sha256_file
+from pockettts.files import sha256_file, temporary_path
 from pockettts.values import round_to_int16
 
 # A limiter lowers loudness. The gain before it is raised until the loudness is this close to the target, for a limited
@@ -40,12 +40,9 @@ class _Book:
         self.stages: list[Stage] = []
         self.threads = threads
         self._joined = joined
+        self._draft = temporary_path(out, ".draft.part")
         self._block = block
         self._written: list[Stage] | None = None
-
-    @property
-    def _draft(self) -> Path:
-        return self.out.with_name(f".{self.out.name}.draft.part")
 
     def send(self, *meters: Callable[[dsp.Float], object]) -> None:
         """Run one pass, every block of it into each meter."""

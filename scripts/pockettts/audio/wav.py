@@ -189,8 +189,10 @@ def _header(samples: int, *, reserve: bool, limit: int) -> bytes:
 
 def remove_parts(path: Path) -> None:
     """Delete the temporary files of killed writers of `path`. Only for a file that has one writer at a time."""
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        part.unlink(missing_ok=True)
+    name = glob.escape(path.name)
+    for pattern in (f".{name}.*.part", f"..{name}.*.part"):  # the second: of a writer of the first
+        for part in path.parent.glob(pattern):
+            part.unlink(missing_ok=True)
 
 
 class WavWriter:

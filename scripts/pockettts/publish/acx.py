@@ -51,13 +51,13 @@ class AcxSection:
 def sections(sheet: CueSheet) -> list[AcxSection]:
     """Return the files of the chapters, each from its first word to its last, and the sample."""
     parts = count_parts((cue.chapter, cue.source_start, cue.source_end) for cue in sheet.cues)
-    found: list[AcxSection] = []
+    chapters: list[AcxSection] = []
     for number, mark in enumerate(sheet.chapters):
         cues = [cue for cue in sheet.cues if cue.chapter == number]
         for part, group in enumerate(_divide(cues, parts[number]), 1):
             title = f"{mark.title} ({part})" if parts[number] > 1 else mark.title
-            found.append(AcxSection(f"{len(found) + 1:03}", title, group[0].start, group[-1].end))
-    return [*found, _sample(sheet)]
+            chapters.append(AcxSection(f"{len(chapters) + 1:03}", title, group[0].start, group[-1].end))
+    return [*chapters, _sample(sheet)]
 
 
 def _divide(cues: Sequence[Cue], count: int) -> list[Sequence[Cue]]:
