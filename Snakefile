@@ -33,6 +33,29 @@ onstart:
     print("\n".join(forecasts()), file=sys.stderr)
 
 
+# A download needs the user's token and network, and the shelf is a folder of this machine.
+localrules:
+    all,
+    download_model,
+    write_shelf,
+    verify_outputs,
+
+
+# What takes seconds is not worth a job of a cluster, unless its files would have to come from a storage.
+if SharedFSUsage.INPUT_OUTPUT in workflow.storage_settings.shared_fs_usage:
+
+    localrules:
+        lock_model,
+        plan_book,
+        write_provenance,
+        write_report,
+        publish,
+        write_tags,
+        write_cues,
+        write_playlist,
+        write_captions,
+
+
 rule all:
     default_target: True
     input:

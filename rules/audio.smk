@@ -1,6 +1,6 @@
 """Join the takes, master the book, measure it and hand it over.
 
-Inputs: the receipts and the store of takes, results/{book}/chunks.json.
+Inputs: the packs of takes with their receipts, results/{book}/chunks.json.
 Outputs: results/{book}.wav with results/{book}.report.html and results/{book}.provenance.json beside it; on the way
 results/{book}/joined.wav, timeline.json (start and end of every chunk, in samples), mastered.wav, mastering.json and
 measurement.json. Recordings are `ancient`; beside each stands a small file with its sha256, by which snakemake sees a
@@ -15,9 +15,11 @@ rule join_takes:
         # snakemake compares inputs as a set; the digest in this file changes with the order and the pauses.
         plan="results/{book}/plan.json",
         # What a job below a job that runs lacks is only seen through inputs that are not `ancient`.
-        model=runtime_sidecar,
+        model=model_lock,
         voice=voice_sidecar,
+        batches=batch_record,
         receipts=receipts,
+        packs=packs,
         repairs=repairs,
     output:
         audio="results/{book}/joined.wav",
@@ -30,16 +32,16 @@ rule join_takes:
         "../envs/pockettts.yaml"
     resources:
         mem_mb=1000,
-        disk_mb=5000,
-        runtime=60,
+        disk_mb=disk_for_recordings(3),
+        runtime=minutes_for_recording,
     params:
         script=script("join_takes"),
         audio=audio_settings,
-        store=store,
+        division=division,
         folder=receipt_folder,
     shell:
-        "python {params.script:q} --chunks {input.chunks:q} --receipts {params.folder:q} --store {params.store:q}"
-        " --settings {params.audio:q} --out {output.audio:q} --timeline {output.timeline:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --chunks {input.chunks:q} --batches {input.batches:q} --division {params.division}"
+        " --receipts {params.folder:q} --settings {params.audio:q} --out {output.audio:q} --timeline {output.timeline:q} 2>&1 | tee {log:q}"
 
 
 rule master_book:
@@ -59,8 +61,8 @@ rule master_book:
     threads: 2
     resources:
         mem_mb=1000,
-        disk_mb=5000,
-        runtime=60,
+        disk_mb=disk_for_recordings(3),
+        runtime=minutes_for_recording,
     params:
         script=script("master_book"),
         audio=audio_settings,
@@ -84,8 +86,8 @@ rule measure_book:
         "../envs/pockettts.yaml"
     resources:
         mem_mb=1000,
-        disk_mb=10,
-        runtime=60,
+        disk_mb=disk_for_recordings(1),
+        runtime=minutes_for_recording,
     params:
         script=script("measure_book"),
     shell:
@@ -97,6 +99,7 @@ rule write_provenance:
     input:
         chunks=ancient("results/{book}/chunks.json"),
         lock=model_lock,
+        batches=batch_record,
         receipts=receipts,
         mastering="results/{book}/mastering.json",
     output:
@@ -114,9 +117,11 @@ rule write_provenance:
     params:
         script=script("write_provenance"),
         settings=all_settings,
+        division=division,
         folder=receipt_folder,
     shell:
         "python {params.script:q} --chunks {input.chunks:q} --lock {input.lock:q}"
+        " --batches {input.batches:q} --division {params.division}"
         " --receipts {params.folder:q} --mastering {input.mastering:q} --settings {params.settings:q}"
         " --out {output:q} 2>&1 | tee {log:q}"
 
@@ -127,6 +132,7 @@ rule write_report:
         measurement="results/{book}/measurement.json",
         chunks=ancient("results/{book}/chunks.json"),
         timeline="results/{book}/timeline.json",
+        batches=batch_record,
         receipts=receipts,
         provenance="results/{book}.provenance.json",
     output:
@@ -148,9 +154,11 @@ rule write_report:
         runtime=10,
     params:
         script=script("write_report"),
+        division=division,
         folder=receipt_folder,
     shell:
         "python {params.script:q} {input.measurement:q} --chunks {input.chunks:q} --timeline {input.timeline:q}"
+        " --batches {input.batches:q} --division {params.division}"
         " --receipts {params.folder:q} --provenance {input.provenance:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
@@ -171,8 +179,8 @@ rule publish:
         "../envs/pockettts.yaml"
     resources:
         mem_mb=500,
-        disk_mb=5000,
-        runtime=30,
+        disk_mb=disk_for_recordings(2),
+        runtime=minutes_for_recording,
     params:
         script=script("publish"),
     shell:

@@ -20,6 +20,14 @@ def bench_model(name):
     return bench_models.planned_model(name, project())
 
 
+@cache
+@exit_on_error
+def refresh_runtime() -> None:
+    """Correct the absolute paths in runtime.yaml of a project that has moved: before jobs start, on this machine."""
+    if workflow.is_main_process:
+        books.refresh_runtime(project().model, project())
+
+
 def bench_files(name, chosen):
     """What must exist before these systems can run with a model."""
     model = bench_model(name)

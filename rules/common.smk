@@ -13,7 +13,7 @@ from functools import cache, wraps
 from pathlib import Path
 
 import psutil
-from snakemake.settings.types import DeploymentMethod
+from snakemake.settings.types import DeploymentMethod, SharedFSUsage
 
 # The checkout or the installed package: with `snakemake -s`, `-d` or `module` it is not the working directory.
 SOURCE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
@@ -31,12 +31,15 @@ OPEN_OUTPUT = "(true 3>&1) 2> /dev/null || exec > /dev/null; "
 OWN_PYTHON = f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 shell.prefix(STRICT + OPEN_OUTPUT if with_conda else STRICT + OPEN_OUTPUT + OWN_PYTHON)
+CONFIG_FILES = tuple(workflow.configfiles)
 
 from pockettts import book as books
 from pockettts import config as settings
+from pockettts.batches import division_name
 from pockettts.config.sources import read_file
 from pockettts.errors import PocketTTSError
 from pockettts.forecast import forecast
+from pockettts.models import FILE_NAMES
 from pockettts.project import Project
 from pockettts.publish.credits import CREDITS
 from pockettts.publish.sections import CLOSING, OPENING, section_names
@@ -91,7 +94,7 @@ def settings_file() -> str:
 def project() -> Project:
     """Return the project in the working directory, with the settings of this run."""
     # Those of --configfile snakemake has read already, and where a key occurs twice it took the last one.
-    for path in workflow.configfiles:
+    for path in CONFIG_FILES:
         read_settings(Path(path))
     return Project(Path(), settings.parse(config)).checked()
 
@@ -141,12 +144,50 @@ def outputs(wildcards) -> list[str]:
     return [str(published)] if project().config.publish.formats else []
 
 
+def own_file(path):
+    """Mark an input that the user or the product brings, or that is written while the rules are parsed.
+
+    No storage has it. To a machine that does not share the disk it travels with the sources, of which snakemake takes
+    what is in git and what it calls configuration files.
+    """
+    path = str(path)
+    if SharedFSUsage.SOURCES not in workflow.storage_settings.shared_fs_usage:
+        if path not in workflow.configfiles:
+            workflow.configfiles.append(path)
+    return local(path)
+
+
 def model_lock(wildcards) -> str:
-    return str(project().of_model().lock)
+    return str(project().of_model(wildcards.get("model")).lock)
 
 
-def runtime_sidecar(wildcards) -> str:
-    return str(project().of_model().runtime_sidecar)
+@exit_on_error
+def model_file(wildcards, role: str):
+    """Return the weights or the tokenizer of a model: its own of the project, or as download_model leaves it.
+
+    They are `ancient`: the lock has their sha256.
+    """
+    model = wildcards.get("model")
+    entry = project().find_model(model) if model else project().model
+    if entry.local:
+        return ancient(
+            own_file(
+                {"weights": entry.weights, "tokenizer": entry.tokenizer}[role].path
+            )
+        )
+    return ancient(str(project().of_model(entry.id).folder / FILE_NAMES[role]))
+
+
+def model_weights(wildcards):
+    return model_file(wildcards, "weights")
+
+
+def model_tokenizer(wildcards):
+    return model_file(wildcards, "tokenizer")
+
+
+def model_id(wildcards) -> str:
+    return project().model.id
 
 
 def voice_state(wildcards) -> str:
@@ -157,21 +198,9 @@ def voice_sidecar(wildcards) -> str:
     return str(project().voice_state().with_suffix(".json"))
 
 
-@cache
-@exit_on_error
-def refresh_runtime() -> None:
-    """Correct the absolute paths in runtime.yaml of a project that has moved.
-
-    Only before jobs start: on a different machine a job parses the rules again, while running jobs may read the file.
-    """
-    if workflow.is_main_process:
-        books.refresh_runtime(project().model, project())
-
-
-def runtime(wildcards):
-    """Return the model's runtime.yaml. It is `ancient`: its sidecar states the lock that it was made from."""
-    refresh_runtime()
-    return ancient(str(project().of_model().runtime))
+def is_spoken(name: str, batch: str) -> bool:
+    paths = project().of_book(name)
+    return exists(str(paths.receipt(batch))) and exists(str(paths.pack(batch)))
 
 
 requested = []
@@ -179,23 +208,51 @@ requested = []
 
 @cache
 @exit_on_error
-def inspected(name: str) -> books.Book:
-    """Return a book after a check of its files: damaged ones are deleted, and receipts without their takes are noted.
+def divided(name: str):
+    """Return the batches of a book by name, after a check of its files: damaged ones are deleted.
 
-    Only before jobs start. A job that parses the rules on a different machine may not see every take yet, and must not
-    undo the work of running jobs.
+    Only before jobs start. A job that parses the rules on a different machine may not see every file yet, and must not
+    undo the work of running jobs: it takes the division that is recorded.
     """
     book = open_book(name)
     requested.append(book)
+    if not workflow.is_main_process:
+        return books.recorded_division(book, project())
+    dropped = books.drop_damaged_files(book, project())
+    division = books.divide_book(book, project(), lambda batch: is_spoken(name, batch))
+    paths = project().of_book(name)
+    changed = [paths.batches, paths.repairs, *dropped, *map(paths.receipt, division)]
+    # snakemake may have listed the folder before, and would not see what was written or deleted since.
+    for path in [*changed, *(path.parent for path in dropped)]:
+        workflow.iocache.exists_local[str(path)] = path.exists()
+    return division
+
+
+def batch_record(wildcards):
+    """Return the file with the keys of each batch. It is `ancient`: the names of batches say what they hold."""
     if workflow.is_main_process:
-        books.drop_damaged_files(book, project())
-        books.drop_stale_receipts(book, project())
-    return book
+        divided(wildcards.book)
+    return ancient(own_file(project().of_book(wildcards.book).batches))
 
 
 def receipts(wildcards) -> list[str]:
     paths = project().of_book(wildcards.book)
-    return [str(paths.receipt(batch)) for batch in inspected(wildcards.book).batches]
+    return [str(paths.receipt(batch)) for batch in divided(wildcards.book)]
+
+
+def packs(wildcards) -> list:
+    """Return the takes of a book. They are `ancient`: the receipts have their sha256."""
+    paths = project().of_book(wildcards.book)
+    return [ancient(str(paths.pack(batch))) for batch in divided(wildcards.book)]
+
+
+def division(wildcards) -> str:
+    return division_name(open_book(wildcards.book).batches)
+
+
+def receipt_folder(wildcards, input) -> str:
+    """Return the folder of the receipts as the job sees it: a storage plugin puts them elsewhere."""
+    return os.path.dirname(input.receipts[0])
 
 
 @cache

@@ -1,18 +1,21 @@
 """Fetch a model and verify its bytes.
 
 Inputs: models/manifest.json (what to fetch), models/lock.json (sha256 of known files), HF_TOKEN, HF_ENDPOINT.
-Outputs: results/models/{model}/ with download.json (what was fetched), lock.json (sha256 and size of every file),
-runtime.yaml (the configuration for `pocket-tts --config`, with absolute paths: no network is needed after this) and
-runtime.json (the lock that it was made from, by which jobs that take runtime.yaml as `ancient` see a change).
+Outputs: results/models/{model}/ with the files of a model of the hub, download.json (where they come from) and lock.json
+(sha256 and size of every file). A model in the project has nothing to fetch. Jobs hold the files against the lock and
+write the configuration for `pocket-tts --config` for themselves; runtime.yaml, with the absolute paths of this machine,
+is for benchmarks and users.
 """
 
 MODEL = "results/models/{model}"
 
 
 rule download_model:
-    """Fetch the files of a model that are not there yet; a model in the project has nothing to fetch."""
+    """Fetch the files of a model of the hub that are not there yet."""
     output:
-        f"{MODEL}/download.json",
+        record=f"{MODEL}/download.json",
+        weights=f"{MODEL}/{FILE_NAMES['weights']}",
+        tokenizer=f"{MODEL}/{FILE_NAMES['tokenizer']}",
     log:
         f"{MODEL}/logs/download_model.log",
     benchmark:
@@ -27,13 +30,15 @@ rule download_model:
         script=script("download_model"),
         allow_ungated=allow_ungated,
     shell:
-        "python {params.script:q} {wildcards.model:q} {params.allow_ungated} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {wildcards.model:q} {params.allow_ungated} --out {output.record:q} 2>&1 | tee {log:q}"
 
 
 rule lock_model:
     """Compare every file with its expected sha256, and write the lock."""
     input:
-        f"{MODEL}/download.json",
+        record=download_record,
+        weights=model_weights,
+        tokenizer=model_tokenizer,
     output:
         f"{MODEL}/lock.json",
     log:
@@ -49,15 +54,19 @@ rule lock_model:
     params:
         script=script("lock_model"),
         committed=committed_lock,
+        config=config_digest,
     shell:
-        "python {params.script:q} {wildcards.model:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {wildcards.model:q} --weights {input.weights:q} --tokenizer {input.tokenizer:q}"
+        " --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule write_runtime:
-    """Write the configuration that pocket-tts reads without a network."""
+    """Write the configuration that pocket-tts reads without a network, on this machine."""
     input:
         lock=f"{MODEL}/lock.json",
-        download=f"{MODEL}/download.json",
+        record=download_record,
+        weights=model_weights,
+        tokenizer=model_tokenizer,
     output:
         runtime=f"{MODEL}/runtime.yaml",
         sidecar=f"{MODEL}/runtime.json",

@@ -1,8 +1,8 @@
 """Export a model for ONNX Runtime, and compare the export with PyTorch.
 
-Inputs: the locked model and its runtime.yaml; a recording, for the voice of the comparison.
-Outputs: results/onnx/{model}/{precision}/, a bundle that ONNX clients load (manifest.json is written last and has the
-sha256 of all other files), and results/onnx/{model}/{precision}.verify.json with its table in .verify.txt. A failed
+Inputs: the locked model; a recording, for the voice of the comparison.
+Outputs: results/onnx/{model}/{precision}/, a bundle that ONNX clients load (its manifest.json has the sha256 of all other
+files), a copy of that manifest beside it, by which snakemake sees a change, and results/onnx/{model}/{precision}.verify.json with its table in .verify.txt. A failed
 check stops the build; the table is in the log.
 """
 
@@ -12,10 +12,12 @@ EXPORTED = "results/onnx/{model}/{precision}"
 rule export_onnx:
     """Write the graphs of a model, and last the manifest with the sha256 of all files."""
     input:
-        lock="results/models/{model}/lock.json",
-        runtime=ancient("results/models/{model}/runtime.yaml"),
+        lock=model_lock,
+        weights=model_weights,
+        tokenizer=model_tokenizer,
     output:
-        f"{EXPORTED}/manifest.json",
+        bundle=directory(EXPORTED),
+        manifest=f"{EXPORTED}.manifest.json",
     log:
         "results/onnx/{model}/logs/{precision}.export.log",
     benchmark:
@@ -34,15 +36,19 @@ rule export_onnx:
     params:
         script=script("export_onnx"),
     shell:
-        "python {params.script:q} {wildcards.model:q} --precision {wildcards.precision}"
-        " --runtime {input.runtime:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --model {wildcards.model:q} --precision {wildcards.precision}"
+        " --lock {input.lock:q} --weights {input.weights:q} --tokenizer {input.tokenizer:q}"
+        " --out {output.bundle:q} --manifest {output.manifest:q} 2>&1 | tee {log:q}"
 
 
 rule verify_onnx:
     """Compare every graph with PyTorch, frame by frame."""
     input:
-        bundle=f"{EXPORTED}/manifest.json",
-        runtime=ancient("results/models/{model}/runtime.yaml"),
+        bundle=ancient(EXPORTED),
+        manifest=f"{EXPORTED}.manifest.json",
+        lock=ancient(model_lock),
+        weights=model_weights,
+        tokenizer=model_tokenizer,
         recording=comparison_recording,
     output:
         report=f"{EXPORTED}.verify.json",
@@ -61,7 +67,7 @@ rule verify_onnx:
         runtime=30,
     params:
         script=script("verify_onnx"),
-        folder=folder_of_bundle,
     shell:
-        "python {params.script:q} {params.folder:q} --runtime {input.runtime:q} --recording {input.recording:q}"
-        " --out {output.report:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} {input.bundle:q} --model {wildcards.model:q}"
+        " --lock {input.lock:q} --weights {input.weights:q} --tokenizer {input.tokenizer:q}"
+        " --recording {input.recording:q} --out {output.report:q} 2>&1 | tee {log:q}"

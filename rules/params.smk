@@ -3,6 +3,9 @@
 What several stages share is in common.smk. Functions stand apart from rules because `snakemake --lint` asks for it.
 """
 
+from pockettts.models import model_config
+from pockettts.voices import Recording
+
 # --- model
 
 
@@ -10,6 +13,19 @@ What several stages share is in common.smk. Functions stand apart from rules bec
 def committed_lock(wildcards) -> str:
     """Return a digest of a model's entry in models/lock.json: after a change by hand its files are compared again."""
     return short_digest(project().committed(wildcards.model))
+
+
+@exit_on_error
+def config_digest(wildcards) -> str:
+    """Return a digest of a model's configuration, which is part of its lock."""
+    return short_digest(model_config(project().find_model(wildcards.model)))
+
+
+@exit_on_error
+def download_record(wildcards) -> list[str]:
+    """Return what download_model wrote; nothing for a model in the project."""
+    entry = project().find_model(wildcards.model)
+    return [] if entry.local else [str(project().of_model(entry.id).download)]
 
 
 def allow_ungated(wildcards) -> str:
@@ -31,6 +47,17 @@ def voice_source(wildcards) -> dict[str, str]:
     return books.voice_source(wildcards.voice, wildcards.model, project())
 
 
+def recording_of(voice) -> list:
+    source = voice.source
+    return [ancient(own_file(source.path))] if isinstance(source, Recording) else []
+
+
+@exit_on_error
+def voice_recording(wildcards) -> list:
+    """Return the recording that a voice is made of; nothing for a voice of the hub. Its pin is in the params."""
+    return recording_of(project().find_voice(wildcards.voice))
+
+
 def executable_option(wildcards) -> str:
     executable = project().synth.executable
     return shlex.join(["--executable", str(executable)]) if executable else ""
@@ -41,7 +68,37 @@ def executable_option(wildcards) -> str:
 
 def text(wildcards):
     """Return the text of a book. It is `ancient`: a change is seen by its digest in the params, not by its date."""
-    return ancient(open_book(wildcards.book).source)
+    return ancient(own_file(open_book(wildcards.book).source))
+
+
+@exit_on_error
+def files_beside(book: str) -> list:
+    inputs = project().inputs
+    given = project().config.publish.metadata.cover
+    names = (f"{book}{suffix}" for suffix in (".yaml", ".jpg", ".jpeg", ".png"))
+    files = [path for name in names if (path := inputs / name).is_file()]
+    files += [project().root / given] if given else []
+    return [own_file(path) for path in files]
+
+
+def metadata_of_credits(wildcards) -> list:
+    """Return the metadata that credits are spoken of; nothing for a book. A change is seen in the digest of the plan."""
+    parent = books.parent_of_credits(wildcards.book)
+    return [ancient(path) for path in files_beside(parent)] if parent else []
+
+
+def dictionary(wildcards) -> list:
+    """Return the pronouncing dictionary, if the settings name one. A change is seen in the digest of the plan."""
+    path = project().text.dictionary
+    return [ancient(own_file(path))] if path else []
+
+
+@exit_on_error
+def pinned_files(wildcards) -> list:
+    """Return the files whose sha256 is in the keys of takes: of a model and a voice of the project itself."""
+    roles = ("weights", "tokenizer") if project().model.local else ()
+    files = [model_file(wildcards, role) for role in roles]
+    return files + recording_of(project().voice)
 
 
 def planned_settings(wildcards) -> str:
@@ -66,18 +123,14 @@ def batches_digest(wildcards) -> str:
 
 
 @exit_on_error
-def comparison_recording(wildcards) -> str:
-    return str(project().comparison_recording)
+def comparison_recording(wildcards):
+    return ancient(own_file(project().comparison_recording))
 
 
 @exit_on_error
 def export_memory(wildcards) -> int:
     """Return the memory of an export or a comparison, in MB: the model in PyTorch, its graphs, and torch's exporter."""
     return 1500 + 2 * books.memory_mb(project().find_model(wildcards.model))
-
-
-def folder_of_bundle(wildcards, input) -> str:
-    return os.path.dirname(input.bundle)
 
 
 # --- synth
@@ -90,17 +143,12 @@ def bundle(wildcards) -> list:
     """
     if project().config.engine != "onnx":
         return []
-    manifest, report = (
-        project().bundle() / "manifest.json",
-        project().bundle_report(),
-    )
-    return [ancient(str(manifest)), ancient(str(report))]
+    paths = project().bundle(), project().bundle_report()
+    return [ancient(str(path)) for path in paths]
 
 
-def bundle_option(wildcards) -> str:
-    if project().config.engine != "onnx":
-        return ""
-    return shlex.join(["--bundle", str(project().bundle())])
+def bundle_option(wildcards, input) -> str:
+    return shlex.join(["--bundle", input.bundle[0]]) if input.bundle else ""
 
 
 def store(wildcards) -> str:
@@ -112,18 +160,41 @@ def synth_memory(wildcards) -> int:
 
 
 def synth_minutes(wildcards, attempt) -> int:
-    """Return the time limit of a synthesis job in minutes: a full batch at one third of real time, more at a retry."""
-    return 60 * attempt
+    """Return the time limit of a synthesis job in minutes: the largest batch at one third of real time."""
+    return attempt * max(60, books.batch_minutes(project().config.synth.batch_chunks))
+
+
+# --- sizes of a book
+
+
+@cache
+def recording_mb(name: str) -> int:
+    """Return about how large a recording of a book is, in MB."""
+    return books.recording_mb(open_book(name))
+
+
+def disk_for_recordings(count: int):
+    """Return a resource function: the temporary disk for so many recordings of a book."""
+
+    def disk_mb(wildcards) -> int:
+        return 200 + count * recording_mb(wildcards.book)
+
+    return disk_mb
+
+
+def minutes_for_recording(wildcards, attempt) -> int:
+    """Return the time limit of a job that goes through a whole recording: a minute for each quarter of an hour of it."""
+    return attempt * (20 + recording_mb(wildcards.book) // 43)
 
 
 # --- audio
 
 
-def repairs(wildcards) -> list[str]:
+def repairs(wildcards) -> list:
     """Return the note of deleted receipts: as an input of the join, it makes snakemake request them again."""
-    inspected(wildcards.book)
+    divided(wildcards.book)
     path = project().of_book(wildcards.book).repairs
-    return [str(path)] if path.exists() else []
+    return [own_file(path)] if path.exists() else []
 
 
 def audio_settings(wildcards) -> str:
@@ -132,11 +203,6 @@ def audio_settings(wildcards) -> str:
 
 def all_settings(wildcards) -> str:
     return changed_settings()
-
-
-def receipt_folder(wildcards, input) -> str:
-    """Return the folder of the receipts as the job sees it: a storage plugin puts them elsewhere."""
-    return os.path.dirname(input.receipts[0])
 
 
 # --- publish
@@ -155,18 +221,9 @@ def source_digest(wildcards) -> str:
     return open_book(wildcards.book).plan.source_sha256
 
 
-@exit_on_error
-def metadata_files(wildcards) -> list[str]:
+def metadata_files(wildcards) -> list:
     """Return the files that the user put beside the text: metadata and cover."""
-    inputs = project().inputs
-    given = project().config.publish.metadata.cover
-    names = (
-        f"{wildcards.book}{suffix}" for suffix in (".yaml", ".jpg", ".jpeg", ".png")
-    )
-    files = [path for name in names if (path := inputs / name).is_file()]
-    return [
-        str(path) for path in [*files, *([project().root / given] if given else [])]
-    ]
+    return files_beside(wildcards.book)
 
 
 def chapter_files(wildcards) -> list[str]:

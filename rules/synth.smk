@@ -1,25 +1,29 @@
 """Speak the chunks, one job a batch. Engine cli: one `pocket-tts generate` a chunk, forked by a process with the model.
 
-Inputs: results/{book}/chunks.json, the locked model, the exported voice, and for engine onnx the exported model and
-the report that it matches PyTorch.
-Outputs: results/takes/{key[:2]}/{key}.wav, the store that all books share, and results/{book}/takes/{batch}.json, a
-receipt of the takes of one job with their sha256. Receipts and takes are named by content, so the inputs only state
-what must be there first: they are all `ancient`. (snakemake does not look at the params of a job below a job that runs,
-and an `ancient` input does not pass the run on: so this rule may have no param that its name does not hold.)
+Inputs: results/{book}/chunks.json and batches.json, the locked model with its files, the exported voice, and for engine
+onnx the exported model and the report that it matches PyTorch.
+Outputs: results/{book}/takes/{batch}.wav, the takes of one job end to end, and {batch}.json, their receipt: places and
+sha256. On the way each take is put into results/takes/, a store that all books share; a job speaks nothing that it finds
+there, and no later step reads it. Batches are named by content, so the inputs only state what must be there first: they
+are all `ancient`. (snakemake does not look at the params of a job below a job that runs, and an `ancient` input does not
+pass the run on: so this rule may have no param that its name does not hold.)
 """
 
 
 rule synth:
-    """Speak the chunks of a batch that are not in the store, and write the receipt."""
+    """Speak the chunks of a batch that are not in the store, and write pack and receipt."""
     input:
         chunks=ancient("results/{book}/chunks.json"),
+        batches=batch_record,
         lock=ancient(model_lock),
-        runtime=runtime,
+        weights=model_weights,
+        tokenizer=model_tokenizer,
         voice=ancient(voice_state),
         sidecar=ancient(voice_sidecar),
         bundle=bundle,
     output:
-        "results/{book}/takes/{batch}.json",
+        receipt="results/{book}/takes/{batch}.json",
+        pack="results/{book}/takes/{batch}.wav",
     log:
         "results/{book}/logs/synth/{batch}.log",
     benchmark:
@@ -33,9 +37,11 @@ rule synth:
         runtime=synth_minutes,
     params:
         script=script("synth"),
+        model=model_id,
         store=store,
         bundle=bundle_option,
     shell:
-        "python {params.script:q} {wildcards.batch:q} --chunks {input.chunks:q} --lock {input.lock:q}"
-        " --runtime {input.runtime:q} --voice {input.voice:q} {params.bundle} --store {params.store:q} --out {output:q}"
+        "python {params.script:q} {wildcards.batch:q} --chunks {input.chunks:q} --batches {input.batches:q}"
+        " --model {params.model:q} --lock {input.lock:q} --weights {input.weights:q} --tokenizer {input.tokenizer:q}"
+        " --voice {input.voice:q} {params.bundle} --store {params.store:q} --pack {output.pack:q} --out {output.receipt:q}"
         " 2>&1 | tee {log:q}"

@@ -11,6 +11,9 @@ rule plan_book:
     """Read, normalize and chunk a text."""
     input:
         text=text,
+        dictionary=dictionary,
+        pinned=pinned_files,
+        metadata=metadata_of_credits,
     output:
         manuscript="results/{book}/manuscript.json",
         chunks="results/{book}/chunks.json",

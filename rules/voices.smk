@@ -9,7 +9,9 @@ rule export_voice:
     """Derive a voice from a recording, or fetch a predefined one, and check that it fits the model."""
     input:
         lock="results/models/{model}/lock.json",
-        runtime=runtime,
+        weights=model_weights,
+        tokenizer=model_tokenizer,
+        recording=voice_recording,
     output:
         voice="results/voices/{model}/{voice}.safetensors",
         sidecar="results/voices/{model}/{voice}.json",
@@ -30,4 +32,4 @@ rule export_voice:
         executable=executable_option,
     shell:
         "python {params.script:q} {wildcards.voice:q} --model {wildcards.model:q} {params.executable}"
-        " --lock {input.lock:q} --runtime {input.runtime:q} --out {output.voice:q} 2>&1 | tee {log:q}"
+        " --lock {input.lock:q} --weights {input.weights:q} --tokenizer {input.tokenizer:q} --out {output.voice:q} 2>&1 | tee {log:q}"

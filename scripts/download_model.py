@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pockettts import models
-from pockettts.errors import run_main
+from pockettts.errors import ModelError, run_main
 from pockettts.project import Project, add_project_option
 
 
@@ -18,8 +18,8 @@ def main() -> None:
     args = parser.parse_args()
     project = Project(args.project)
     entry = project.find_model(args.model)
-    if entry.notice:
-        print(f"model {entry.id}: {entry.notice}")
+    if entry.local:
+        raise ModelError(f"The model {entry.id} is part of the project, and there is nothing to download.")
     models.download_model(entry, args.out.parent, allow_ungated=args.allow_ungated, committed_lock=project.model_lock)
 
 

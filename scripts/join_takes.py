@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pockettts import config, files, takes
 from pockettts.audio.join import JoinEntry, join_takes
+from pockettts.batches import BatchRecord
 from pockettts.errors import DamagedFile, run_main
 
 
@@ -13,20 +14,23 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=Path, required=True)
-    parser.add_argument("--receipts", type=Path, required=True, help="the directory of the receipts")
-    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--batches", type=Path, required=True, help="batches.json")
+    parser.add_argument("--division", required=True, help="a division in it")
+    parser.add_argument("--receipts", type=Path, required=True, help="the directory of the receipts and packs")
     parser.add_argument("--settings", default="{}", help="JSON of what differs from the default configuration")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--timeline", type=Path, required=True)
     args = parser.parse_args()
     document = files.read_json(args.chunks)
     audio = config.parse(json.loads(args.settings), "--settings").audio
-    receipts = takes.read_receipts(args.receipts, document["batches"])
-    store = takes.TakeStore(args.store)
+    batches = BatchRecord(args.batches).named(args.division)
+    receipts = takes.read_receipts(args.receipts, batches)
     entries = [
         JoinEntry(
             key=chunk["key"],
-            wav=store.path(chunk["key"]),
+            pack=receipts[chunk["key"]]["pack"],
+            start=receipts[chunk["key"]]["start"],
+            samples=receipts[chunk["key"]]["samples"],
             sha256=receipts[chunk["key"]]["sha256"],
             pause=chunk["pause"],
             text=chunk["text"],
@@ -37,8 +41,8 @@ def main() -> None:
     try:
         timeline = join_takes(entries, args.out, audio)
     except DamagedFile as error:
-        count = store.set_aside_damaged({entry.key: entry.sha256 for entry in entries})
-        raise DamagedFile(f"{error} Takes set aside: {count}. Run the same command again to make them again.") from None
+        count = len(takes.drop_damaged_packs(args.receipts, batches))
+        raise DamagedFile(f"{error} Packs deleted: {count}. Run the same command again to make them again.") from None
     files.write_json(args.timeline, timeline.as_json(), seal=True)
     print(f"joined {len(entries):,} takes: {timeline.samples / timeline.rate:,.1f} s")
 

@@ -7,6 +7,7 @@ from pockettts import files, takes
 from pockettts.audio.join import Timeline
 from pockettts.audio.measure import Measurement
 from pockettts.audio.report import write_report
+from pockettts.batches import BatchRecord
 from pockettts.errors import run_main
 
 
@@ -16,13 +17,15 @@ def main() -> None:
     parser.add_argument("measurement", type=Path, help="the figures of the recording")
     parser.add_argument("--chunks", type=Path, required=True)
     parser.add_argument("--timeline", type=Path, required=True)
+    parser.add_argument("--batches", type=Path, required=True, help="batches.json")
+    parser.add_argument("--division", required=True, help="a division in it")
     parser.add_argument("--receipts", type=Path, required=True, help="the directory of the receipts")
     parser.add_argument("--provenance", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     chunks = files.read_json(args.chunks)
     provenance = files.read_json(args.provenance)
-    summaries = takes.read_receipts(args.receipts, chunks["batches"])
+    summaries = takes.read_receipts(args.receipts, BatchRecord(args.batches).named(args.division))
     write_report(
         args.out,
         title=chunks["title"] or chunks["book"],

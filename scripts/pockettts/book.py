@@ -7,20 +7,19 @@ scripts do the same again from the same settings, or read it from results/{book}
 from __future__ import annotations
 
 import difflib
-import itertools
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pockettts import ear, files, takes
+from pockettts.batches import Batches, BatchRecord, make_batches, reuse_packs
 from pockettts.bundle import MANIFEST
-from pockettts.errors import ManuscriptError, ModelError
-from pockettts.models import HubFile, ModelEntry, model_config, read_download, runtime_text, write_runtime
+from pockettts.errors import ManuscriptError, ModelError, PocketTTSError
+from pockettts.models import HubFile, ModelEntry, downloaded_runtime, model_config, read_download, write_runtime
 from pockettts.project import Project
 from pockettts.publish.credits import CREDITS, credits_manuscript
 from pockettts.publish.tags import book_tags
@@ -45,13 +44,16 @@ _PUBLISHED = (".wav", ".m4b", ".opus", ".flac", ".m3u8", ".srt", ".vtt", ".epub"
 
 @dataclass(frozen=True)
 class Book:
-    """One text with its chunks; `keys[i]` is the content key of `plan.chunks[i]`."""
+    """One text with its chunks; `keys[i]` is the content key of `plan.chunks[i]`.
+
+    `batches` is what its text and the settings give; a build may read packs of earlier ones instead (`divide_book`).
+    """
 
     name: str
     source: Path
     plan: BookPlan
     keys: tuple[str, ...]
-    batches: Mapping[str, tuple[str, ...]]
+    batches: Batches
 
     def playlist(self) -> str:
         """Return a digest of the order of playback: keys and pauses."""
@@ -100,51 +102,6 @@ def require_planned(text: Path, actual: str, planned: str | None) -> None:
     """Hold a digest of a text against that of the text which the build was planned for. Raises `ManuscriptError`."""
     if planned not in (None, actual):
         raise ManuscriptError(f"{text} was edited while the book was built. Run the same command again.")
-
-
-def make_batches(keys: Sequence[str], size: int, acceptance: str = "") -> dict[str, tuple[str, ...]]:
-    """Divide the distinct keys into batches of about `size`, named by their keys and by `acceptance`.
-
-    The keys themselves decide the borders, so an insertion or deletion changes only the batches near it. A batch has at
-    least `size // 2` chunks, if the book has as many, and at most `2 * size`.
-    """
-    distinct = list(dict.fromkeys(keys))
-    batches: dict[str, tuple[str, ...]] = {}
-    for start, end in itertools.pairwise(_batch_ends(distinct, size)):
-        batch = tuple(distinct[start:end])
-        name = batch[0] if len(batch) == 1 else short_digest(batch)
-        batches[f"{name}-{acceptance}" if acceptance else name] = batch
-    return batches
-
-
-def _batch_ends(keys: Sequence[str], size: int) -> list[int]:
-    """Return 0 and the end of every batch: each key that is the lowest of its neighborhood ends one.
-
-    The neighborhood reaches `size // 2` keys to both sides, so borders are at least that far apart, on average about
-    `size`. A stretch that has none for long is divided at its lowest keys.
-    """
-    reach, count = size // 2, len(keys)
-    values = np.array([int(key[:8], 16) for key in keys], np.int64)
-    ends = [0]
-
-    def divide(start: int, end: int) -> None:
-        if end - start > 2 * size:
-            first = start + max(reach, 1) - 1
-            border = first + int(np.argmin(values[first : end - reach])) + 1
-            divide(start, border)
-            divide(border, end)
-        else:
-            ends.append(end)
-
-    if count > 2 * reach:
-        lowest = np.lib.stride_tricks.sliding_window_view(values, 2 * reach + 1).min(axis=1)
-        borders = np.flatnonzero(values[reach : count - reach] == lowest) + reach + 1
-    else:
-        borders = np.zeros(0, np.int64)
-    for border in [*borders.tolist(), count]:
-        if border > ends[-1]:
-            divide(ends[-1], border)
-    return ends
 
 
 def read_plan(name: str, project: Project) -> tuple[Path, BookPlan]:
@@ -206,21 +163,39 @@ def chunks_document(book: Book, project: Project) -> dict[str, Any]:
         "recipe": project.recipe.as_dict(),
         "synth": project.config.synth.model_dump(mode="json"),
         "qa": project.config.qa.model_dump(mode="json"),
-        "batches": {name: list(keys) for name, keys in book.batches.items()},
         "chunks": [{"key": key, **asdict(chunk)} for key, chunk in zip(book.keys, book.plan.chunks, strict=True)],
     }
 
 
-def drop_stale_receipts(book: Book, project: Project) -> None:
-    """Delete each receipt with a take that is missing or damaged, and note its batch in repairs.json.
+def divide_book(
+    book: Book, project: Project, is_spoken: Callable[[str], bool], *, inspect: bool = True
+) -> dict[str, tuple[str, ...]]:
+    """Return the batches that this build of a book reads, and record them in batches.json, from which jobs take them.
 
-    The missing receipt makes its job run again; the note, an input of the join, makes snakemake request it.
+    They are `book.batches`, but for packs of earlier builds that hold the same takes. `is_spoken` answers whether
+    receipt and pack of a batch exist, here or in a storage. With `inspect`, each receipt whose pack is missing or
+    damaged is deleted first, and its batch noted in repairs.json: the missing receipt makes its job run again; the
+    note, an input of the join, makes snakemake request it.
     """
-    paths = project.of_book(book.name)
-    stale = takes.drop_stale_receipts(paths.receipts, book.batches, project.store)
-    if stale:
-        earlier = files.read_json(paths.repairs, "the list of repairs") if paths.repairs.exists() else []
-        files.write_json(paths.repairs, [*earlier, *stale])
+    paths, record = project.of_book(book.name), BatchRecord(project.of_book(book.name).batches)
+    acceptance = project.acceptance_digest
+    while True:
+        division = reuse_packs(book.batches, record.batches, is_spoken, acceptance)
+        stale = takes.drop_stale_receipts(paths.receipts, division) if inspect else []
+        if not stale:
+            break
+        repairs = files.read_json(paths.repairs, "the list of repairs") if paths.repairs.exists() else []
+        files.write_json(paths.repairs, [*repairs, *stale])
+    try:
+        record.remember(book.batches, division)
+    except OSError as error:
+        raise PocketTTSError(f"{paths.batches} cannot be written: {error.strerror}.") from None
+    return division
+
+
+def recorded_division(book: Book, project: Project) -> dict[str, tuple[str, ...]]:
+    """Return the batches of a book as the latest build has divided it."""
+    return BatchRecord(project.of_book(book.name).batches).division(book.batches)
 
 
 def drop_damaged_files(book: Book, project: Project) -> list[Path]:
@@ -248,6 +223,9 @@ def drop_damaged_files(book: Book, project: Project) -> list[Path]:
     for path in damaged:
         log.warning("%s was altered after it was written; it is deleted and made again where it is needed.", path)
         path.unlink()
+    if bundle in damaged:
+        shutil.rmtree(bundle.parent)
+        project.bundle_manifest().unlink(missing_ok=True)
     return damaged
 
 
@@ -279,7 +257,7 @@ def refresh_runtime(model: ModelEntry, project: Project) -> None:
     except ModelError as error:
         log.debug("%s is left as it is: %s", paths.runtime, error)
         return
-    if paths.runtime.read_bytes() != runtime_text(model, downloaded).encode():
+    if paths.runtime.read_bytes() != downloaded_runtime(model, downloaded).encode():
         write_runtime(model, downloaded, paths.runtime)
 
 
@@ -301,6 +279,22 @@ def download_mb(model: ModelEntry) -> int:
     sizes = [file.size for file in (model.weights, model.tokenizer) if isinstance(file, HubFile)]
     declared = [size for size in sizes if size is not None]
     return 50 + sum(declared) // 10**6 if len(declared) == len(sizes) else 1000
+
+
+CHARACTERS_PER_SECOND = 13
+"""About how fast a voice reads, pauses included."""
+CHUNK_SECONDS = 6
+"""About how long a chunk is."""
+
+
+def recording_mb(book: Book) -> int:
+    """Estimate the size of a book's recording, in MB: 48 KB a second."""
+    return 1 + sum(len(chunk.text) for chunk in book.plan.chunks) * 48 // (CHARACTERS_PER_SECOND * 1000)
+
+
+def batch_minutes(batch_chunks: int) -> int:
+    """Estimate how long the largest batch, twice as large as the average, takes at a third of real time, in minutes."""
+    return 2 * batch_chunks * CHUNK_SECONDS * 3 // 60
 
 
 def memory_mb(model: ModelEntry) -> int:

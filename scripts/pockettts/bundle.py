@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pockettts.errors import BundleError
-from pockettts.files import read_json, sha256_file
+from pockettts.files import read_json, sha256_file, write_bytes
 
 Precision = Literal["fp32", "int8"]
 
@@ -88,6 +88,11 @@ class Bundle:
 def file_name(graph: str, precision: Precision) -> str:
     """Return the file name of a graph. Clients expect these names."""
     return f"{graph}_int8.onnx" if precision == "int8" and graph in QUANTIZED else f"{graph}.onnx"
+
+
+def copy_manifest(folder: Path, out: Path) -> None:
+    """Copy the manifest of a bundle to a file beside its folder, in which a build sees that the bundle has changed."""
+    write_bytes(out, (folder / MANIFEST).read_bytes())
 
 
 def read_bundle(folder: Path, *, check: bool = True) -> Bundle:

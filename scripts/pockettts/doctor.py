@@ -201,7 +201,7 @@ def _port(listen: str) -> Iterator[Finding]:
 def _find_model(project: Project) -> tuple[models.ModelEntry, ModelPaths, bool]:
     """Return the model, its paths, and whether it is fetched."""
     paths = project.of_model()
-    return project.model, paths, paths.lock.exists() and paths.download.exists()
+    return project.model, paths, paths.lock.exists() and (project.model.local or paths.download.exists())
 
 
 def _model(project: Project) -> Iterator[Finding]:

@@ -9,17 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from pockettts import files
 from pockettts.audio.join import Span, Timeline
-from pockettts.book import Book
+from pockettts.book import Book, recorded_division
 from pockettts.config import SynthConfig
 from pockettts.ear import Ear, open_ear
 from pockettts.errors import AudioError, PocketTTSError, UsageError
 from pockettts.project import BookPaths, Project
-from pockettts.takes import Take, content_key, reasons_against
+from pockettts.takes import Take, content_key, is_whole, reasons_against
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)s?")
 _KEY = re.compile(r"[0-9a-f]{4,32}")
@@ -188,32 +187,33 @@ class _Explainer:
         batch = self._batch()
         repairs = self.paths.repairs
         if batch and repairs.exists() and batch in files.read_json(repairs, "the list of repairs"):
-            history.append("its job ran again once, because one of its takes was missing or damaged (repairs.json)")
+            history.append("its job ran again once, because its pack was missing or damaged (repairs.json)")
         return history
 
     def _batch(self) -> str | None:
-        return next((name for name, keys in self.book.batches.items() if self.key in keys), None)
+        division = recorded_division(self.book, self.project)
+        return next((name for name, keys in division.items() if self.key in keys), None)
 
     def _next(self, planned: bool, text: str) -> str:
         """Return what the next build does with the take."""
         if not planned:
             return f"nothing: it is no longer part of the book, {self._why_replaced(text)}"
         receipt = self.paths.receipt(str(self._batch()))
-        fault = self._fault(receipt)
-        if self.take is None or (fault and fault.startswith("its audio")):
+        if is_whole(receipt, [self.key]):
+            return f"nothing: the receipt {receipt} and its pack agree"
+        fault = self._fault()
+        if self.take is None or fault:
             return f"it is spoken: {fault or 'it is not in the store'}"
         ear = open_ear(self.project.qa, self.project.language)
         ear = ear if ear is not None and ear.wants(self.key) else None
         objection = _against(self.take, self.project.synth_for_voice(), ear)
         if objection:
             return f"it is spoken again: {objection}"
-        if not receipt.exists():
-            unchecked = ear is not None and (self.take.heard is None or self.take.heard.by != ear.name)
-            first = "checked by speech recognition, as qa.asr requires, and if it passes " if unchecked else ""
-            return f"it is {first}taken from the store, and its job writes the receipt {receipt}"
-        return f"nothing: the receipt {receipt} and the store agree"
+        unchecked = ear is not None and (self.take.heard is None or self.take.heard.by != ear.name)
+        first = "checked by speech recognition, as qa.asr requires, and if it passes " if unchecked else ""
+        return f"it is {first}taken from the store, and its job writes the receipt {receipt}"
 
-    def _fault(self, receipt: Path) -> str | None:
+    def _fault(self) -> str | None:
         audio = self.store.path(self.key)
         if not audio.exists():
             return "its audio is not in the store"
@@ -221,10 +221,6 @@ class _Explainer:
             return "its audio has no sidecar"
         if files.sha256_file(audio) != self.take.sha256:
             return "its audio is damaged: the sha256 is not that of its sidecar"
-        if receipt.exists():
-            summary = files.read_json(receipt, "the receipt", AudioError).get(self.key, {})
-            if summary.get("sha256") != self.take.sha256:
-                return "its audio differs from its receipt"
         return None
 
     def _why_replaced(self, text: str) -> str:

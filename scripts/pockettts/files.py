@@ -147,6 +147,16 @@ def _reflink_or_copy(source: Path, target: Path) -> None:
         os.fsync(write.fileno())
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, in one step: a hard link where the file system has them, else a copy."""
+    temporary = temporary_path(target)
+    try:
+        os.link(source, temporary)
+    except OSError:
+        shutil.copyfile(source, temporary)
+    temporary.replace(target)
+
+
 def untouched(path: Path, witness: Path) -> bool:
     """Whether a file was not changed after `witness` was written, by their change times. Raises `OSError`.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pockettts.book import Book, memory_mb
+from pockettts.book import Book, memory_mb, recorded_division
 from pockettts.config import SynthConfig
 from pockettts.engines import ENGINES, onnx
 from pockettts.engines import torch as torch_engine
@@ -32,7 +32,9 @@ def forecast(book: Book, project: Project, jobs: int) -> str:
     """Return the line for a book: chunks to speak, engine, minutes with `jobs` at once, and a faster engine."""
     store, engine = project.store, project.config.engine
     texts = {key: chunk.text for key, chunk in zip(book.keys, book.plan.chunks, strict=True)}
-    missing = {key for key in texts if not store.path(key).exists()}
+    receipt = project.of_book(book.name).receipt
+    packed = [keys for batch, keys in recorded_division(book, project).items() if receipt(batch).exists()]
+    missing = {key for key in texts.keys() - set().union(*packed) if not store.path(key).exists()}
     if not missing:
         return f"{book.name}: all {len(texts)} chunks are spoken already"
     batches = sum(1 for keys in book.batches.values() if missing.intersection(keys))

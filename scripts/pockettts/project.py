@@ -32,7 +32,15 @@ from pockettts.models import (
     read_lock_file,
     resolve,
 )
-from pockettts.takes import Recipe, TakeStore, make_recipe, needs_rate, speaking_rate, with_own_limits
+from pockettts.takes import (
+    PACK_SUFFIX,
+    Recipe,
+    TakeStore,
+    make_recipe,
+    needs_rate,
+    speaking_rate,
+    with_own_limits,
+)
 from pockettts.values import language_code, short_digest
 from pockettts.voices import Voice, check_licence, load_voices, resolve_voice, voice_pin
 
@@ -130,17 +138,26 @@ class BookPaths:
         return self.folder / "reading.json"
 
     @property
+    def batches(self) -> Path:
+        """The keys of each batch: written while the rules are parsed."""
+        return self.folder / "batches.json"
+
+    @property
     def receipts(self) -> Path:
-        """The folder of the receipts."""
+        """The folder of the receipts and packs."""
         return self.folder / "takes"
 
     def receipt(self, batch: str) -> Path:
         """Return the receipt of one batch."""
         return self.receipts / f"{batch}.json"
 
+    def pack(self, batch: str) -> Path:
+        """Return the takes of one batch, end to end."""
+        return self.receipts / f"{batch}{PACK_SUFFIX}"
+
     @property
     def repairs(self) -> Path:
-        """The batches whose receipt was deleted because a take was gone or damaged."""
+        """The batches whose receipt was deleted because its pack was gone or damaged."""
         return self.folder / "repairs.json"
 
     @property
@@ -476,6 +493,10 @@ class Project:
         """Return the report of the comparison of an exported model with PyTorch."""
         return self.bundle(precision, model_id).with_suffix(".verify.json")
 
+    def bundle_manifest(self, precision: str | None = None, model_id: str | None = None) -> Path:
+        """Return the copy of a bundle's manifest beside its folder: a change of it is a change of the bundle."""
+        return self.bundle(precision, model_id).with_suffix(".manifest.json")
+
     def relative(self, path: Path) -> Path:
         """Return a path below `root` as seen from there, any other path as it is: for what is written into files."""
         try:
@@ -489,3 +510,11 @@ def add_project_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project", type=Path, default=Path(), help="the folder with inputs/ and results/ (default: .)"
     )
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add to a script the model's id and the files that `models.open_model` takes."""
+    parser.add_argument("--model", required=True, help="an id of models/manifest.json")
+    parser.add_argument("--lock", type=Path, required=True, help="the model's lock.json")
+    parser.add_argument("--weights", type=Path, required=True, help="the model's weights")
+    parser.add_argument("--tokenizer", type=Path, required=True, help="the model's tokenizer")

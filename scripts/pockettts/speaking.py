@@ -136,7 +136,7 @@ def ready_bundle(project: Project) -> None:
 
     A damaged one is left to the engine, which refuses it as in a build: it is not replaced unasked.
     """
-    from pockettts.bundle import MANIFEST
+    from pockettts.bundle import MANIFEST, copy_manifest
     from pockettts.export import require_export_packages
 
     paths, folder, report = project.of_model(), project.bundle(), project.bundle_report()
@@ -148,6 +148,7 @@ def ready_bundle(project: Project) -> None:
         entry, precision = project.model, project.config.synth.precision
         log.info("exporting the model %s as ONNX graphs into %s, once", entry.id, folder)
         export_onnx(paths.runtime, folder, precision=precision, language=entry.language)
+        copy_manifest(folder, project.bundle_manifest())
     if not _passed(report) or report.stat().st_mtime_ns < manifest.stat().st_mtime_ns:
         log.info("comparing %s with the model, once", folder)
         verify_bundle(project)

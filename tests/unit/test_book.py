@@ -1,58 +1,21 @@
-"""Batches, playlists and the share of a machine that a job claims."""
+"""Playlists and the share of a machine that a job claims."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pockettts import ear
-from pockettts.book import check_name, find_text, job_threads, make_batches, memory_mb, synth_memory_mb
+from pockettts.book import check_name, find_text, job_threads, memory_mb, synth_memory_mb
 from pockettts.config import TextConfig, parse
 from pockettts.errors import ConfigError, EnvironmentNotReady, ManuscriptError
 from pockettts.project import Project
 from support import ROOT
-
-
-def keys_of(*numbers: int) -> list[str]:
-    return [hashlib.sha256(str(number).encode()).hexdigest()[:32] for number in numbers]
-
-
-@given(st.lists(st.integers(0, 400), max_size=300), st.integers(1, 20))
-def test_batches_hold_every_key_once_in_order(numbers: list[int], size: int) -> None:
-    keys = keys_of(*numbers)
-    batches = make_batches(keys, size)
-    assert [key for batch in batches.values() for key in batch] == list(dict.fromkeys(keys))
-    least = min(max(1, size // 2), len(set(keys)))
-    assert all(least <= len(batch) <= 2 * size for batch in batches.values())
-
-
-@pytest.mark.parametrize("size", [8, 32, 256])
-def test_batches_are_about_as_large_as_asked_for(size: int) -> None:
-    """So that sixteen jobs end at about the same time."""
-    sizes = [len(batch) for batch in make_batches(keys_of(*range(40 * size)), size).values()]
-    assert 0.8 * size < sum(sizes) / len(sizes) < 1.25 * size
-    assert sum(0.5 * size <= one <= 1.5 * size for one in sizes) > 0.8 * len(sizes)
-
-
-def test_a_batch_of_one_is_named_by_its_key() -> None:
-    keys = keys_of(*range(5))
-    assert make_batches(keys, 1) == {key: (key,) for key in keys}
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 600), st.integers(1000, 10_000))
-def test_an_insertion_changes_at_most_the_batches_around_it(position: int, number: int) -> None:
-    keys = keys_of(*range(600))
-    before = make_batches(keys, 16)
-    after = make_batches([*keys[:position], *keys_of(number), *keys[position:]], 16)
-    changed = [batch for name, batch in after.items() if name not in before]
-    assert sum(map(len, changed)) <= 5 * 16
 
 
 @pytest.mark.parametrize(

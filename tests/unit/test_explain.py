@@ -31,16 +31,24 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> book.Book:
     paths, store = project.of_book("book"), project.store
     document = book.chunks_document(opened, project)
     files.write_json(paths.chunks, document)
-    made: dict[str, takes.Take] = {}
     for batch, keys in opened.batches.items():
         texts = {chunk["key"]: chunk["text"] for chunk in document["chunks"]}
         done = takes.make_takes(
             [(key, texts[key]) for key in keys], Singer(), store, CONFIG.synth, project.recipe.as_dict()
         )
-        files.write_json(paths.receipt(batch), takes.receipt(done))
-        made |= done
+        files.write_json(paths.receipt(batch), takes.write_pack(paths.pack(batch), done, store))
+    rows = takes.read_receipts(paths.receipts, opened.batches)
     entries = [
-        JoinEntry(key, store.path(key), made[key].sha256, chunk.pause, chunk.text, chunk.chapter)
+        JoinEntry(
+            key=key,
+            pack=rows[key]["pack"],
+            start=rows[key]["start"],
+            samples=rows[key]["samples"],
+            sha256=rows[key]["sha256"],
+            pause=chunk.pause,
+            text=chunk.text,
+            chapter=chunk.chapter,
+        )
         for key, chunk in zip(opened.keys, opened.plan.chunks, strict=True)
     ]
     files.write_json(paths.timeline, join_takes(entries, paths.joined, CONFIG.audio).as_json())
@@ -96,6 +104,7 @@ def test_for_readers(built: book.Book, pockettts: Call) -> None:
     ("damage", "sentence"),
     [
         ("receipt", "it is taken from the store, and its job writes the receipt"),
+        ("pack", "it is taken from the store, and its job writes the receipt"),
         ("deleted", "it is spoken: its audio is not in the store"),
         ("damaged", "it is spoken: its audio is damaged"),
         ("sidecar", "it is spoken: its audio has no sidecar"),
@@ -104,9 +113,10 @@ def test_for_readers(built: book.Book, pockettts: Call) -> None:
 def test_why_a_take_will_be_made_again(built: book.Book, pockettts: Call, damage: str, sentence: str) -> None:
     key = built.keys[1]
     audio = Project().store.path(key)
-    if damage == "receipt":
-        for path in Path("results/book/takes").glob("*.json"):
-            path.unlink()
+    for path in Path("results/book/takes").glob("*.wav" if damage == "pack" else "*.json"):
+        path.unlink()
+    if damage in ("pack", "receipt"):
+        pass
     elif damage == "deleted":
         audio.unlink()
     elif damage == "damaged":

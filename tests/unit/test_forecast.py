@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pockettts import takes
-from pockettts.book import Book, make_batches
+from pockettts.batches import make_batches
+from pockettts.book import Book
 from pockettts.forecast import duration, forecast
 from pockettts.project import Project
 from pockettts.text.chunks import Chunk

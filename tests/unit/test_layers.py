@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("ear",),
     ("export",),
     ("project",),
-    ("publish",),
+    ("publish", "batches"),
     ("book",),
     ("provenance", "explain", "speaking", "forecast"),
     ("bench",),

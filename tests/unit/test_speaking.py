@@ -60,7 +60,7 @@ def test_a_model_that_is_made_ready_is_one_of_the_workflow(project: Project, mis
     for path in list(folder.glob(missing)):
         path.unlink()
     ready_model(project)
-    assert {"download.json", "lock.json", "runtime.json", "runtime.yaml"} <= set(before)
+    assert {"lock.json", "runtime.json", "runtime.yaml"} <= set(before)
     for name in ("lock.json", "runtime.json"):
         assert (folder / name).read_text() == before[name], name
     assert yaml.safe_load((folder / "runtime.yaml").read_text())["weights_path"].startswith(str(project.root))

@@ -17,16 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pockettts import files, takes
+from pockettts.audio import wav
 from pockettts.config import CheckConfig, QaConfig, SynthConfig
 from pockettts.ear import Ear, compare
 from pockettts.engines import Engine
-from pockettts.errors import AudioError, ConfigError, EngineFailed, NoEndOfSpeech, TakeRejected
+from pockettts.errors import AudioError, ConfigError, DamagedFile, EngineFailed, NoEndOfSpeech, TakeRejected
 from pockettts.takes import (
     Recipe,
     Take,
     TakeStore,
     Transcript,
     content_key,
+    drop_damaged_packs,
     drop_stale_receipts,
     judge,
     make_recipe,
@@ -34,8 +36,8 @@ from pockettts.takes import (
     make_takes,
     measure_take,
     read_receipts,
-    receipt,
     seed_for,
+    write_pack,
 )
 from support import FAKES
 from support.damage import flip
@@ -481,7 +483,6 @@ def test_a_take_of_the_earlier_layout_is_used(store: TakeStore) -> None:
         path.rename(store.root / "ab" / path.name)
     folder.rmdir()
     assert store.get(KEY) == take
-    assert store.intact(KEY, take.sha256, take.bytes)
 
 
 # --- making
@@ -643,8 +644,8 @@ def test_a_take_that_is_heard_otherwise_is_tried_again(store: TakeStore) -> None
     assert refused.heard.words == BAD
     assert "missing: quick brown" in refused.reasons[0]
     assert store.get(KEY) == take
-    assert receipt({KEY: take})[KEY]["heard"]["words"] == TEXT.upper()
-    assert takes.report_row(receipt({KEY: take})[KEY])["heard"]["error"] == 0
+    assert take.summary()["heard"]["words"] == TEXT.upper()
+    assert takes.report_row(take.summary())["heard"]["error"] == 0
 
 
 def test_what_is_never_heard_right_is_refused_by_name_or_the_best_is_used(store: TakeStore) -> None:
@@ -669,7 +670,6 @@ def test_a_stored_take_is_heard_when_the_check_is_switched_on_and_once_only(stor
     take = make_take(KEY, TEXT, Script(), store, SynthConfig(), ear=Whispers(TEXT))
     assert take == replace(first, heard=Transcript(TEXT, 0.0, EAR_NAME))
     assert store.get(KEY) == take
-    assert store.intact(KEY, take.sha256, take.bytes)
     assert make_take(KEY, TEXT, Script(), store, SynthConfig(), ear=Whispers()) == take
     strict = QaConfig(asr="all", tolerance=0)
     other = make_take(KEY, TEXT, Script(), store, SynthConfig(), ear=Whispers(qa=strict))
@@ -703,11 +703,17 @@ def test_sidecars_from_before_the_check_are_read(store: TakeStore) -> None:
     del content["heard"]
     sidecar.write_text(json.dumps(content))
     assert store.get(KEY) == take
-    old = {name: value for name, value in take.summary().items() if name != "heard"}
-    assert takes.report_row(old)["heard"] is None
 
 
-# --- receipts
+# --- packs and receipts
+
+
+def pack(folder: Path, name: str, chunks: list[tuple[str, str]], store: TakeStore) -> dict[str, Take]:
+    """Make takes that differ, and write their pack and receipt."""
+    voices = Script(*[speech(len(TEXT) / 14, seed=int(key[:2], 16)) for key, _ in chunks])
+    made = make_takes(chunks, voices, store, SynthConfig())
+    files.write_json(folder / f"{name}.json", write_pack(folder / f"{name}.wav", made, store), seal=True)
+    return made
 
 
 @pytest.fixture
@@ -715,58 +721,104 @@ def built(store: TakeStore, tmp_path: Path) -> tuple[Path, dict[str, tuple[str, 
     folder = tmp_path / "receipts"
     batches = {"a": tuple(key for key, _ in batch(4)[:2]), "b": tuple(key for key, _ in batch(4)[2:])}
     for name, keys in batches.items():
-        made = make_takes([(key, TEXT) for key in keys], Script(GOOD, GOOD), store, SynthConfig())
-        files.write_json(folder / f"{name}.json", receipt(made))
+        pack(folder, name, [(key, TEXT) for key in keys], store)
     return folder, batches
 
 
-def test_receipts_hold_nothing_that_varies(store: TakeStore) -> None:
+def test_receipts_hold_nothing_that_varies(store: TakeStore, tmp_path: Path) -> None:
     take = stored(store)
-    assert receipt({KEY: take}) == receipt({KEY: replace(take, seconds=take.seconds + 1)})
-    assert receipt({KEY: take})[KEY].keys() >= {"sha256", "bytes", "seed", "attempt", "accepted", "reasons", "refused"}
+    first = write_pack(tmp_path / "a.wav", {KEY: take}, store)
+    assert first == write_pack(tmp_path / "b.wav", {KEY: replace(take, seconds=take.seconds + 1)}, store)
+    assert first["takes"][KEY].keys() >= {"sha256", "samples", "start", "seed", "attempt", "accepted", "reasons"}
 
 
-def test_receipts_are_read_by_key(built: tuple[Path, dict[str, tuple[str, ...]]]) -> None:
+def test_a_pack_holds_each_take_at_its_place_with_the_sha256_of_its_file(
+    store: TakeStore, built: tuple[Path, dict[str, tuple[str, ...]]]
+) -> None:
+    rows = read_receipts(*built)
+    assert rows.keys() == {key for key, _ in batch(4)}
+    for key, row in rows.items():
+        samples = wav.read_slice(row["pack"], row["start"], row["samples"])
+        np.testing.assert_array_equal(samples, wav.read_wav(store.path(key)))
+        assert wav.wav_sha256(samples) == row["sha256"] == files.sha256_file(store.path(key))
+
+
+def test_nothing_needs_the_store_once_the_pack_is_there(
+    store: TakeStore, built: tuple[Path, dict[str, tuple[str, ...]]]
+) -> None:
+    shutil.rmtree(store.root)
+    assert drop_stale_receipts(*built) == []
+    assert drop_damaged_packs(*built) == []
+
+
+def test_a_take_of_two_packs_is_taken_from_the_first(store: TakeStore, tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        pack(tmp_path, name, batch(1), store)
+    ((_, row),) = read_receipts(tmp_path, ["b", "a"]).items()
+    assert row["pack"] == tmp_path / "b.wav"
+
+
+def test_a_take_that_changes_while_it_is_packed_is_refused(store: TakeStore, tmp_path: Path) -> None:
+    take = stored(store)
+    flip(store.path(KEY))
+    with pytest.raises(DamagedFile, match="Run again"):
+        write_pack(tmp_path / "a.wav", {KEY: take}, store)
+    assert not (tmp_path / "a.wav").exists()
+
+
+def test_a_missing_receipt_is_a_sentence(built: tuple[Path, dict[str, tuple[str, ...]]]) -> None:
     folder, batches = built
-    assert read_receipts(folder, batches).keys() == {key for key, _ in batch(4)}
     (folder / "b.json").unlink()
     with pytest.raises(AudioError, match=r"b\.json does not exist"):
         read_receipts(folder, batches)
 
 
-def test_good_takes_are_not_read_again(
-    store: TakeStore, built: tuple[Path, dict[str, tuple[str, ...]]], monkeypatch: pytest.MonkeyPatch
+def test_good_packs_are_not_read_again(
+    built: tuple[Path, dict[str, tuple[str, ...]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert drop_stale_receipts(*built, store) == []
-    for path in store.root.rglob("*.wav"):
+    for path in built[0].glob("*.wav"):
         os.utime(path)
-    assert drop_stale_receipts(*built, store) == []
+    assert drop_stale_receipts(*built) == []
 
     def read(path: Path) -> str:
         raise AssertionError(path)
 
     monkeypatch.setattr(files, "sha256_file", read)
-    assert drop_stale_receipts(*built, store) == []
+    assert drop_stale_receipts(*built) == []
 
 
-@pytest.mark.parametrize("name", ["truncated", "empty", "corrupt", "wav gone", "sidecar gone"])
-def test_receipts_of_damaged_takes_are_dropped(
-    store: TakeStore, built: tuple[Path, dict[str, tuple[str, ...]]], name: str
+PACK_DAMAGE: dict[str, Callable[[Path], Any]] = {
+    "truncated": lambda path: os.truncate(path, 1000),
+    "empty": lambda path: os.truncate(path, 0),
+    "corrupt": flip,
+    "gone": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("name", PACK_DAMAGE)
+def test_receipts_of_damaged_packs_are_dropped(built: tuple[Path, dict[str, tuple[str, ...]]], name: str) -> None:
+    folder, batches = built
+    PACK_DAMAGE[name](folder / "b.wav")
+    assert drop_stale_receipts(folder, batches) == ["b"]
+    assert [path.name for path in sorted(folder.glob("*.json"))] == ["a.json"]
+    assert drop_stale_receipts(folder, batches) == []
+
+
+@pytest.mark.parametrize("name", PACK_DAMAGE)
+def test_damaged_packs_are_deleted_when_the_join_meets_them(
+    built: tuple[Path, dict[str, tuple[str, ...]]], name: str
 ) -> None:
     folder, batches = built
-    wav = store.path(batches["b"][1])
-    os.utime(wav.with_suffix(".json"), ns=(0, wav.stat().st_mtime_ns))
-    DAMAGE[name](wav, wav.with_suffix(".json"))
-    assert drop_stale_receipts(folder, batches, store) == ["b"]
-    assert [path.name for path in folder.iterdir()] == ["a.json"]
-    assert drop_stale_receipts(folder, batches, store) == []
+    PACK_DAMAGE[name](folder / "b.wav")
+    assert drop_damaged_packs(folder, batches) == ["b"]
+    assert [path.name for path in folder.glob("*.wav")] == ["a.wav"]
 
 
-def test_broken_receipts_are_dropped(store: TakeStore, built: tuple[Path, dict[str, tuple[str, ...]]]) -> None:
+@pytest.mark.parametrize("content", ["half", "[]", "{}", '{"pack": {}, "takes": {}}', '{"00": {"sha256": "00"}}'])
+def test_broken_receipts_are_dropped(built: tuple[Path, dict[str, tuple[str, ...]]], content: str) -> None:
     folder, batches = built
-    (folder / "a.json").write_text("{}")
-    (folder / "b.json").write_text("half")
-    assert drop_stale_receipts(folder, batches, store) == ["a", "b"]
+    (folder / "a.json").write_text(content)
+    assert drop_stale_receipts(folder, batches) == ["a"]
 
 
 def test_a_report_is_told_every_refusal(store: TakeStore) -> None:

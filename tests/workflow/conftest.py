@@ -31,7 +31,7 @@ def _build(folder: Path) -> None:
 
 @pytest.fixture
 def built(built_once: Project, tmp_path: Path) -> Project:
-    """A copy of a built project, moved to another place: nothing but runtime.yaml is to be made anew."""
+    """A copy of a built project, moved to a different place: nothing is to be made again."""
     return built_once.copied(tmp_path / "project")
 
 

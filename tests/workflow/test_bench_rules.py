@@ -10,7 +10,7 @@ import pytest
 
 from support.workflow import Project
 
-READY = {"download_model": 1, "lock_model": 1, "write_runtime": 1, "export_voice": 1}
+READY = {"lock_model": 1, "write_runtime": 1, "export_voice": 1}
 REPORT = {"bench_report": 1, "bench": 1}
 SMALL: dict[str, Any] = {
     "profile": "quick",

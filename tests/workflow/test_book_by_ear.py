@@ -38,7 +38,7 @@ def test_a_take_that_was_heard_otherwise_is_in_the_report(built: Project) -> Non
     before = set(receipts.glob("*.json"))
     built.build()
     (receipt,) = set(receipts.glob("*.json")) - before
-    (take,) = read_json(receipt).values()
+    (take,) = read_json(receipt)["takes"].values()
     assert take["heard"]["error"] > 0.3
     report = (built.root / "results/book.report.html").read_text()
     assert "it was heard as" in report

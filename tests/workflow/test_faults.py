@@ -12,7 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pockettts.batches import BatchRecord
 from support import BIN
+from support.damage import flip
 from support.workflow import PARAGRAPHS, Project
 
 
@@ -81,34 +83,42 @@ def test_no_engine_outlives_an_interrupted_build(project: Project) -> None:
     _wait_for(lambda: not _engines(project), 30)
 
 
-@pytest.mark.parametrize("damage", ["truncated", "corrupted", "emptied", "deleted"])
-def test_a_damaged_take_is_found_and_made_again(built: Project, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["corrupted", "deleted"])
+def test_a_damaged_pack_is_found_and_made_again_of_the_takes_in_the_store(built: Project, damage: str) -> None:
     good, audio = built.takes(), built.audio()
-    victim = next((built.root / "results/takes").rglob("*.wav"))
-    data = victim.read_bytes()
-    if damage == "truncated":
-        victim.write_bytes(data[: len(data) // 2])
-    elif damage == "corrupted":
-        victim.write_bytes(data[:5000] + bytes([data[5000] ^ 255]) + data[5001:])
-    elif damage == "emptied":
-        victim.write_bytes(b"")
+    pack = next((built.root / "results/book/takes").glob("*.wav"))
+    if damage == "corrupted":
+        flip(pack)
     else:
-        victim.unlink()
+        pack.unlink()
     assert built.plan("results/book.wav")["synth"] == 1
     built.build()
     assert built.takes() == good
     assert built.audio() == audio
 
 
+def test_a_damaged_take_of_the_store_is_found_when_it_is_needed_and_only_then(built: Project) -> None:
+    good, audio = built.takes(), built.audio()
+    flip(next((built.root / "results/takes").rglob("*.wav")))
+    assert built.plan("results/book.wav") == {}
+    next((built.root / "results/book/takes").glob("*.wav")).unlink()
+    built.build()
+    assert built.takes() == good
+    assert built.audio() == audio
+    assert list((built.root / "results/damaged").iterdir())
+
+
 def test_a_full_disk_is_a_sentence_and_loses_nothing(built: Project, mounted: Callable[..., Path]) -> None:
     good = built.takes()
     mounted(built.root / "results/full", "size=64k")
     joined = built.root / "results/full/joined.wav"
+    (division,) = BatchRecord(built.root / "results/book/batches.json").divisions
     result = subprocess.run(
         [
             BIN / "python",
             "scripts/join_takes.py",
-            *("--chunks", "results/book/chunks.json", "--receipts", "results/book/takes", "--store", "results/takes"),
+            *("--chunks", "results/book/chunks.json", "--receipts", "results/book/takes"),
+            *("--batches", "results/book/batches.json", "--division", division),
             *("--out", joined, "--timeline", "results/full/timeline.json"),
         ],
         cwd=built.root,

@@ -53,11 +53,12 @@ def test_rules_and_the_project_agree_on_every_path() -> None:
     """The rules spell patterns with wildcards; `Project` has the same paths."""
     project = Project(Path())
     book, model = project.of_book("{book}"), project.of_model("{model}")
-    bundle = project.bundle("{precision}", "{model}")
     paths = {
-        *(book.manuscript, book.chunks, book.plan, book.reading, book.receipt("{batch}"), book.joined, book.timeline),
+        *(book.manuscript, book.chunks, book.plan, book.reading, book.receipt("{batch}"), book.pack("{batch}")),
+        *(book.joined, book.timeline),
         *(book.mastered, book.mastering, book.measurement, book.provenance, book.report, book.recording),
-        *(model.download, model.lock, model.runtime, model.runtime_sidecar, bundle / "manifest.json"),
+        *(model.download, model.lock, model.runtime, model.runtime_sidecar),
+        project.bundle_manifest("{precision}", "{model}"),
         *(project.voice_state("{voice}", "{model}"), project.bundle_report("{precision}", "{model}")),
     }
     text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))

@@ -5,14 +5,13 @@ Between `takes` and `master`: writes results/{book}/joined.wav and the timeline,
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pockettts.audio.dsp import Float, dc_block, fade, seconds_to_samples, to_float, trim_bounds
-from pockettts.audio.wav import WavWriter, decode_wav, remove_parts
+from pockettts.audio.wav import WavWriter, read_slice, remove_parts, wav_sha256
 from pockettts.config import AudioConfig
 from pockettts.errors import AudioError, DamagedFile
 from pockettts.files import sha256_file
@@ -21,10 +20,15 @@ from pockettts.values import RATE, Int16, round_to_int16
 
 @dataclass(frozen=True, slots=True)
 class JoinEntry:
-    """One take in the book: its file, the sha256 that the file must have, and the seconds of silence after it."""
+    """One take in the book, and the seconds of silence after it.
+
+    It is the samples [start, start + samples) of the file `pack`; written by themselves as WAV, they have `sha256`.
+    """
 
     key: str
-    wav: Path
+    pack: Path
+    start: int
+    samples: int
     sha256: str
     pause: float
     text: str
@@ -89,15 +93,14 @@ _STEPS: dict[str, Callable[[Float, AudioConfig], Float]] = {"dc_block": _block_d
 
 def _load(entry: JoinEntry) -> Int16:
     where = f'Take {entry.key} ("{_shorten(entry.text)}")'
+    if not entry.samples:
+        raise AudioError(f"{where} in {entry.pack} holds no audio; delete the file and build it again.")
     try:
-        data = entry.wav.read_bytes()
-    except OSError as error:
-        raise DamagedFile(f"{where} cannot be read from {entry.wav}: {error.strerror}.") from None
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise DamagedFile(f"{where} in {entry.wav} differs from the take that was accepted.")
-    samples = decode_wav(data, f"{where} in {entry.wav}")
-    if not len(samples):
-        raise AudioError(f"{where} in {entry.wav} holds no audio; delete the file and build it again.")
+        samples = read_slice(entry.pack, entry.start, entry.samples)
+    except AudioError as error:
+        raise DamagedFile(f"{where} cannot be read: {error}") from None
+    if wav_sha256(samples) != entry.sha256:
+        raise DamagedFile(f"{where} in {entry.pack} differs from the take that was accepted.")
     return samples
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
+import hashlib
 import os
 import struct
 import tempfile
@@ -172,6 +173,27 @@ def read_wav(path: Path) -> Int16:
         return decode_wav(path.read_bytes(), str(path))
     except OSError as error:
         raise AudioError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def read_slice(path: Path, start: int, samples: int) -> Int16:
+    """Read the samples [start, start + samples) of a WAV file, int16, shape (samples,).
+
+    Raises `AudioError` as `read_blocks` does, and where the file ends before the slice.
+    """
+    file, total = _open_data(path)
+    with file:
+        file.seek(2 * start, os.SEEK_CUR)
+        data = file.read(2 * samples) if start + samples <= total else b""
+    if len(data) < 2 * samples:
+        raise AudioError(f"{path} holds {total} samples, and {start + samples} are expected.")
+    return np.frombuffer(data, dtype="<i2").astype(np.int16)
+
+
+def wav_sha256(samples: Int16) -> str:
+    """Return the sha256 of the file that `write_wav` makes of these samples, in hex."""
+    digest = hashlib.sha256(_header(len(samples), reserve=False, limit=RIFF_LIMIT))
+    digest.update(samples.astype("<i2", copy=False).tobytes())
+    return digest.hexdigest()
 
 
 def _header(samples: int, *, reserve: bool, limit: int) -> bytes:

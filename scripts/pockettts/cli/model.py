@@ -124,6 +124,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a model as ONNX graphs into results/onnx/MODEL/{fp32,int8}/."""
+    from pockettts.bundle import copy_manifest
     from pockettts.export import require_export_packages
     from pockettts.speaking import ready_model
 
@@ -135,6 +136,7 @@ def export(
     ready_model(project)
     out = project.bundle(precision)
     bundle = export_onnx(project.of_model().runtime, out, precision=precision, language=project.model.language)
+    copy_manifest(out, project.bundle_manifest(precision))
     if as_json:
         print_json(bundle.manifest)
         return

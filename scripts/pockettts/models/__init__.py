@@ -1,12 +1,22 @@
 """Models: from a manifest of pinned files to verified bytes on disk and a configuration that needs no network.
 
-models/manifest.json -> download_model -> lock_model -> write_runtime
+models/manifest.json -> download_model -> lock_model -> open_model (in a job), write_runtime (for commands)
 download.json     lock.json     runtime.yaml      in results/models/{id}/
 """
 
-from pockettts.models.download import Downloaded, download_model, expectation, read_download, read_lock_file
+from pockettts.models.download import FILE_NAMES, Downloaded, download_model, expectation, read_download, read_lock_file
 from pockettts.models.hub import HUB, Fetched, blob_sha1, checksum, fetch, gated_sentence, hub_path, matches, verify
-from pockettts.models.lock import Lock, check_model, check_pins, fetch_locked, lock_model, read_lock, verify_files
+from pockettts.models.lock import (
+    Lock,
+    OpenedModel,
+    check_model,
+    check_pins,
+    fetch_locked,
+    lock_model,
+    open_model,
+    read_lock,
+    verify_files,
+)
 from pockettts.models.manifest import (
     HubFile,
     LocalFile,
@@ -18,9 +28,10 @@ from pockettts.models.manifest import (
     resolve,
     strip_paths,
 )
-from pockettts.models.runtime import mark_runtime, read_runtime, runtime_text, write_runtime
+from pockettts.models.runtime import downloaded_runtime, mark_runtime, read_runtime, write_runtime
 
 __all__ = [
+    "FILE_NAMES",
     "HUB",
     "Downloaded",
     "Fetched",
@@ -29,11 +40,13 @@ __all__ = [
     "Lock",
     "Manifest",
     "ModelEntry",
+    "OpenedModel",
     "blob_sha1",
     "check_model",
     "check_pins",
     "checksum",
     "download_model",
+    "downloaded_runtime",
     "expectation",
     "fetch",
     "fetch_locked",
@@ -45,12 +58,12 @@ __all__ = [
     "matches",
     "model_config",
     "model_pins",
+    "open_model",
     "read_download",
     "read_lock",
     "read_lock_file",
     "read_runtime",
     "resolve",
-    "runtime_text",
     "strip_paths",
     "verify",
     "verify_files",

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pockettts.errors import GatedModelError, ModelError
-from pockettts.files import read_json, write_json
+from pockettts.files import link_or_copy, read_json, write_json
 from pockettts.models.hub import Fetched, fetch, hub_path, matches
 from pockettts.models.manifest import HubFile, LocalFile, ModelEntry, existing, sources
 
 log = logging.getLogger(__name__)
+
+FILE_NAMES = {"weights": "weights.safetensors", "tokenizer": "tokenizer"}
+"""The files of a model of the hub in results/models/{model}/, by role. A rule can name them: no model has others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,11 @@ class Downloaded:
     model: str
     files: Mapping[str, Fetched]
     ungated: bool = False
+
+    def moved(self, files: Mapping[str, Path]) -> Downloaded:
+        """Return the same download with some of its files, by role, at other paths."""
+        moved = {role: replace(item, file=files.get(role, item.file)) for role, item in self.files.items()}
+        return replace(self, files=moved)
 
     def lock_role(self, role: str) -> str:
         """Return the name of a file in the lock, where the ungated weights have an entry of their own."""
@@ -45,14 +53,13 @@ def download_model(
 ) -> Downloaded:
     """Fetch the files of a model below `dest` and record them in dest/download.json.
 
-    A file that is there and verified opens no connection; a local model has nothing to fetch. Gated weights that the
-    hub refuses raise `GatedModelError`, unless `allow_ungated`: then the open repository's file is fetched and a
-    warning is logged. Also raises `HubUnreachable`, `ChecksumError` and `ModelError`.
+    They lie below dest/hub/ under the names of the hub, and are dest/weights.safetensors and dest/tokenizer, too. A
+    file that is there and verified opens no connection; a local model has nothing to fetch and no record. Gated weights
+    that the hub refuses raise `GatedModelError`, unless `allow_ungated`: then the open repository's file is fetched and
+    a warning is logged. Also raises `HubUnreachable`, `ChecksumError` and `ModelError`.
     """
     if isinstance(entry.weights, LocalFile) or isinstance(entry.tokenizer, LocalFile):
-        local = {**sources(entry), "config": entry.config_file}
-        files = {role: Fetched(existing(s), s) for role, s in local.items() if isinstance(s, LocalFile)}
-        return _record(Downloaded(entry.id, files), dest)
+        return _local(entry)
     locked = read_lock_file(committed_lock).get(entry.id, {})
     etags = _recorded_etags(dest)
 
@@ -106,12 +113,22 @@ def expectation(
     return source.sha256 or (etags or {}).get(str(source))
 
 
+def _local(entry: ModelEntry) -> Downloaded:
+    """Return the files of a model that is part of the project. Raises `ModelError` if one is missing."""
+    local = {**sources(entry), "config": entry.config_file}
+    return Downloaded(
+        entry.id, {role: Fetched(existing(one), one) for role, one in local.items() if isinstance(one, LocalFile)}
+    )
+
+
 def _record(downloaded: Downloaded, dest: Path) -> Downloaded:
+    """Write down where the files come from, and give them names that do not depend on the model."""
     files: dict[str, Any] = {}
     for role, item in downloaded.files.items():
-        files[role] = {"file": os.path.relpath(item.file, dest)}
+        files[role] = {"file": os.path.relpath(item.file, dest), "etag": item.etag}
         if isinstance(item.source, HubFile):
-            files[role] |= {**item.source.pin, "etag": item.etag}
+            files[role] |= item.source.pin
+        link_or_copy(item.file, dest / FILE_NAMES[role])
     write_json(dest / "download.json", {"model": downloaded.model, "ungated": downloaded.ungated, "files": files})
     return downloaded
 
@@ -126,7 +143,9 @@ def _recorded_etags(dest: Path) -> dict[str, str]:
 
 
 def read_download(entry: ModelEntry, dest: Path) -> Downloaded:
-    """Return what `download_model` recorded in dest/download.json. Raises `ModelError`."""
+    """Return what `download_model` recorded in dest/download.json; a local model has no record. Raises `ModelError`."""
+    if entry.local:
+        return _local(entry)
     path = dest / "download.json"
     document = read_json(path, "the record of the download", ModelError)
     try:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pockettts.errors import ChecksumError, ModelError
-from pockettts.files import read_json, sha256_file, touch_witness, untouched, write_json
+from pockettts.files import read_json, sha256_file, touch_witness, untouched, write_json, write_text
 from pockettts.models.download import Downloaded, expectation, read_download, read_lock_file
 from pockettts.models.hub import Fetched, fetch, verify
-from pockettts.models.manifest import HubFile, LocalFile, ModelEntry, model_config
-from pockettts.models.runtime import check_runtime
+from pockettts.models.manifest import HubFile, LocalFile, ModelEntry, model_config, source_suffix
+from pockettts.models.runtime import check_runtime, runtime_text
 from pockettts.values import digest
 
 
@@ -36,28 +38,44 @@ class Lock:
         return digest(self.as_dict())
 
 
-def lock_model(entry: ModelEntry, dest: Path, committed_lock: Path | None = None, *, commit: bool = False) -> Lock:
-    """Verify the files of a download and write dest/lock.json.
+@dataclass(frozen=True, slots=True)
+class OpenedModel:
+    """A model whose files were held against its lock. `runtime` exists as long as `open_model` runs."""
+
+    runtime: Path
+    lock: Lock
+    config: Mapping[str, Any]
+
+
+def lock_model(
+    entry: ModelEntry,
+    dest: Path,
+    committed_lock: Path | None = None,
+    *,
+    files: Mapping[str, Path] | None = None,
+    commit: bool = False,
+) -> Lock:
+    """Verify the files of a download and write dest/lock.json; `files` are those that lie elsewhere, by role.
 
     A file must have the sha256 of the committed lock; a file that is not in it, the hub's own checksum.
     With `commit` the result is also written to the committed lock, and a changed file of the project is accepted.
     Raises `ChecksumError`, with the bad bytes moved to NAME.bad (a file of the project stays where it is), and
     `ModelError`; after either, the next download starts again.
     """
-    downloaded = read_download(entry, dest)
+    downloaded = read_download(entry, dest).moved(files or {})
     locks = read_lock_file(committed_lock)
     locked = locks.get(entry.id, {})
-    files: dict[str, dict[str, Any]] = {}
+    facts: dict[str, dict[str, Any]] = {}
     try:
         for role, item in downloaded.files.items():
             key = downloaded.lock_role(role)
-            files[key] = _locked_file(item, key, locked, accept=commit)
+            facts[key] = _locked_file(item, key, locked, accept=commit)
     except ModelError:
-        (dest / "download.json").unlink()
+        (dest / "download.json").unlink(missing_ok=True)
         raise
-    lock = Lock(entry.id, files, digest(model_config(entry)), voice_cloning=not downloaded.ungated)
+    lock = Lock(entry.id, facts, digest(model_config(entry)), voice_cloning=not downloaded.ungated)
     if commit and committed_lock is not None:
-        write_json(committed_lock, {**locks, entry.id: {**locked, **files}})
+        write_json(committed_lock, {**locks, entry.id: {**locked, **facts}})
     # The same lock keeps its date, so that what was built with it stays younger.
     write_json(dest / "lock.json", lock.as_dict(), keep_same=True, seal=True)
     touch_witness(dest / "lock.json")
@@ -100,19 +118,25 @@ def verify_files(downloaded: Downloaded, lock: Lock) -> list[Path]:
 
 
 def check_model(runtime: Path, lock: Lock) -> dict[str, Any]:
-    """Hold the files that runtime.yaml names against the lock, and return the configuration in it.
+    """Hold the files that runtime.yaml names against the lock beside it, and return the configuration in it.
 
-    Weights and tokenizer that were not touched since lock.json was written beside runtime.yaml are not read again.
     Raises `ModelError`, and `ChecksumError` for a file that was altered.
     """
-    witness = runtime.with_name("lock.json")
     config = check_runtime(runtime)
     named = {"weights": config["weights_path"], "tokenizer": config["flow_lm"]["lookup_table"]["tokenizer_path"]}
-    for role, name in named.items():
+    check_files({role: Path(name) for role, name in named.items()}, lock, runtime.with_name("lock.json"))
+    return config
+
+
+def check_files(files: Mapping[str, Path], lock: Lock, witness: Path) -> None:
+    """Hold weights and tokenizer against the lock. Raises `ModelError`, and `ChecksumError` for one that was altered.
+
+    A file that was not touched since `witness`, the lock's own file, was written is not read again.
+    """
+    for role, file in files.items():
         facts = lock.files.get(role) or lock.files.get("ungated")
         if facts is None:
-            raise ModelError(f"The lock of {lock.model} has no entry for {name}; lock the model again.")
-        file = Path(name)
+            raise ModelError(f"The lock of {lock.model} has no entry for {file}; lock the model again.")
         if file.stat().st_size == facts["bytes"] and untouched(file, witness):
             continue
         if sha256_file(file) != facts["sha256"]:
@@ -120,7 +144,30 @@ def check_model(runtime: Path, lock: Lock) -> dict[str, Any]:
             witness.unlink(missing_ok=True)
             raise ChecksumError(f"{file} was altered after it was locked. Run again: it is verified, then replaced.")
         touch_witness(witness)
-    return config
+
+
+@contextlib.contextmanager
+def open_model(entry: ModelEntry, lock_file: Path, weights: Path, tokenizer: Path) -> Iterator[OpenedModel]:
+    """Hold a model's files against its lock, and give them the configuration that pocket-tts reads, for a while.
+
+    The configuration lies in a temporary folder: pocket-tts wants absolute paths, and those are a matter of one machine
+    and one job. Raises `ModelError`, and `ChecksumError` for a file that was altered.
+    """
+    lock, config = read_lock(lock_file), model_config(entry)
+    if (lock.model, lock.config) != (entry.id, digest(config)):
+        lock_file.unlink(missing_ok=True)
+        raise ModelError(f"{lock_file} was made of a different model or configuration, and is deleted: run again.")
+    files = {"weights": weights, "tokenizer": tokenizer}
+    check_files(files, lock, lock_file)
+    with tempfile.TemporaryDirectory(prefix="pockettts-") as folder:
+        for role, file in files.items():
+            # pocket-tts tells the kinds of tokenizers apart by their suffixes, which the names of outputs lack.
+            link = Path(folder) / f"{role}{source_suffix(entry, role)}"
+            link.symlink_to(file.absolute())
+            files[role] = link
+        runtime = Path(folder) / "runtime.yaml"
+        write_text(runtime, runtime_text(config, files["weights"], files["tokenizer"]))
+        yield OpenedModel(runtime, lock, config)
 
 
 def check_pins(lock: Lock, pins: Mapping[str, Any]) -> None:

@@ -164,6 +164,11 @@ def sources(entry: ModelEntry) -> dict[str, HubFile | LocalFile]:
     return {role: source for role, source in roles.items() if source is not None}
 
 
+def source_suffix(entry: ModelEntry, role: str) -> str:
+    """Return the suffix of the weights or the tokenizer of a model."""
+    return Path(sources(entry)[role].path).suffix
+
+
 def existing(source: LocalFile) -> Path:
     """Return the path of a file of the project. Raises `ModelError` if it is missing."""
     if not source.path.is_file():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +30,20 @@ def write_runtime(entry: ModelEntry, downloaded: Downloaded, path: Path) -> None
 
     Absolute, because pocket-tts resolves relative paths against the directory it is started in.
     """
-    write_text(path, runtime_text(entry, downloaded))
+    write_text(path, downloaded_runtime(entry, downloaded))
 
 
-def runtime_text(entry: ModelEntry, downloaded: Downloaded) -> str:
-    """Return the content of runtime.yaml."""
-    config = model_config(entry)
-    config["weights_path"] = str(downloaded.files["weights"].file.absolute())
-    config["flow_lm"]["lookup_table"]["tokenizer_path"] = str(downloaded.files["tokenizer"].file.absolute())
-    return str(yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
+def downloaded_runtime(entry: ModelEntry, downloaded: Downloaded) -> str:
+    """Return the content of runtime.yaml for the files of a download."""
+    return runtime_text(model_config(entry), downloaded.files["weights"].file, downloaded.files["tokenizer"].file)
+
+
+def runtime_text(config: Mapping[str, Any], weights: Path, tokenizer: Path) -> str:
+    """Return a model's configuration with absolute paths, as YAML."""
+    content = copy.deepcopy(dict(config))
+    content["weights_path"] = str(weights.absolute())
+    content["flow_lm"]["lookup_table"]["tokenizer_path"] = str(tokenizer.absolute())
+    return str(yaml.safe_dump(content, sort_keys=True, allow_unicode=True))
 
 
 def mark_runtime(path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pockettts import files
-from pockettts.audio.wav import decode_wav, write_wav
+from pockettts.audio.wav import read_wav, write_wav
 from pockettts.errors import AudioError, PocketTTSError
 from pockettts.takes.acceptance import Quality, Transcript
 from pockettts.takes.recipe import FORMAT
@@ -231,40 +231,6 @@ class TakeStore:
             if sidecar.exists():
                 files.write_json(sidecar, asdict(take), seal=True)
 
-    def intact(self, key: str, sha256: str, size: int) -> bool:
-        """Check quickly whether the audio of a take still is what a receipt describes.
-
-        The sidecar is written after the audio. Audio of the right size that was not touched since is trusted; any other
-        is read, and if it is right, the sidecar is renewed.
-        """
-        audio = self.path(key)
-        sidecar = audio.with_suffix(".json")
-        try:
-            if audio.stat().st_size != size:
-                return False
-            if files.untouched(audio, sidecar):
-                return True
-            if files.sha256_file(audio) != sha256:
-                return False
-        except OSError:
-            return False
-        files.touch_witness(sidecar)
-        return True
-
-    def set_aside_damaged(self, sha256_of: Mapping[str, str]) -> int:
-        """Read takes by key, and move those that differ from their sha256 to the folder `damaged`; returns how many.
-
-        The next build finds them missing, and makes them again.
-        """
-        count = 0
-        for key, sha256 in sha256_of.items():
-            audio = self.path(key)
-            if not audio.exists() or files.sha256_file(audio) != sha256:
-                self._move_aside(audio.parent)
-                count += 1
-        return count
-
     def load(self, take: Take) -> Int16:
         """Return the samples of a take, shape (n,). Raises `AudioError`."""
-        path = self.path(take.key)
-        return decode_wav(path.read_bytes(), str(path))
+        return read_wav(self.path(take.key))

@@ -27,6 +27,7 @@ def export_voice(
     *,
     runtime: Path,
     executable: Path | None = None,
+    fetched: Path | None = None,
     committed_lock: Path | None = None,
     commit: bool = False,
     timeout: float = 600.0,
@@ -35,9 +36,9 @@ def export_voice(
     """Write the voice file `out` and its sidecar `out` with the suffix .json, and return the sidecar.
 
     A recording goes through the real `pocket-tts export-voice` with the configuration `runtime`; a predefined voice
-    is fetched beside it, verified as the model's files are, and with `commit` written to the committed lock. Only a
-    file that fits the model gets its name. `rate` measures how many letters a second a voice file speaks, for the
-    sidecar. Raises `VoiceError`, and for a fetch the errors of `models.fetch`.
+    is fetched into the folder `fetched`, by default beside it, verified as the model's files are, and with `commit`
+    written to the committed lock. Only a file that fits the model gets its name. `rate` measures how many letters a
+    second a voice file speaks, for the sidecar. Raises `VoiceError`, and for a fetch the errors of `models.fetch`.
     """
     config = model_config(entry)
     pin = voice_pin(voice, entry)
@@ -56,7 +57,9 @@ def export_voice(
             _run_export(voice.source.path, temporary, runtime, executable, timeout)
         else:
             source = embedding(voice, entry)
-            file = fetch_locked(source, entry.id, f"voice/{voice.id}", runtime.parent, committed_lock, commit)
+            file = fetch_locked(
+                source, entry.id, f"voice/{voice.id}", fetched or runtime.parent, committed_lock, commit
+            )
             shutil.copyfile(file, temporary)
             quality = None
         tensors = read_tensors(temporary)
