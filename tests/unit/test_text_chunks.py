@@ -6,6 +6,7 @@ import itertools
 import random
 import re
 import string
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -297,11 +298,15 @@ def test_a_word_of_a_million_letters_is_cut_hard_and_fast() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["word ", "One more. ", "1234567 ", "a.b", "(x", "“", "I. ", "-", "9" * 30 + " ", "é", "x@y."]
+    "unit",
+    ["word ", "One more. ", "1234567 ", "a.b", "(x", "“", "I. ", "-", "—", "½", "1/", "9" * 30 + " ", "é", "x@y."],
 )
 def test_a_line_of_fifty_thousand_characters_takes_no_time_to_speak_of(unit: str) -> None:
     text = "Begin " + unit * (50_000 // len(unit))
+    start = time.process_time()
     assert max(len(chunk.text) for chunk in chunks_of(text)) <= 180
+    # A second and a half for the slowest; what grows with the square of the length took twenty.
+    assert time.process_time() - start < 8
 
 
 @settings(max_examples=60, deadline=None)

@@ -111,7 +111,8 @@ def _general(match: re.Match[str]) -> str:
     return f"{_GENERALS.get(match[1].lower(), match[1])} General" + stop(match)
 
 
-_NOBODY = r"(?:[—–]{2,}|-{4,}|⸺)"
+# A run of dashes is tried from its first dash only and taken whole, so that a long one costs no more than its length.
+_NOBODY = r"(?:(?<![—–])[—–]{2,}+|(?<!-)-{4,}+|⸺)"
 
 
 @rule(
