@@ -2,7 +2,7 @@
 
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +15,7 @@ from pockettts.export.tokens import tokenizer_files
 from pockettts.models.generate import package_configs
 from support.babble import BABBLE, RECORDING, write_runtime
 from support.shared import made_once
+from support.workflow import exported_project
 
 SHAPES = (
     "english_2026-01",
@@ -74,11 +75,10 @@ def recording() -> np.ndarray:
 class Exported:
     """The babble model, its fp32 graphs, and a bundle of each precision."""
 
-    def __init__(self, folder: Path) -> None:
-        self.runtime = folder / "runtime.yaml"
-        self.tokenizer = tokenizer_files(yaml.safe_load(self.runtime.read_text()))
-        self.fp32, self.int8 = (read_bundle(folder / name) for name in ("fp32", "int8"))
-        self._graphs = folder / "graphs"
+    def __init__(self, runtime: Path, fp32: Path, int8: Path) -> None:
+        self.runtime = runtime
+        self.tokenizer = tokenizer_files(yaml.safe_load(runtime.read_text()))
+        self.fp32, self.int8 = read_bundle(fp32), read_bundle(int8)
 
     @cached_property
     def model(self) -> Any:
@@ -86,7 +86,7 @@ class Exported:
 
     @cached_property
     def graphs(self) -> dict[str, onnx.ModelProto]:
-        return {name: onnx.load(self._graphs / f"{name}.onnx") for name in GRAPHS}
+        return read_graphs(self.fp32)
 
     def write(self, out: Path, precision: Precision = "fp32", graphs: dict | None = None) -> Bundle:
         return export.write_bundle(
@@ -94,18 +94,19 @@ class Exported:
         )
 
 
+def read_graphs(bundle: Bundle) -> dict[str, onnx.ModelProto]:
+    return {name: onnx.load(bundle.graphs[name]) for name in GRAPHS}
+
+
 @cache
 def babble_export() -> Exported:
-    """Half a minute, once for all tests of a run."""
-    return Exported(made_once("export", _export))
+    """The bundle that the rule made, once for all tests of a run, and the int8 bundle of the same graphs."""
+    fp32 = exported_project().root / "results/onnx/bundled/fp32"
+    folder = made_once("int8", lambda folder: _write_int8(folder, read_bundle(fp32)))
+    return Exported(folder / "runtime.yaml", fp32, folder / "int8")
 
 
-def _export(folder: Path) -> None:
+def _write_int8(folder: Path, fp32: Bundle) -> None:
     runtime = write_runtime(folder)
     tokenizer, model = tokenizer_files(yaml.safe_load(runtime.read_text())), export.load_model(runtime)
-    graphs = export.export_graphs(model)
-    for precision in get_args(Precision):
-        export.write_bundle(model, graphs, tokenizer, folder / precision, precision=precision, language="en")
-    (folder / "graphs").mkdir()
-    for name, graph in graphs.items():
-        onnx.save(graph, folder / "graphs" / f"{name}.onnx")
+    export.write_bundle(model, read_graphs(fp32), tokenizer, folder / "int8", precision="int8", language="en")

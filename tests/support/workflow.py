@@ -13,8 +13,10 @@ from typing import Any
 
 import yaml
 
-from support import BIN, ROOT, projects
+from support import ROOT, projects
 from support.babble import BABBLE, RECORDING
+from support.forks import run_snakemake
+from support.shared import made_once
 
 SHARED = ("Snakefile", "rules", "scripts", "profiles", "envs", "tests")
 
@@ -43,14 +45,7 @@ class Project:
     root: Path
 
     def snakemake(self, *arguments: str, jobs: int = 2, timeout: float = 400) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [BIN / "snakemake", f"-j{jobs}", *arguments],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        return run_snakemake([f"-j{jobs}", *arguments], self.root, timeout)
 
     def build(self, target: str = "results/book.wav", *arguments: str, jobs: int = 2) -> str:
         result = self.snakemake(target, *arguments, jobs=jobs)
@@ -138,3 +133,14 @@ def make_project(root: Path) -> Project:
     stand_in(root)
     project.write_text(*PARAGRAPHS)
     return project
+
+
+def exported_project() -> Project:
+    """A project with all that engine onnx needs, its report too, and nothing spoken. Not to be changed or built in."""
+    return Project(made_once("exported", _export) / "project")
+
+
+def _export(folder: Path) -> None:
+    project = make_project(folder / "project")
+    project.configure(engine="onnx", synth=BABBLED)
+    project.build("results/onnx/bundled/fp32.verify.json", "results/voices/bundled/bundled.safetensors")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.shared import made_once
-from support.workflow import BABBLED, Project, make_project
+from support.workflow import Project, exported_project, make_project
 
 
 @pytest.fixture
@@ -35,22 +35,10 @@ def built(built_once: Project, tmp_path: Path) -> Project:
     return built_once.copied(tmp_path / "project")
 
 
-@pytest.fixture(scope="session")
-def exported_once() -> Project:
-    """A project with all that engine onnx needs, its report too, and nothing spoken. Not to be changed or built in."""
-    return Project(made_once("exported", _export) / "project")
-
-
-def _export(folder: Path) -> None:
-    project = make_project(folder / "project")
-    project.configure(engine="onnx", synth=BABBLED)
-    project.build("results/onnx/bundled/fp32.verify.json", "results/voices/bundled/bundled.safetensors")
-
-
 @pytest.fixture
-def exported(exported_once: Project, tmp_path: Path) -> Project:
-    """A copy of such a project."""
-    return exported_once.copied(tmp_path / "project")
+def exported(tmp_path: Path) -> Project:
+    """A copy of a project with all that engine onnx needs, and nothing spoken."""
+    return exported_project().copied(tmp_path / "project")
 
 
 @pytest.fixture
