@@ -1,7 +1,7 @@
 """Snakemake without its start: a process that has imported what Snakemake needs forks a child for each run.
 
-The imports are two thirds of what a dry run costs, and the suite has over a hundred. The child is the real program, with
-arguments, folder, environment and standard streams of its own; our package is not imported beforehand.
+The imports are two thirds of what a dry run costs, and the suite has over a hundred. The child is the real program,
+with arguments, folder, environment and standard streams of its own; our package is not imported beforehand.
 """
 
 from __future__ import annotations
@@ -53,9 +53,8 @@ def _be_snakemake(arguments: list[str], folder: str, environment: dict[str, str]
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for stream, path in ((1, stdout), (2, stderr)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)
+    sys.stdin, sys.stdout = os.fdopen(0, encoding="utf-8", closefd=False), os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     # As the console script finds them: not the folders of the tests.
     program = os.path.join(os.path.dirname(sys.executable), "snakemake")
     sys.argv = [program, *arguments]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.shared import made_once
-from support.workflow import Project, exported_project, make_project
+from support.workflow import PUBLISHED, Project, exported_project, make_project, undo
 
 
 @pytest.fixture
@@ -33,6 +34,15 @@ def _build(folder: Path) -> None:
 def built(built_once: Project, tmp_path: Path) -> Project:
     """A copy of a built project, moved to a different place: nothing is to be made again."""
     return built_once.copied(tmp_path / "project")
+
+
+@pytest.fixture
+def unspoken(built: Project) -> Project:
+    """A project with model and voice ready and nothing spoken, as before its first book."""
+    for folder in ("takes", "book", "plans"):
+        shutil.rmtree(built.root / "results" / folder)
+    undo(built, PUBLISHED)
+    return built
 
 
 @pytest.fixture

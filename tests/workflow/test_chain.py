@@ -18,7 +18,7 @@ from pockettts.config import PublishFormat
 from pockettts.files import sha256_file
 from support import ROOT
 from support.cli import logging_restored
-from support.workflow import JOINED, MASTERED, PUBLISHED, Project, make_project, undo
+from support.workflow import JOINED, MASTERED, PUBLISHED, Project, undo
 
 Damage = Literal["flipped", "date kept", "truncated"]
 # A picture of one pixel.
@@ -154,21 +154,12 @@ def slow(value: object) -> Any:
 
 
 @pytest.fixture(scope="module")
-def spoken_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose book is built by engine torch: one job speaks all of it."""
-    project = make_project(tmp_path_factory.mktemp("chain") / "project")
-    project.configure(engine="torch")
-    project.build()
-    return project
-
-
-@pytest.fixture(scope="module")
-def published_once(spoken_once: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, str]]:
-    """The same with all formats and a cover, and the command of each step, by its name."""
-    project = spoken_once.copied(tmp_path_factory.mktemp("published") / "project")
+def published_once(built_once: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, str]]:
+    """A built project with all formats and a cover, and the command of each step, by its name."""
+    project = built_once.copied(tmp_path_factory.mktemp("published") / "project")
     (project.root / "inputs/book.png").write_bytes(PIXEL)
     formats = [kind for kind in get_args(PublishFormat) if kind != "acx"]
-    project.configure(engine="torch", publish={"formats": formats})
+    project.configure(publish={"formats": formats})
     project.build("all")
     dry = project.snakemake("-n", "--forceall", "all").stdout
     commands = re.findall(r"python (scripts/(\w+)\.py .*?) 2>&1 \| tee ", dry)
@@ -180,12 +171,6 @@ def published(published_once: tuple[Project, dict[str, str]], tmp_path: Path) ->
     """A copy of it at a different place."""
     project, commands = published_once
     return project.copied(tmp_path / "project"), commands
-
-
-@pytest.fixture
-def built(spoken_once: Project, tmp_path: Path) -> Project:
-    """A copy of it at a different place."""
-    return spoken_once.copied(tmp_path / "project")
 
 
 def damage(path: Path, kind: Damage) -> None:

@@ -159,9 +159,9 @@ def test_an_unrelated_setting_measures_nothing_again(built: Project) -> None:
     assert built.plan("results/book.wav").keys() == {"write_provenance", "write_report", "publish"}
 
 
-def test_jobs_and_engine_do_not_change_a_byte(built_once: Project, project: Project) -> None:
-    """-j4 in a clean directory, and the warm engine, give the bytes that -j1 gave."""
-    built = built_once
+def test_jobs_and_engine_do_not_change_a_byte(built_once: Project, unspoken: Project) -> None:
+    """-j4 and the warm engine, in other batches, give the bytes that -j1 gave."""
+    built, project = built_once, unspoken
     project.configure(engine="torch", synth={"batch_chunks": 3})
     chunks = len(built.takes())
     assert f"book: {chunks} of {chunks} chunks to speak with engine torch" in project.build(jobs=4)

@@ -48,39 +48,39 @@ def _engines(project: Project) -> list[psutil.Process]:
     return sorted(engines, key=lambda process: process.ppid() not in {engine.pid for engine in engines})
 
 
-def test_a_killed_engine_fails_its_job_and_the_next_build_makes_good(project: Project, built_once: Project) -> None:
-    running = _start(project)
-    _wait_for(lambda: _engines(project))
-    _engines(project)[0].kill()
+def test_a_killed_engine_fails_its_job_and_the_next_build_makes_good(unspoken: Project, built_once: Project) -> None:
+    running = _start(unspoken)
+    _wait_for(lambda: _engines(unspoken))
+    _engines(unspoken)[0].kill()
     assert running.wait(300) != 0, "a killed take must not pass unseen"
-    logs = "".join(path.read_text() for path in (project.root / "results/book/logs/synth").glob("*.log"))
+    logs = "".join(path.read_text() for path in (unspoken.root / "results/book/logs/synth").glob("*.log"))
     assert "SIGKILL" in logs
-    kept = project.takes()
-    project.build()
-    assert kept.items() <= project.takes().items(), "a good take was lost"
-    assert project.audio() == built_once.audio()
+    kept = unspoken.takes()
+    unspoken.build()
+    assert kept.items() <= unspoken.takes().items(), "a good take was lost"
+    assert unspoken.audio() == built_once.audio()
 
 
-def test_a_killed_snakemake_can_be_resumed(project: Project, built_once: Project) -> None:
-    running = _start(project)
-    _wait_for(lambda: project.takes())
+def test_a_killed_snakemake_can_be_resumed(unspoken: Project, built_once: Project) -> None:
+    running = _start(unspoken)
+    _wait_for(lambda: unspoken.takes())
     os.killpg(running.pid, signal.SIGKILL)
     running.wait(30)
-    _wait_for(lambda: not _engines(project))
-    kept = project.takes()
-    assert project.snakemake("--unlock").returncode == 0
-    project.build()
-    assert kept.items() <= project.takes().items()
-    assert project.audio() == built_once.audio()
-    assert not list((project.root / "results").rglob("*.tmp*"))
+    _wait_for(lambda: not _engines(unspoken))
+    kept = unspoken.takes()
+    assert unspoken.snakemake("--unlock").returncode == 0
+    unspoken.build()
+    assert kept.items() <= unspoken.takes().items()
+    assert unspoken.audio() == built_once.audio()
+    assert not list((unspoken.root / "results").rglob("*.tmp*"))
 
 
-def test_no_engine_outlives_an_interrupted_build(project: Project) -> None:
-    running = _start(project)
-    _wait_for(lambda: _engines(project))
+def test_no_engine_outlives_an_interrupted_build(unspoken: Project) -> None:
+    running = _start(unspoken)
+    _wait_for(lambda: _engines(unspoken))
     os.killpg(running.pid, signal.SIGINT)
     assert running.wait(60) != 0
-    _wait_for(lambda: not _engines(project), 30)
+    _wait_for(lambda: not _engines(unspoken), 30)
 
 
 @pytest.mark.parametrize("damage", ["corrupted", "deleted"])

@@ -66,7 +66,7 @@ def test_a_gated_model_is_asked_for_then_fetched_then_never_again(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.delenv("HF_TOKEN")
     from_hub.write_text("Hello there, my foe.")
-    from_hub.build()
+    from_hub.build("results/book/joined.wav")
     assert len(empty_hub.requests) == asked
     provenance = json.loads((from_hub.root / "results/book.provenance.json").read_text())
     assert provenance["voice"]["licence"] == "CC-BY-4.0"
