@@ -51,16 +51,16 @@ class SeededModels:
 
         self.seed = 0
         self._load = TTSModel.load_model
-        self._kept: tuple[str, Any] = ("", None)
+        self._loaded: tuple[str, Any] = ("", None)
         TTSModel.load_model = self.load
 
     def load(self, *args: Any, **kwargs: Any) -> Any:
         """Stand in for `TTSModel.load_model`."""
         import torch
 
-        wanted = repr((args, sorted(kwargs.items())))
-        if self._kept[0] == wanted:
-            return self._kept[1]
+        call = repr((args, sorted(kwargs.items())))
+        if self._loaded[0] == call:
+            return self._loaded[1]
         model = self._load(*args, **kwargs)
         model.max_decoder_frames_per_call = 1
         generate_audio_stream = model.generate_audio_stream
@@ -70,7 +70,7 @@ class SeededModels:
             yield from generate_audio_stream(*args, **kwargs)
 
         model.generate_audio_stream = generate_seeded
-        self._kept = wanted, model
+        self._loaded = call, model
         return model
 
     def preload(self, arguments: "list[str]") -> None:

@@ -8,7 +8,7 @@ from pockettts.files import sha256_file
 
 
 def reseal(bundle: Path, **changes: Any) -> None:
-    """Write the manifest anew, as if the damage had been made before it."""
+    """Write the manifest again, as if the damage had been made before it."""
     manifest = json.loads((bundle / "manifest.json").read_text())
     for name, facts in manifest["files"].items():
         if (bundle / name).exists():

@@ -96,7 +96,7 @@ RECIPE = Recipe({"model": {"revision": "a" * 40}, "decode": {"temperature": 0.3}
 
 
 def test_a_key_never_changes_by_accident() -> None:
-    """If this fails, every take of every user is spoken anew: change it only on purpose."""
+    """If this fails, every take of every user is spoken again: change it only on purpose."""
     assert content_key("Hello — “world”.", RECIPE) == "461e14f34d1bc9f8c88a1e8ed7a409e7"
     assert seed_for("0" * 32, 0) == 1800962509
     assert seed_for("0" * 32, 1) == 1256319420

@@ -1,4 +1,4 @@
-"""The kept plan: found again for the same inputs, made anew for any other, never trusted when damaged."""
+"""The kept plan: taken again for the same inputs, made for any other, never trusted when damaged."""
 
 import hashlib
 import json

@@ -24,7 +24,7 @@ class CreditWords:
 
     written: str
     narrated: str
-    heard: str
+    listened: str
     end: str
 
 
@@ -54,7 +54,7 @@ def credits_manuscript(tags: BookTags, config: AcxConfig, language: str) -> Manu
                 "publish.acx.closing, in which {title}, {author} and {narrator} stand for those of the book."
             )
         opening = opening or f"{{title}}. {words.written} {words.narrated}"
-        closing = closing or f"{words.heard} {words.written} {words.narrated} {words.end}"
+        closing = closing or f"{words.listened} {words.written} {words.narrated} {words.end}"
     texts = [_filled(opening, tags, "opening"), _filled(closing, tags, "closing")]
     source = "\n\n".join(texts)
     borders = [(0, len(texts[0])), (len(source) - len(texts[1]), len(source))]

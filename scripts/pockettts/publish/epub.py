@@ -73,12 +73,12 @@ def paragraph_spans(paragraph: ShownParagraph, cues: Sequence[Cue], name: str) -
     at = 0
     for number in range(paragraph.first, paragraph.last):
         text = cues[number].text
-        found = paragraph.text.find(text, at) if text else -1
-        if found < 0:
+        start = paragraph.text.find(text, at) if text else -1
+        if start < 0:
             continue
-        pieces.append(escape(paragraph.text[at:found], quote=False))
+        pieces.append(escape(paragraph.text[at:start], quote=False))
         pieces.append(f'<span id="{name}{number:06}">{escape(text, quote=False)}</span>')
-        at = found + len(text)
+        at = start + len(text)
     return "".join(pieces) + escape(paragraph.text[at:], quote=False)
 
 

@@ -151,11 +151,11 @@ class _Overlay:
         root = parse_well_formed(decode_markup(self.archive.read(path))[0])
         if root is None:
             return None
-        found = list(elements(root))
+        nodes = list(elements(root))
         made: dict[int, list[tuple[str, int]]] = {}
         # From the last to the first, so that what is to be cut is still where it was.
         for number, pieces in reversed(cues):
-            made[number] = self._mark(found, number, pieces)
+            made[number] = self._mark(nodes, number, pieces)
         pars = []
         for number, _ in cues:
             cue = self.sheet.cues[number]
@@ -168,7 +168,7 @@ class _Overlay:
                 if stop > begin:
                     pars.append((key, cue.chapter, begin, stop))
                 begin = stop
-        head = next((element for element in found if local(element) == "head"), None)
+        head = next((element for element in nodes if local(element) == "head"), None)
         if head is not None:
             style = posixpath.join(self.base, _FOLDER, "style.css")
             link = etree.SubElement(head, f"{_XHTML}link")
@@ -178,17 +178,17 @@ class _Overlay:
         body = etree.tostring(root, encoding="utf-8", xml_declaration=False)
         return b'<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n' + body + b"\n", pars
 
-    def _mark(self, found: Sequence[Element], number: int, pieces: Sequence[Piece]) -> list[tuple[str, int]]:
+    def _mark(self, nodes: Sequence[Element], number: int, pieces: Sequence[Piece]) -> list[tuple[str, int]]:
         """Put a cue into one span, or into one for each piece; returns ids and how many characters each has."""
         size = sum(piece.end - piece.start for piece in pieces)
         key = f"pt{number:06}"
-        if _wrap(found, pieces[0], pieces[-1], key):
+        if _wrap(nodes, pieces[0], pieces[-1], key):
             self.counts.whole += 1
             return [(key, size)]
         self.counts.divided += 1
         keys = []
         for place, piece in reversed(list(enumerate(pieces))):
-            _wrap(found, piece, piece, f"{key}-{place}")
+            _wrap(nodes, piece, piece, f"{key}-{place}")
             keys.append((f"{key}-{place}", piece.end - piece.start))
         return keys[::-1]
 
@@ -244,9 +244,9 @@ def _add_meta(metadata: Element, name: str, text: str, refines: str = "") -> Non
 # --- spans
 
 
-def _wrap(found: Sequence[Element], first: Piece, last: Piece, key: str) -> bool:
+def _wrap(nodes: Sequence[Element], first: Piece, last: Piece, key: str) -> bool:
     """Put what stands from the one piece to the other into a span; False if their parents differ."""
-    first_element, last_element = found[first.element], found[last.element]
+    first_element, last_element = nodes[first.element], nodes[last.element]
     parent = first_element if first.slot == "text" else first_element.getparent()
     if parent is None:
         return False

@@ -99,7 +99,7 @@ def book_tags(name: str, plan: BookPlan, project: Project) -> BookTags:
 
 
 def make_tags(
-    found: Metadata, title: str, own: MetadataConfig, settings: MetadataConfig, voice: str, notice: str, language: str
+    source: Metadata, title: str, own: MetadataConfig, settings: MetadataConfig, voice: str, notice: str, language: str
 ) -> BookTags:
     """Return the tags of a book. `notice` is the statement on the voice, `language` that of the settings."""
 
@@ -107,20 +107,20 @@ def make_tags(
         return next((value for section in (settings, own) if (value := getattr(section, name))), default)
 
     authors = pick("author", "")
-    year = re.search(r"\d{4}", pick("year", found.date))
+    year = re.search(r"\d{4}", pick("year", source.date))
     return BookTags(
         title=pick("title", title),
-        authors=tuple(name.strip() for name in authors.split(";") if name.strip()) if authors else found.authors,
-        narrator=pick("narrator", ", ".join(found.narrators) or voice),
-        series=pick("series", found.series),
-        series_part=pick("series_part", found.series_part),
+        authors=tuple(name.strip() for name in authors.split(";") if name.strip()) if authors else source.authors,
+        narrator=pick("narrator", ", ".join(source.narrators) or voice),
+        series=pick("series", source.series),
+        series_part=pick("series_part", source.series_part),
         year=year[0] if year else "",
-        language=pick("language", found.language or language).split("-")[0].lower(),
-        publisher=pick("publisher", found.publisher),
-        description=pick("description", found.description),
+        language=pick("language", source.language or language).split("-")[0].lower(),
+        publisher=pick("publisher", source.publisher),
+        description=pick("description", source.description),
         genre=pick("genre", "Audiobook"),
-        isbn=pick("isbn", found.isbn),
-        copyright=pick("copyright", found.rights),
+        isbn=pick("isbn", source.isbn),
+        copyright=pick("copyright", source.rights),
         comment=notice[:_LONGEST_COMMENT],
     )
 

@@ -151,7 +151,7 @@ def _segments(paragraph: Paragraph, manuscript: Manuscript) -> list[tuple[Mapped
     mapped = paragraph.mapped
     if "[" not in mapped.text:
         return [(mapped, None)]
-    found: list[tuple[Mapped, float | None]] = []
+    passages: list[tuple[Mapped, float | None]] = []
     done = 0
     for attempt in _MARK_TRY.finditer(mapped.text):
         offset = mapped.starts[attempt.start()]
@@ -162,20 +162,20 @@ def _segments(paragraph: Paragraph, manuscript: Manuscript) -> list[tuple[Mapped
                 f"{manuscript.name}, {manuscript.place(offset)}: {attempt[0]} is no pause mark; write [pause: 1.5] "
                 f"for seconds, or [pause: 500ms], up to {_LONGEST_PAUSE:g} seconds."
             )
-        found.append((mapped[done : attempt.start()], seconds))
+        passages.append((mapped[done : attempt.start()], seconds))
         done = attempt.end()
-    found.append((mapped[done:], None))
-    return found
+    passages.append((mapped[done:], None))
+    return passages
 
 
 def _sentences(
     mapped: Mapped, config: TextConfig, language: str, dictionary: Dictionary, heading: bool
 ) -> list[Mapped]:
     """The sentences of a passage in their final, speakable form; what has no sound is left out."""
-    kept: list[str] = []
-    spoken = dictionary.protect(mapped, kept)
+    replacements: list[str] = []
+    spoken = dictionary.protect(mapped, replacements)
     spoken = normalize(spoken, config.normalize, language, heading)
-    spoken = dictionary.reveal(dictionary.protect(spoken, kept), kept)
+    spoken = dictionary.reveal(dictionary.protect(spoken, replacements), replacements)
     spans = sentence_spans(spoken.text)
     finished = (
         finish(

@@ -45,7 +45,7 @@ class Dictionary:
             first = _TOKEN.findall(entry.written)[0].casefold()
             self._by_token.setdefault(first, []).append(entry)
 
-    def protect(self, mapped: Mapped, kept: list[str]) -> Mapped:
+    def protect(self, mapped: Mapped, replacements: list[str]) -> Mapped:
         """Put a placeholder for each match; `kept` receives what each, in order of its number, is to say."""
         if not self._by_token:
             return mapped
@@ -58,17 +58,19 @@ class Dictionary:
             for entry in self._by_token.get(token[0].casefold(), ()):
                 match = _pattern(entry.written, entry.exact).match(text, token.start())
                 if match:
-                    mark = chr(_FIRST_PLACEHOLDER + len(kept))
-                    kept.append(entry.say)
+                    mark = chr(_FIRST_PLACEHOLDER + len(replacements))
+                    replacements.append(entry.say)
                     parts += [mapped[done : match.start()], mapped[match.start() : match.end()].sub(_ANY, mark)]
                     done = match.end()
                     break
         return Mapped.concat([*parts, mapped[done:]]) if parts else mapped
 
     @staticmethod
-    def reveal(mapped: Mapped, kept: list[str]) -> Mapped:
+    def reveal(mapped: Mapped, replacements: list[str]) -> Mapped:
         """Put what is to be said in the place of each placeholder."""
-        return mapped.sub(_PLACEHOLDER, lambda match: kept[ord(match[0]) - _FIRST_PLACEHOLDER]) if kept else mapped
+        if not replacements:
+            return mapped
+        return mapped.sub(_PLACEHOLDER, lambda match: replacements[ord(match[0]) - _FIRST_PLACEHOLDER])
 
 
 _ANY = re.compile(r".+", re.S)

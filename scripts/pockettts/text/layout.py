@@ -84,10 +84,10 @@ def single_spaced(lines: list[Line]) -> list[Line]:
     open_ended = sum(SENTENCE_END.search(text) is None for text in broken)
     if sum(gap > 0 for gap in gaps) * 20 < len(gaps) * 17 or open_ended * 2 < len(filled):
         return lines
-    kept = lines[: filled[0] + 1]
+    narrowed = lines[: filled[0] + 1]
     for (before, after), gap in zip(pairwise(filled), gaps, strict=True):
-        kept += [*lines[before + 1 : before + 1 + (gap - 1) // 2], lines[after]]
-    return kept
+        narrowed += [*lines[before + 1 : before + 1 + (gap - 1) // 2], lines[after]]
+    return narrowed
 
 
 def without_page_marks(lines: list[Line]) -> tuple[list[Line], list[LeftOut]]:

@@ -119,16 +119,16 @@ def reading_of(manuscript: Manuscript, chunks: Iterable[Chunk]) -> Reading:
 
 
 def plan_book(path: Path, config: TextConfig, language: str, cache: Path | None = None) -> BookPlan:
-    """Read, normalize and chunk the book at `path`, or take the kept plan from the folder `cache`.
+    """Read, normalize and chunk the book at `path`, or take the plan from the folder `cache`.
 
-    A cache that is damaged or cannot be written is no error: the plan is made anew. Raises `ManuscriptError` and
+    A cache that is damaged or cannot be written is no error: the plan is made again. Raises `ManuscriptError` and
     `DictionaryError`.
     """
     data = read_source(path)
     file = None if cache is None else cache / f"{_key(data, path, config, language)}.json"
-    kept = None if file is None else _load(file)
-    if kept is not None:
-        return kept
+    cached = None if file is None else _load(file)
+    if cached is not None:
+        return cached
     manuscript = manuscript_from_bytes(data, path, config.encoding, config.epub)
     chunks = chunk_manuscript(manuscript, config, language)
     plan = make_plan(manuscript, chunks, hashlib.sha256(data).hexdigest())

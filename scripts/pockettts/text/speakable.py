@@ -48,9 +48,9 @@ _TERMINAL = ".!?"
 @lru_cache(maxsize=4096)
 def _character(character: str) -> str:
     """What becomes of one character beyond ASCII: letters, their marks and digits stay."""
-    known = _PUNCTUATION.get(character)
-    if known is not None:
-        return known
+    replacement = _PUNCTUATION.get(character)
+    if replacement is not None:
+        return replacement
     kind = unicodedata.category(character)
     if "\ufe00" <= character <= "\ufe0f":  # chooses how the character before it is drawn
         return ""

@@ -88,7 +88,7 @@ _AFTER_SENTENCE = r"[.!?…][\"'”’)\]]{0,3}\s+[\"'“‘(\[]{0,3}\Z"
 def _at_sentence_start(say: Replacement) -> Callable[[re.Match[str]], str | None]:
     """The words for a figure or sign that begins a sentence begin it with a capital, or the border would be lost."""
 
-    def said(match: re.Match[str]) -> str | None:
+    def spoken(match: re.Match[str]) -> str | None:
         new = say if isinstance(say, str) else say(match)
         if new and new[0].islower() and not match[0][0].islower():
             begin = match.start()
@@ -96,4 +96,4 @@ def _at_sentence_start(say: Replacement) -> Callable[[re.Match[str]], str | None
                 return new[0].upper() + new[1:]
         return new
 
-    return said
+    return spoken

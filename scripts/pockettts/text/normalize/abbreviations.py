@@ -282,8 +282,8 @@ _CAPITAL_PHRASES = "E\\.g\\.|I\\.e\\.|Viz\\.|Cf\\.|Approx\\.|Dept\\.|Ibid\\.|Etc
 @rule("abbreviations", rf"(?<![\w.&])(?:{_PHRASE}|{_CAPITAL_PHRASES}|e\. g\.|i\. e\.)(?!\w)", ".&/")
 def _phrase(match: re.Match[str]) -> str:
     written = match[0].replace(". ", ".")
-    said = _PHRASES.get(written) or _PHRASES[written.lower()]
-    return (said.capitalize() if match[0][0].isupper() and said[0].islower() else said) + stop(match)
+    spoken = _PHRASES.get(written) or _PHRASES[written.lower()]
+    return (spoken.capitalize() if match[0][0].isupper() and spoken[0].islower() else spoken) + stop(match)
 
 
 @rule("abbreviations", r"(?<=\w )vs(?= \w)|(?<=[a-z] )v\.(?= [A-Z])", "v")
@@ -296,9 +296,9 @@ _LETTERED = word_set("vitamin plan type class grade section point exhibit append
 
 @rule("initials", r"(?<![\w.])(?:[A-Za-z]\.){2,12}(?:[A-Z](?![\w.]))?(?!\w)", ".")
 def _dotted(match: re.Match[str]) -> str:
-    said = " ".join(letter for letter in match[0] if letter != ".")
-    pattern = CAPITAL_NEXT if said in ("a m", "p m") else ENDS
-    return said + stop(match, pattern)
+    spoken = " ".join(letter for letter in match[0] if letter != ".")
+    pattern = CAPITAL_NEXT if spoken in ("a m", "p m") else ENDS
+    return spoken + stop(match, pattern)
 
 
 @rule("initials", rf"(?<![\w.'’-])[A-Z]\.(?:\s?[A-Z]\.){{0,8}}(?=\s?[{UPPER}])", ".")

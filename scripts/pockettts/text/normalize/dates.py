@@ -57,8 +57,8 @@ def _day_month(match: re.Match[str]) -> str | None:
     if not _is_day(match["day"]):
         return None
     article = "The" if match[0].startswith("T") else "the"
-    said = _dated(f"{article} {ordinal(match['day'])} of {_month(match['month'])}", match["year"])
-    return said + stop(match, CAPITAL_NEXT)
+    spoken = _dated(f"{article} {ordinal(match['day'])} of {_month(match['month'])}", match["year"])
+    return spoken + stop(match, CAPITAL_NEXT)
 
 
 _NOT_A_DAY = r"(?![\w%:/]|[.,]\d| ?(?:o['’]clock|[ap]\.?\s?m\b|%|million|thousand|hundred|miles|men|people|years|feet))"
@@ -105,14 +105,14 @@ def _clock(hour: int, minute: int, half: bool) -> str:
 def _half_day(match: re.Match[str]) -> str | None:
     if match[0].lower().endswith(" am") and re.match(r"\s+I\b", match.string[match.end() : match.end() + 8]):
         return None
-    said = _clock(int(match["hour"]), int(match["minute"] or 0), half=True)
-    return f"{said} {match['half'].lower()} m" + stop(match, CAPITAL_NEXT if match[0][-2:] in ("m.", "M.") else ENDS)
+    spoken = _clock(int(match["hour"]), int(match["minute"] or 0), half=True)
+    return f"{spoken} {match['half'].lower()} m" + stop(match, CAPITAL_NEXT if match[0][-2:] in ("m.", "M.") else ENDS)
 
 
 @rule("times", r"(?<![\w.:/,])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\w:]|\.\d)", ":")
 def _time(match: re.Match[str]) -> str:
-    said = _clock(int(match["hour"]), int(match["minute"]), half=match["second"] is not None)
-    return f"{said} {two_digits(int(match['second']))}" if match["second"] else said
+    spoken = _clock(int(match["hour"]), int(match["minute"]), half=match["second"] is not None)
+    return f"{spoken} {two_digits(int(match['second']))}" if match["second"] else spoken
 
 
 _DAYS = {
@@ -150,11 +150,11 @@ _DOTTED = r"(?:1[0-9]|2[0-3]|0?\d)\.[0-5]\d"
     NUMERIC,
 )
 def _dotted_time(match: re.Match[str]) -> str:
-    said = _spoken_time(match["time"])
+    spoken = _spoken_time(match["time"])
     if not match["first"]:
-        return said
+        return spoken
     link = "to" if match["link"] in "-–" else match["link"]
-    return f"{_spoken_time(match['first'])} {link} {said}"
+    return f"{_spoken_time(match['first'])} {link} {spoken}"
 
 
 @rule(
@@ -196,8 +196,8 @@ def _four_figures(match: re.Match[str]) -> str:
         (match["hour"] or match["early"] or match["at"]),
         (match["minute"] or match["past"] or match["after"]),
     )
-    said = f"oh {cardinal(hour[1])}" if hour[0] == "0" and hour != "00" else "zero" if hour == "00" else cardinal(hour)
-    return f"{said} hundred" if minute == "00" else f"{said} {two_digits(int(minute))}"
+    spoken = "zero" if hour == "00" else f"oh {cardinal(hour[1])}" if hour[0] == "0" else cardinal(hour)
+    return f"{spoken} hundred" if minute == "00" else f"{spoken} {two_digits(int(minute))}"
 
 
 RULES = (

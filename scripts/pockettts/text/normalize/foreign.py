@@ -34,51 +34,51 @@ def _num2words(number: int, language: str, to: str) -> str | None:
 
 def cardinal(number: int, language: str, feminine: bool = False, counting: bool = False) -> str | None:
     """Words for a whole number; `feminine` and `counting` give the form of one (and two) before a noun: ein, una."""
-    said = _num2words(number, language, "cardinal")
-    if said is None or not counting:
-        return said
+    spoken = _num2words(number, language, "cardinal")
+    if spoken is None or not counting:
+        return spoken
     if language == "de" and number == 1:
         return "eine" if feminine else "ein"
-    if language == "de" and number % 100 == 1 and said.endswith("eins"):
-        return f"{said[:-1]}"
-    if language == "fr" and feminine and number % 10 == 1 and said.endswith("un"):
-        return f"{said}e"
-    if language in ("es", "it") and number % 10 == 1 and said.endswith("uno"):
+    if language == "de" and number % 100 == 1 and spoken.endswith("eins"):
+        return f"{spoken[:-1]}"
+    if language == "fr" and feminine and number % 10 == 1 and spoken.endswith("un"):
+        return f"{spoken}e"
+    if language in ("es", "it") and number % 10 == 1 and spoken.endswith("uno"):
         if feminine:
-            return f"{_hundreds(said, language)[:-1]}a" if language == "es" or number == 1 else said
+            return f"{_hundreds(spoken, language)[:-1]}a" if language == "es" or number == 1 else spoken
         if language == "es":
-            return "veintiún" if number == 21 else said[:-1]
-        return "un" if number == 1 else said
+            return "veintiún" if number == 21 else spoken[:-1]
+        return "un" if number == 1 else spoken
     if feminine:
-        said = _hundreds(said, language)
+        spoken = _hundreds(spoken, language)
     if language == "pt" and feminine:
-        return re.sub(r"\bum\Z", "uma", re.sub(r"\bdois\Z", "duas", re.sub(r"entos\b", "entas", said)))
-    return said
+        return re.sub(r"\bum\Z", "uma", re.sub(r"\bdois\Z", "duas", re.sub(r"entos\b", "entas", spoken)))
+    return spoken
 
 
-def _hundreds(said: str, language: str) -> str:
+def _hundreds(spoken: str, language: str) -> str:
     """Spanish and Portuguese hundreds before a feminine noun: doscientas, duzentas."""
-    return re.sub(r"(?<=[cn]i)entos\b", "entas", said) if language == "es" else said
+    return re.sub(r"(?<=[cn]i)entos\b", "entas", spoken) if language == "es" else spoken
 
 
 def ordinal(number: int, language: str, ending: str = "") -> str | None:
     """Words for an ordinal; `ending` is put to the stem of German ones, `a` makes Romance ones feminine."""
-    said = _num2words(number, language, "ordinal")
-    if said is None:
+    spoken = _num2words(number, language, "ordinal")
+    if spoken is None:
         return None
     if language == "de":
-        return said.removesuffix("e") + (ending or "e")
+        return spoken.removesuffix("e") + (ending or "e")
     if ending == "a":
         if language == "fr":
-            return "première" if number == 1 else said
-        return " ".join(re.sub(r"o\Z", "a", word) for word in said.split())
-    return said
+            return "première" if number == 1 else spoken
+        return " ".join(re.sub(r"o\Z", "a", word) for word in spoken.split())
+    return spoken
 
 
 def _decimal(whole: str, fraction: str, language: str, table: Language) -> str | None:
     plain = re.sub(r"\D", "", whole)
-    said = cardinal(int(plain), language)
-    if said is None:
+    spoken = cardinal(int(plain), language)
+    if spoken is None:
         return None
     figures = fraction.rstrip("0") or "0"
     zeros = len(figures) - len(figures.lstrip("0")) if figures != "0" else 0
@@ -87,7 +87,7 @@ def _decimal(whole: str, fraction: str, language: str, table: Language) -> str |
         after = " ".join(cardinal(int(digit), language) or "" for digit in figures)
     else:
         after = " ".join([zero] * zeros + [cardinal(int(figures), language) or ""])
-    return f"{said} {table.comma} {after}"
+    return f"{spoken} {table.comma} {after}"
 
 
 def year(value: int, language: str) -> str | None:
@@ -160,25 +160,25 @@ _HALF_OF = {
 }  # fmt: skip
 
 
-def _in_gender(said: str, language: str, feminine: bool) -> str:
+def _in_gender(spoken: str, language: str, feminine: bool) -> str:
     if not feminine:
-        return said
+        return spoken
     if language == "fr":
-        return re.sub(r"demi\Z", "demie", said)
-    return re.sub(r"(?<=medi)o\Z|(?<=mei)o\Z|(?<=mezz)o\Z", "a", said)
+        return re.sub(r"demi\Z", "demie", spoken)
+    return re.sub(r"(?<=medi)o\Z|(?<=mei)o\Z|(?<=mezz)o\Z", "a", spoken)
 
 
-def _of_noun(said: str, language: str, sign: str, noun: str) -> str:
+def _of_noun(spoken: str, language: str, sign: str, noun: str) -> str:
     """A fraction before its noun: media hora, un quart de litre, ein halbes Pfund."""
     if sign == "1/2":
         if language == "fr" and _FRENCH_FEMININE.fullmatch(noun):
             return "une demi"
         feminine = language in ("es", "it", "pt") and noun.endswith("a")
-        return _HALF_OF.get(language, {}).get(noun) or _in_gender(said, language, feminine)
+        return _HALF_OF.get(language, {}).get(noun) or _in_gender(spoken, language, feminine)
     link = {"fr": "de", "es": "de", "it": "di", "pt": "de"}.get(language)
     if not link or not noun or noun in _NO_NOUN:
-        return said
-    return f"{said} d'" if language == "fr" and noun[0] in "aeiouéhAEIOU" else f"{said} {link}"
+        return spoken
+    return f"{spoken} d'" if language == "fr" and noun[0] in "aeiouéhAEIOU" else f"{spoken} {link}"
 
 
 _FRENCH_FEMININE = re.compile(
@@ -330,13 +330,13 @@ class _Rules:
     # Abbreviations.
 
     def _phrase(self, match: re.Match[str]) -> str | None:
-        said = self.table.phrases[match["short"]]
-        if re.fullmatch(self.table.months, said) and not (
+        spoken = self.table.phrases[match["short"]]
+        if re.fullmatch(self.table.months, spoken) and not (
             re.search(r"\d(?:er|\.|º)? (?:de )?\Z", match.string[max(0, match.start() - 8) : match.start()])
             or re.match(r",? (?:de )?\d{2}", match.string[match.end() :])
         ):
             return None  # `font sept.` is a number, not a month
-        return said + _ends(match)
+        return spoken + _ends(match)
 
     def _before(self, match: re.Match[str]) -> str:
         word = self.table.before_numbers[match["short"]]
@@ -347,22 +347,22 @@ class _Rules:
     def _hours(self, match: re.Match[str]) -> str | None:
         hour, minute = int(match["hour"]), int(match["minute"] or 0)
         code = self.code
-        said, minutes = cardinal(hour, code, feminine=True, counting=True), cardinal(minute, code)
+        spoken, minutes = cardinal(hour, code, feminine=True, counting=True), cardinal(minute, code)
         if not minute and match[0].endswith("h") and code in ("es", "it", "pt"):
             return None  # a duration, among the units
         spelled = "h" in match[0] or code in ("de", "nl", "fr")
         if code == "de":
-            words = f"{'ein' if hour == 1 else said} Uhr"
+            words = f"{'ein' if hour == 1 else spoken} Uhr"
         elif code == "nl":
-            words = f"{said} uur"
+            words = f"{spoken} uur"
         elif code == "fr":
-            words = f"{said} heure{'s' if hour > 1 else ''}"
+            words = f"{spoken} heure{'s' if hour > 1 else ''}"
         elif spelled and code in ("es", "pt"):
-            words = f"{said} hora{'s' if hour != 1 else ''}"
+            words = f"{spoken} hora{'s' if hour != 1 else ''}"
         elif spelled:
             words = f"{'ore ' if hour != 1 else ''}{cardinal(hour, code)}"
         else:
-            words = said or ""
+            words = spoken or ""
         if not minute:
             return words
         link = {"es": "y ", "pt": "e ", "it": "e "}.get(code, "")
@@ -390,19 +390,19 @@ class _Rules:
         )
         if len(match["roman"]) == 1 and not first and not era:
             return None
-        said = ordinal(self._roman(match), self.code, "a" if match[0] == "Ire" else "")
-        return said
+        spoken = ordinal(self._roman(match), self.code, "a" if match[0] == "Ire" else "")
+        return spoken
 
     def _century(self, match: re.Match[str]) -> str | None:
         value = self._roman(match)
-        said = ordinal(value, self.code) if self.code == "it" else cardinal(value, self.code)
+        spoken = ordinal(value, self.code) if self.code == "it" else cardinal(value, self.code)
         if self.code in ("es", "pt") and value <= 10:
-            said = ordinal(value, self.code)
-        return said and f"{match['century']} {said}"
+            spoken = ordinal(value, self.code)
+        return spoken and f"{match['century']} {spoken}"
 
     def _century_after(self, match: re.Match[str]) -> str | None:
-        said = ordinal(self._roman(match), self.code)
-        return said and f"{said} {match['century']}"
+        spoken = ordinal(self._roman(match), self.code)
+        return spoken and f"{spoken} {match['century']}"
 
     def _counter(self, match: re.Match[str]) -> str | None:
         if (
@@ -415,8 +415,8 @@ class _Rules:
         if value == 1 and self.code == "fr":
             feminine = match["counter"].lower() in ("partie", "scène", "lettre", "section", "planche", "classe")
             return f"{match['counter']} {'première' if feminine else 'premier'}"
-        said = cardinal(value, self.code)
-        return said and f"{match['counter']} {said}"
+        spoken = cardinal(value, self.code)
+        return spoken and f"{match['counter']} {spoken}"
 
     def _ruler(self, match: re.Match[str]) -> str | None:
         value, table = self._roman(match), self.table
@@ -428,23 +428,23 @@ class _Rules:
         )
         name = match["name"] + (match["own"] or "")
         if table.ruler == "cardinal":
-            said = "premier" if value == 1 else cardinal(value, self.code)
+            spoken = "premier" if value == 1 else cardinal(value, self.code)
         elif table.ruler == "ordinal":
-            said = ordinal(value, self.code) if value <= 10 or self.code == "it" else cardinal(value, self.code)
+            spoken = ordinal(value, self.code) if value <= 10 or self.code == "it" else cardinal(value, self.code)
             if (
-                said
+                spoken
                 and value <= 10
                 and re.fullmatch(r"Isabel|Catalina|Caterina|Elisabetta|Maria|Catarina", match["name"])
             ):
-                said = ordinal(value, self.code, "a")
+                spoken = ordinal(value, self.code, "a")
         else:
-            said = self._the(match, value, bool(match["own"]))
-        return said and f"{name} {said}{stop}"
+            spoken = self._the(match, value, bool(match["own"]))
+        return spoken and f"{name} {spoken}{stop}"
 
     def _the(self, match: re.Match[str], value: int, genitive: bool) -> str | None:
         if self.code == "nl":
-            said = ordinal(value, "nl")
-            return said and f"de {said.capitalize()}"
+            spoken = ordinal(value, "nl")
+            return spoken and f"de {spoken.capitalize()}"
         before = re.search(r"(\w+) (?:\w+ )?\Z", match.string[max(0, match.start() - 24) : match.start()])
         word = before[1].lower() if before else ""
         feminine = match["name"] in ("Katharina", "Elisabeth")
@@ -468,8 +468,8 @@ class _Rules:
             article, ending = ("der", "en") if feminine else ("dem", "en")
         elif word in ("durch", "für", "gegen", "ohne", "um"):
             article, ending = ("die", "e") if feminine else ("den", "en")
-        said = ordinal(value, "de", ending)
-        return said and f"{article} {said.capitalize()}"
+        spoken = ordinal(value, "de", ending)
+        return spoken and f"{article} {spoken.capitalize()}"
 
     def _named(self, match: re.Match[str]) -> str | None:
         before = re.search(r"([^\W\d_]+) \Z", match.string[max(0, match.start() - 30) : match.start()])
@@ -482,8 +482,8 @@ class _Rules:
     def _decade(self, match: re.Match[str]) -> str | None:
         if self.code != "de":
             return None
-        said = year(int(match["year"]), "de")
-        return said and f"{said}er"
+        spoken = year(int(match["year"]), "de")
+        return spoken and f"{spoken}er"
 
     def _house(self, match: re.Match[str]) -> str | None:
         """`12a` in an address; in Spanish and Portuguese an `a` is an ordinal."""
@@ -504,12 +504,12 @@ class _Rules:
             if sign not in table.and_fractions:
                 return None
             feminine = _is_feminine(noun) or (self.code == "fr" and _FRENCH_FEMININE.fullmatch(noun) is not None)
-            number, said = cardinal(int(whole), self.code, feminine, counting=True), table.and_fractions[sign]
+            number, spoken = cardinal(int(whole), self.code, feminine, counting=True), table.and_fractions[sign]
             if self.code == "de":
-                return f"{number}{said}{behind}"
+                return f"{number}{spoken}{behind}"
             if self.code == "nl" or noun in _NO_NOUN:
-                return f"{number} {said}{behind}"
-            return f"{number}{behind} {_in_gender(said, self.code, feminine)}"
+                return f"{number} {spoken}{behind}"
+            return f"{number}{behind} {_in_gender(spoken, self.code, feminine)}"
         if sign in table.fractions:
             return _of_noun(table.fractions[sign], self.code, sign, noun) + behind
         name = ordinal(under, self.code) if 0 < over < under and under in (5, 6, 7, 8, 9, 10, 12, 16) else None
@@ -552,12 +552,12 @@ class _Rules:
             if self.code == "pt" and mark in ("o", "a") and not match["mark"].startswith("."):
                 return None
             feminine = mark in ("ª", "re", "ère", "ra", "da", "ta", "a")
-            said = ordinal(value, self.code, "a" if feminine else "")
+            spoken = ordinal(value, self.code, "a" if feminine else "")
             if self.code == "fr" and mark in ("nd", "nde"):
-                said = "second" if mark == "nd" else "seconde"
-            if self.code == "es" and mark == "er" and said and said.endswith("o"):
-                said = said[:-1]
-            return said
+                spoken = "second" if mark == "nd" else "seconde"
+            if self.code == "es" and mark == "er" and spoken and spoken.endswith("o"):
+                spoken = spoken[:-1]
+            return spoken
         before, noun = (match["before"] or ""), match["noun"]
         word = before.lower()
         determined = re.fullmatch(
@@ -595,19 +595,19 @@ class _Rules:
             ending = "es" if noun in neuter else "e" if noun in _CLASSES else "er"
         else:
             ending = "e"
-        said = ordinal(value, "de", ending)
-        return said and (f"{before} " if before else "") + said
+        spoken = ordinal(value, "de", ending)
+        return spoken and (f"{before} " if before else "") + spoken
 
     def _money(self, match: re.Match[str]) -> str | None:
         value = _values(match["whole"])
         if match["coin"] in ("f", "F", "M.", "L.") and not match["fraction"] and self.code != "fr" and value < 2:
             return None
         noun, feminine = _noun(self.table.currencies[match["coin"]], value == 1)
-        said = cardinal(value, self.code, feminine, counting=True)
-        if said is None:
+        spoken = cardinal(value, self.code, feminine, counting=True)
+        if spoken is None:
             return None
         link = "de " if self.code in ("es", "pt", "fr") and value >= 1_000_000 and value % 1_000_000 == 0 else ""
-        words = f"{said} {link}{noun}"
+        words = f"{spoken} {link}{noun}"
         cents = match["fraction"]
         if cents and cents.strip("0"):
             if len(cents) == 1:
@@ -623,12 +623,12 @@ class _Rules:
             return None
         noun, feminine = _noun(self.table.units[match["unit"]], value == 1 and not match["fraction"])
         if match["fraction"]:
-            said = _decimal(match["whole"], match["fraction"], self.code, self.table)
+            spoken = _decimal(match["whole"], match["fraction"], self.code, self.table)
         else:
-            said = cardinal(value, self.code, feminine, counting=True)
-        if self.code == "it" and said == "una" and noun[0] in "aeiou":
+            spoken = cardinal(value, self.code, feminine, counting=True)
+        if self.code == "it" and spoken == "una" and noun[0] in "aeiou":
             return f"un'{noun}"
-        return said and f"{said} {noun}"
+        return spoken and f"{spoken} {noun}"
 
     def _bare_unit(self, match: re.Match[str]) -> str:
         return f"{match['word']} {_noun(self.table.units[match['unit']], True)[0]}"

@@ -41,8 +41,8 @@ def _unit_plural(name: str) -> str:
 def _unit(match: re.Match[str]) -> str:
     name = _UNITS[match["unit"]]
     single = match["number"] == "1"
-    said = name.split("/")[0] if single else _unit_plural(name)
-    return f"{match['number']} {said}" + stop(match, CAPITAL_NEXT)
+    spoken = name.split("/")[0] if single else _unit_plural(name)
+    return f"{match['number']} {spoken}" + stop(match, CAPITAL_NEXT)
 
 
 @rule(
@@ -52,12 +52,12 @@ def _unit(match: re.Match[str]) -> str:
     "°",
 )
 def _angle(match: re.Match[str]) -> str:
-    said = f"{match['degrees']} {'degree' if match['degrees'] == '1' else 'degrees'} {match['minutes']} "
-    said += "minute" if match["minutes"] == "1" else "minutes"
+    spoken = f"{match['degrees']} {'degree' if match['degrees'] == '1' else 'degrees'} {match['minutes']} "
+    spoken += "minute" if match["minutes"] == "1" else "minutes"
     if match["seconds"]:
-        said += f" {match['seconds']} {'second' if match['seconds'] == '1' else 'seconds'}"
+        spoken += f" {match['seconds']} {'second' if match['seconds'] == '1' else 'seconds'}"
     point = {"N": " north", "S": " south", "E": " east", "W": " west"}.get(match["point"] or "", "")
-    return said + point + stop(match)
+    return spoken + point + stop(match)
 
 
 @rule("units", r"(?<![\w.,$£€])(?P<number>\d{1,4}(?:\.\d{1,4})?|[½¼¾]) ?in\.(?!\w)", NUMERIC)
@@ -72,10 +72,10 @@ def _inches(match: re.Match[str]) -> str:
 )
 def _feet_and_inches(match: re.Match[str]) -> str:
     inches = match["more"] or match["number"]
-    said = f"{inches} {'inch' if inches == '1' else 'inches'}"
+    spoken = f"{inches} {'inch' if inches == '1' else 'inches'}"
     if match["feet"]:
-        said = f"{match['number']} {'foot' if match['number'] == '1' else 'feet'} {said}"
-    return said + stop(match, CAPITAL_NEXT)
+        spoken = f"{match['number']} {'foot' if match['number'] == '1' else 'feet'} {spoken}"
+    return spoken + stop(match, CAPITAL_NEXT)
 
 
 @rule("units", r"(?<![\w.,$£€])(\d{1,2}) ?st\.? (\d{1,2}) ?lbs?(?:\.|(?!\w))(?!\w)", NUMERIC)
@@ -129,8 +129,8 @@ def _fraction(match: re.Match[str]) -> str | None:
     if name is None or not 0 < over < under:
         return None
     many = name if over == 1 else "halves" if name == "half" else f"{name}s"
-    said = f"{cardinal(str(over))} {many}"
-    return f"{cardinal(match[1])} and {said}" if match[1] else said
+    spoken = f"{cardinal(str(over))} {many}"
+    return f"{cardinal(match[1])} and {spoken}" if match[1] else spoken
 
 
 RULES = (

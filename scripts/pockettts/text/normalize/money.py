@@ -38,10 +38,10 @@ def _money(symbol: str, whole: str, fraction: str | None, scale: str | None, cou
 @rule("currency", r"£(\d{1,6}(?:,\d{3})*),? (\d{1,2})s\.?(?:,? (\d{1,2})d(?:\.|(?!\w)))?(?!\w)", "£")
 def _old_money(match: re.Match[str]) -> str:
     shillings = "shilling" if match[2] == "1" else "shillings"
-    said = f"{_money('£', match[1], None, None)} {cardinal(match[2])} {shillings}"
+    spoken = f"{_money('£', match[1], None, None)} {cardinal(match[2])} {shillings}"
     if match[3]:
-        said += f" {cardinal(match[3])} {'penny' if match[3] == '1' else 'pence'}"
-    return said + stop(match, CAPITAL_NEXT)
+        spoken += f" {cardinal(match[3])} {'penny' if match[3] == '1' else 'pence'}"
+    return spoken + stop(match, CAPITAL_NEXT)
 
 
 _HALVES = {"½": "a half", "¼": "a quarter", "¾": "three quarters"}
@@ -68,8 +68,8 @@ def _pence(number: str | None, part: str | None) -> str:
 def _shillings_and_pence(match: re.Match[str]) -> str | None:
     if not match["pence"] and not match["part"]:
         return None
-    said = f"{_money('£', match['pounds'], None, None)} " if match["pounds"] else ""
-    return f"{said}{_shillings(match['shillings'])} and {_pence(match['pence'], match['part'])}" + stop(
+    spoken = f"{_money('£', match['pounds'], None, None)} " if match["pounds"] else ""
+    return f"{spoken}{_shillings(match['shillings'])} and {_pence(match['pence'], match['part'])}" + stop(
         match, CAPITAL_NEXT
     )
 
@@ -169,14 +169,14 @@ def _money_range(match: re.Match[str]) -> str:
 )
 def _symbol_money(match: re.Match[str]) -> str:
     country = _COUNTRIES.get(match["country"] or "", "")
-    said = _money(match["symbol"], match["whole"], match["fraction"], match["scale"], country)
+    spoken = _money(match["symbol"], match["whole"], match["fraction"], match["scale"], country)
     if _is_adjective(match):
         one, many, _, minor = _CURRENCIES[match["symbol"]]
-        said = said.removesuffix(many) + one if said.endswith(many) else said
-        if f" {many} and " in said:  # a $3.50 book
-            said = said.replace(f" {many} and ", f" {one} ").removesuffix(f" {minor}")
+        spoken = spoken.removesuffix(many) + one if spoken.endswith(many) else spoken
+        if f" {many} and " in spoken:  # a $3.50 book
+            spoken = spoken.replace(f" {many} and ", f" {one} ").removesuffix(f" {minor}")
     after = match.string[match.end() : match.end() + 1]
-    return ("minus " if match["minus"] else "") + said + (" " if after.isalpha() else "")
+    return ("minus " if match["minus"] else "") + spoken + (" " if after.isalpha() else "")
 
 
 @rule(

@@ -38,12 +38,12 @@ def _verse(match: re.Match[str]) -> str | None:
     ):
         return None
     volume = match["volume"]
-    said = ""
+    spoken = ""
     if volume:
-        said = ("first", "second", "third")[(int(volume) if volume.isdigit() else len(volume)) - 1] + " "
+        spoken = ("first", "second", "third")[(int(volume) if volume.isdigit() else len(volume)) - 1] + " "
     chapter = match["chapter"] or str(roman_value(match["roman"]))
-    said += f"{match['long'] or _BOOKS[match['short']]} {cardinal(chapter)} {cardinal(match['verse'])}"
-    return f"{said} to {cardinal(match['last'])}" if match["last"] else said
+    spoken += f"{match['long'] or _BOOKS[match['short']]} {cardinal(chapter)} {cardinal(match['verse'])}"
+    return f"{spoken} to {cardinal(match['last'])}" if match["last"] else spoken
 
 
 RULES = (_verse,)

@@ -36,8 +36,8 @@ def _power(match: re.Match[str]) -> str:
     after = " " if match.string[match.end() : match.end() + 1].isalnum() else ""
     if match["charge"]:  # of an ion
         return f" {cardinal(match[0][:-1].translate(_RAISED))} {'plus' if match['charge'] == '⁺' else 'minus'}{after}"
-    if said := _POWERS.get(match[0]):
-        return said + after
+    if spoken := _POWERS.get(match[0]):
+        return spoken + after
     figures = match[0].lstrip("⁻").translate(_RAISED)
     if match[0][0] == "⁻":
         return f" to the minus {cardinal(figures)}{after}"
@@ -57,11 +57,11 @@ def _formula(match: re.Match[str]) -> str | None:
         return None
     if len(parts) == 2 and match[0].isascii() and parts[0][0] in ("B", "P", "U", "K", "I") and parts[0][1]:
         return None
-    said = [
+    spoken = [
         " ".join(symbol.upper()) + (f" {cardinal(number.translate(_LOWERED))}" if number else "")
         for symbol, number in parts
     ]
-    return " ".join(said)
+    return " ".join(spoken)
 
 
 @rule("symbols", r"[₀-₉]+", "₀₁₂₃₄₅₆₇₈₉")

@@ -223,15 +223,15 @@ class _EpubReader:
         """Leave out the chapters whose titles the settings exclude."""
         if not self.options.exclude:
             return
-        kept = []
+        divisions = []
         for division in self.divisions:
             if not _matches(self.options.exclude, None, [division.title]):
-                kept.append(division)
+                divisions.append(division)
                 continue
             for passage in division.passages:
                 if passage.kind != "break":
                     self.collector.left_out.append(LeftOut("excluded chapter", passage.start, passage.end))
-        self.divisions = kept
+        self.divisions = divisions
         self.collector.left_out.sort(key=lambda left: left.start)
 
 

@@ -35,18 +35,18 @@ def to_manuscript(source: SourceText, name: str) -> Manuscript:
 
 def _places(source: SourceText) -> tuple[tuple[int, str], ...]:
     """Return the offset at which each document and each paragraph of it begins, with its name."""
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     document = -1
     for place in source.places:
         if place.document != document:
             document = place.document
-            found[place.offset] = source.documents[document]
+            names[place.offset] = source.documents[document]
     numbers: Counter[int] = Counter()
     for passage in (passage for division in source.divisions for passage in division.passages):
         if passage.kind != "break":
             numbers[passage.document] += 1
-            found[passage.start] = f"{source.documents[passage.document]}, paragraph {numbers[passage.document]}"
-    return tuple(sorted(found.items()))
+            names[passage.start] = f"{source.documents[passage.document]}, paragraph {numbers[passage.document]}"
+    return tuple(sorted(names.items()))
 
 
 def _chapters(source: SourceText, title: str) -> tuple[Chapter, ...]:

@@ -87,10 +87,10 @@ def decode_markup(data: bytes, fallback: Callable[[bytes], tuple[str, str]] | No
     names = [match[1].decode("ascii", "ignore") for pattern in _DECLARED if (match := pattern.search(data[:_HEAD]))]
     for name in (*names, "utf-8"):
         try:
-            known = codecs.lookup(name)
-            if not getattr(known, "_is_text_encoding", True) or known.name.startswith(("utf-16", "utf-32")):
+            encoding = codecs.lookup(name)
+            if not getattr(encoding, "_is_text_encoding", True) or encoding.name.startswith(("utf-16", "utf-32")):
                 continue
-            return data.decode(known.name), known.name
+            return data.decode(encoding.name), encoding.name
         except (LookupError, UnicodeError):
             continue
     zeros = data[:_HEAD].count(0)

@@ -109,10 +109,10 @@ def read_package(archive: Archive) -> Package:
 
 def _by_name(root: Element) -> dict[str, list[Element]]:
     """Return the elements of a tree by their names, in document order."""
-    found: dict[str, list[Element]] = defaultdict(list)
+    by_name: dict[str, list[Element]] = defaultdict(list)
     for element in elements(root):
-        found[local(element)].append(element)
-    return found
+        by_name[local(element)].append(element)
+    return by_name
 
 
 def _refuse_drm(archive: Archive) -> None:
@@ -251,7 +251,7 @@ def _read_nav(archive: Archive, package: Package, path: str) -> None:
 
 def _nav_entries(nav: Element, path: str) -> list[TocEntry]:
     """Return the entries of nested lists in order; the depth of one is how many list items are around it."""
-    found = []
+    entries = []
     for item in nav.iter("{*}li"):
         label = next((child for child in item.iterchildren("*") if local(child) in ("a", "span")), None)
         if label is None:
@@ -263,8 +263,8 @@ def _nav_entries(nav: Element, path: str) -> list[TocEntry]:
         if label.get("href"):
             target = resolve(path, label.get("href") or "")
         depth = sum(1 for _ in item.iterancestors("{*}li"))
-        found.append(TocEntry(title, *target, depth))
-    return found
+        entries.append(TocEntry(title, *target, depth))
+    return entries
 
 
 def _alternative(label: Element) -> str:
