@@ -56,7 +56,7 @@ def test_no_client_waits_for_others_that_came_later() -> None:
 
 @pytest.mark.parametrize("when", ["idle", "busy"])
 def test_a_worker_that_is_stopped_is_replaced_and_the_others_go_on(when: str) -> None:
-    with fake_server(engine="cli", workers=2, request_timeout=2) as server, ThreadPoolExecutor(2) as threads:
+    with fake_server(engine="cli", workers=2, request_timeout=4) as server, ThreadPoolExecutor(2) as threads:
         server.wait_ready(2)
         before = workers_of(server)
         if when == "busy":
