@@ -62,6 +62,11 @@ def quoted(text: str, length: int = 60) -> str:
     return f'"{text}"' if len(text) <= length else f'"{text[: length - 1].rstrip()}…"'
 
 
+def one_line(error: object) -> str:
+    """Return the message of a library's error without line breaks, to stand in a sentence."""
+    return " ".join(str(error).split())
+
+
 def language_code(language: str) -> str:
     """Return two letters for a language's code or for a model's name: en-GB, english, english_2026-10 are all en."""
     word = re.split(r"[-_ ]", language.strip().lower())[0]

@@ -417,6 +417,17 @@ def test_any_zip_ends_in_a_sentence(members: dict[str, bytes], name: str) -> Non
     hold(pack(members), name)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<FictionBook><body><section><p>One.</p></section><a:/></body></FictionBook>",
+        "<FictionBook\x00 a='b'><body><p>One and two.</p></body></FictionBook>",
+    ],
+)
+def test_damaged_names_of_elements_end_in_a_sentence(text: str) -> None:
+    hold(text.encode(), "x.fb2")
+
+
 def fuzz(seed: int, count: int) -> dict[str, Any]:
     """Have a process read mangled documents under limits of time, memory and writing."""
     program = Path(__file__).parent.parent / "support" / "fuzz.py"

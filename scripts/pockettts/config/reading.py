@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from pockettts.files import parse_json
+from pockettts.values import one_line
 
 _OCTAL = re.compile(r"[-+]?0[0-7_]+")
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
@@ -57,7 +58,7 @@ def read_yaml(text: str) -> Any:
     try:
         return yaml.load(text, _StrictLoader)
     except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        raise ValueError(one_line(error)) from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

@@ -20,6 +20,7 @@ from pockettts.config import BookConfig, Section, validate
 from pockettts.config.reading import read_json, read_yaml
 from pockettts.config.server import ServerConfig
 from pockettts.errors import ConfigError
+from pockettts.values import one_line
 
 PREFIX = "POCKETTTS_"
 NO_SETTINGS = {
@@ -170,7 +171,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise ConfigError(f"The configuration file {path} is not valid {path.suffix[1:].upper()}: {reason}.") from None
     if content is None:
         return {}

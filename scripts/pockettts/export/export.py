@@ -34,6 +34,7 @@ from pockettts.export.quantize import quantize
 from pockettts.export.tokens import tokenizer_files
 from pockettts.files import remove_leftovers, sha256_file, temporary_path, write_json
 from pockettts.upstream import MIN_FRAMES_BEFORE_EOS
+from pockettts.values import one_line
 
 IR_VERSION = 8  # runtimes since 2024 read it, that of sherpa-onnx included
 VOICE_ROWS = 1000  # the size of the caches that clients reserve for a voice
@@ -62,7 +63,7 @@ def load_model(runtime: Path) -> Any:
         return TTSModel.load_model(config=runtime).eval()
     # Upstream raises exceptions of many types for a bad file.
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = one_line(f"{type(error).__name__}: {error}")
         raise ModelError(f"pocket-tts cannot load {runtime} ({reason}).") from None
 
 

@@ -17,7 +17,7 @@ import yaml
 
 from pockettts.errors import ModelError, UnknownModel
 from pockettts.files import read_json, sha256_file
-from pockettts.values import digest
+from pockettts.values import digest, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ModelError(f"The model configuration {path} does not exist.") from None
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else one_line(error)
         raise ModelError(f"The model configuration {path} is not valid YAML ({reason}).") from None
     if not isinstance(content, dict):
         raise ModelError(f"The model configuration {path} is not a mapping.")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pockettts.bundle import AGAIN, State
 from pockettts.errors import BundleError
+from pockettts.values import one_line
 
 Array = npt.NDArray[Any]
 # Keys are names of inputs, and values are OrtValues.
@@ -74,4 +75,4 @@ class Graph:
 
 def describe_error(error: BaseException) -> str:
     """Return the message of an error as one line without its full stop."""
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return one_line(error).rstrip(".") or type(error).__name__

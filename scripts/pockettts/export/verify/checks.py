@@ -33,6 +33,7 @@ from pockettts.export.verify.reference import Reference
 from pockettts.export.verify.report import Check, Report
 from pockettts.files import write_json, write_text
 from pockettts.upstream import MIN_FRAMES_BEFORE_EOS
+from pockettts.values import one_line
 
 STEPS = 40
 FREE_FRAMES = 12
@@ -101,7 +102,7 @@ def attempt(comparison: Callable[[], list[Check]]) -> list[Check]:
         return comparison()
     # The exceptions of ONNX Runtime share no narrower base.
     except Exception as error:
-        return [Check(comparison.__name__, False, note=" ".join(str(error).split()))]
+        return [Check(comparison.__name__, False, note=one_line(error))]
 
 
 def check_graphs(bundle: Bundle) -> Iterator[Check]:

@@ -14,6 +14,7 @@ import zlib
 from urllib.parse import unquote, urlsplit
 
 from pockettts.errors import ManuscriptError
+from pockettts.values import one_line
 
 MAX_FILES = 20_000
 MAX_MEMBER = 32 << 20
@@ -46,7 +47,9 @@ class Archive:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
             members = self._zip.infolist()
         except _DAMAGE as error:
-            raise ManuscriptError(f"{label} is damaged: it is not a readable ZIP container ({error}).") from None
+            raise ManuscriptError(
+                f"{label} is damaged: it is not a readable ZIP container ({one_line(error)})."
+            ) from None
         self._budget = max(SMALL // 4, MAX_RATIO * len(data))
         self._members: dict[str, zipfile.ZipInfo] = {}
         self._folded: dict[str, zipfile.ZipInfo] = {}
@@ -81,7 +84,7 @@ class Archive:
             with self._zip.open(member) as stream:
                 data = stream.read(limit + 1)
         except _DAMAGE as error:
-            raise ManuscriptError(f"{self.label} is damaged at {name}: {error}.") from None
+            raise ManuscriptError(f"{self.label} is damaged at {name}: {one_line(error)}.") from None
         if len(data) > limit or (len(data) > SMALL and len(data) > 2 * MAX_RATIO * member.compress_size):
             raise self._too_large(name)
         self._budget -= len(data)
@@ -92,7 +95,7 @@ class Archive:
         try:
             return self._zip.read(self._members[name])
         except (KeyError, *_DAMAGE) as error:
-            raise ManuscriptError(f"{self.label} is damaged at {name}: {error}.") from None
+            raise ManuscriptError(f"{self.label} is damaged at {name}: {one_line(error)}.") from None
 
     def _too_large(self, name: str) -> ManuscriptError:
         return ManuscriptError(f"{self.label}: {name} unpacks to far more than a book's text needs; it is not read.")

@@ -11,6 +11,7 @@ from pockettts.text.source.markup import elements, local, parse_html, parse_xml,
 from pockettts.text.source.options import PageOptions
 from pockettts.text.source.page import read_tree
 from pockettts.text.source.structure import Metadata, SourceText
+from pockettts.values import one_line
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ def read_docx(data: bytes, label: str, options: PageOptions) -> SourceText:
         result = mammoth.convert_to_html(io.BytesIO(data), style_map=_STYLES, convert_image=pictures)
     except Exception as error:  # a damaged document makes mammoth raise whatever its parts raise
         log.debug("mammoth on %s", label, exc_info=True)
-        raise ManuscriptError(f"{label} is damaged: it cannot be read as a Word document ({error}).") from None
+        raise ManuscriptError(
+            f"{label} is damaged: it cannot be read as a Word document ({one_line(error)})."
+        ) from None
     if not result.value.strip():
         raise ManuscriptError(f"{label} holds nothing to speak: there is no text in it.")
     source = read_tree(parse_html(result.value, label), label, label, options)

@@ -55,6 +55,8 @@ def read_fb2(data: bytes, label: str, options: PageOptions) -> SourceText:
 def _rename(root: Element) -> None:
     for element in elements(root):
         name = local(element)
+        if not name:  # a name of a colon or brace, in a damaged file
+            continue
         if name == "body":
             notes = (element.get("name") or "").lower() in ("notes", "comments", "footnotes")
             element.tag = "aside" if notes else "div"

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from lxml import etree
 
 from pockettts.errors import ManuscriptError
+from pockettts.values import one_line
 
 XML = "{http://www.w3.org/XML/1998/namespace}"
 OPS = "{http://www.idpf.org/2007/ops}"
@@ -130,9 +131,9 @@ def parse_page(text: str, label: str) -> tuple[Element, list[str]]:
     try:
         return _require(_parse(prepared, etree.XMLParser(**_SAFE)), label), notes
     except etree.XMLSyntaxError as error:
-        notes.append(f"{label} is not well-formed and is read as HTML ({error.msg})")
+        notes.append(f"{label} is not well-formed and is read as HTML ({one_line(error.msg)})")
     except ValueError as error:
-        notes.append(f"{label} is read as HTML ({error})")
+        notes.append(f"{label} is read as HTML ({one_line(error)})")
     return parse_html(text, label), notes
 
 
@@ -145,7 +146,7 @@ def parse_html(text: str, label: str) -> Element:
     try:
         root = _parse(text, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise ManuscriptError(f"{label} is damaged: no HTML can be read from it ({error}).") from None
+        raise ManuscriptError(f"{label} is damaged: no HTML can be read from it ({one_line(error)}).") from None
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         raise ManuscriptError(f"{label} is nested too deeply to be read; it is not a book's page.")
     return _require(root, label)
@@ -232,7 +233,7 @@ def parse_strict(text: str, label: str) -> tuple[Element, list[str]]:
     try:
         return _require(_parse(prepared, etree.XMLParser(**_SAFE)), label), []
     except (etree.XMLSyntaxError, ValueError) as error:
-        problem = str(error)
+        problem = one_line(error)
     try:
         root = _require(_parse(prepared, etree.XMLParser(recover=True, **_SAFE)), label)
     except (etree.XMLSyntaxError, ValueError):
