@@ -7,7 +7,7 @@ from pathlib import Path
 from pockettts import files, models, takes, voices
 from pockettts.batches import BatchRecord
 from pockettts.config import QaConfig, SynthConfig
-from pockettts.ear import open_ear
+from pockettts.ear import Aligner, open_ear
 from pockettts.engines import open_engine
 from pockettts.errors import run_main
 from pockettts.project import Project, add_model_options, add_project_option
@@ -30,7 +30,7 @@ def main() -> None:
     began = time.monotonic()
     document, record = files.read_json(args.chunks), BatchRecord(args.batches)
     synth = SynthConfig(**document["synth"])
-    ear = open_ear(QaConfig(**document["qa"]), document["language"])
+    ear = open_ear(QaConfig(**document["qa"]), document["language"], of_book=True)
     texts = {chunk["key"]: chunk["text"] for chunk in document["chunks"]}
     chunks = [(key, texts[key]) for key in record.keys(args.batch)]
     store = takes.TakeStore(args.store)
@@ -44,6 +44,8 @@ def main() -> None:
         with open_engine(document["engine"], model.runtime, args.voice, synth, args.bundle) as engine:
             report = print_batch_progress if len(chunks) > 1 else None
             batch_takes = takes.make_takes(chunks, engine, store, judged, document["recipe"], report, ear)
+    if isinstance(ear, Aligner):
+        print(f"  {ear.cost()}")
     files.write_json(args.out, takes.write_pack(args.pack, batch_takes, store), seal=True)
     characters, seconds = sum(map(len, missing)), time.monotonic() - began
     takes.record_speed(args.store.with_name("speeds.tsv"), args.model, document["engine"], characters, seconds)

@@ -310,7 +310,7 @@ def memory_mb(model: ModelEntry) -> int:
 
 def synth_memory_mb(project: Project) -> int:
     """Estimate the memory of one synthesis job, in MB: an engine, and speech recognition where takes are checked."""
-    return memory_mb(project.model) + (0 if project.config.qa.asr == "off" else ear.MEMORY_MB)
+    return memory_mb(project.model) + (ear.MEMORY_MB if ear.is_used(project.qa, project.language) else 0)
 
 
 def job_threads(cores: int, cpus: int, memory: int, each: int) -> int:

@@ -105,7 +105,10 @@ def _packages(project: Project) -> Iterator[Finding]:
     for extra, purpose in (("onnx", "engine onnx"), ("server", "the server"), ("asr", "the check of takes by ear")):
         of_extra = [r for r in requirements if r.marker is not None and r.marker.evaluate({"extra": extra})]
         of_extra = [r for r in of_extra if not any(r.name == core.name for core in requirements if core.marker is None)]
-        needed = (extra, True) in {("onnx", project.config.engine == "onnx"), ("asr", project.config.qa.asr != "off")}
+        needed = (extra, True) in {
+            ("onnx", project.config.engine == "onnx"),
+            ("asr", project.config.qa.asr not in ("off", "auto")),
+        }
         remedy = f"run `pip install '.[{extra}]'`, if you want {purpose}"
         yield from _group(f"packages of {purpose}", of_extra, "fail" if needed else "warn", remedy)
 

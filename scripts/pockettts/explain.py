@@ -15,10 +15,10 @@ from pockettts import files
 from pockettts.audio.join import Span, Timeline
 from pockettts.book import Book, recorded_division
 from pockettts.config import SynthConfig
-from pockettts.ear import Ear, open_ear
+from pockettts.ear import open_ear
 from pockettts.errors import AudioError, PocketTTSError, UsageError
 from pockettts.project import BookPaths, Project
-from pockettts.takes import Take, content_key, is_whole, reasons_against
+from pockettts.takes import Listener, Take, content_key, is_tolerated, is_whole, reasons_against
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)s?")
 _KEY = re.compile(r"[0-9a-f]{4,32}")
@@ -204,7 +204,7 @@ class _Explainer:
         fault = self._fault()
         if self.take is None or fault:
             return f"it is spoken: {fault or 'it is not in the store'}"
-        ear = open_ear(self.project.qa, self.project.language)
+        ear = open_ear(self.project.qa, self.project.language, of_book=True)
         ear = ear if ear is not None and ear.wants(self.key) else None
         objection = _against(self.take, self.project.synth_for_voice(), ear)
         if objection:
@@ -231,12 +231,16 @@ class _Explainer:
         return f"since its text is now the take {replacement}, whose recipe differs ({', '.join(changed) or 'unknown'})"
 
 
-def _against(take: Take, synth: SynthConfig, ear: Ear | None) -> str | None:
+def _against(take: Take, synth: SynthConfig, ear: Listener | None) -> str | None:
     """Return why the current settings would not choose this take; `ear` if it must be checked by speech recognition."""
     if take.attempt >= synth.attempts:
         return f"it is attempt {take.attempt + 1}, and synth.attempts is now {synth.attempts}"
     if reasons := reasons_against(take, take.text, synth, ear):
-        return None if synth.allow_failed and not take.accepted else f"under the current checks, {', '.join(reasons)}"
+        return (
+            None
+            if not take.accepted and is_tolerated(take, synth, ear)
+            else f"under the current checks, {', '.join(reasons)}"
+        )
     for number, one in enumerate(take.refused, start=1):
         if one.quality is not None and not reasons_against(one, take.text, synth, ear):
             return f"attempt {number}, which was rejected, passes the current checks"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pockettts import ear
 from pockettts.book import Book, memory_mb, recorded_division
 from pockettts.config import SynthConfig
 from pockettts.engines import ENGINES, onnx
@@ -52,7 +53,8 @@ def forecast(book: Book, project: Project, jobs: int) -> str:
     fastest = min(expected, key=expected.__getitem__)
     if expected[fastest] < _WORTH_IT * expected[engine] and expected[engine] > _SHORT:
         line += f"; engine {fastest}: {duration(expected[fastest])}"
-    return line
+    absence = ear.why_not_by_ear(project.qa, project.language)
+    return f"{line}; takes are not checked by ear: {absence}" if absence else line
 
 
 def paces(

@@ -377,8 +377,12 @@ class Project:
         """
         synth = self.config.synth.model_dump(mode="json")
         values = [synth[name] for name in ("attempts", "allow_failed", "checks")]
-        if self.config.qa.asr != "off":
-            values += [self.config.qa.model_dump(mode="json"), language_code(self.language)]
+        qa = self.config.qa
+        # Auto depends on what is installed: with and without the check a book has the same receipts.
+        if qa.asr not in ("off", "auto"):
+            # Aligning has no share and no tolerance.
+            unused = {"share", "tolerance"} if qa.asr == "align" else set[str]()
+            values += [qa.model_dump(mode="json", exclude=unused), language_code(self.language)]
         return short_digest(values)[:8]
 
     def find_model(self, model_id: str) -> ModelEntry:

@@ -54,17 +54,22 @@ def test_the_check_by_ear_is_in_the_names_of_receipts_and_not_of_takes(project: 
             {"qa": {"asr": "all"}},
             {"qa": {"asr": "all", "tolerance": 0.2}},
             {"qa": {"asr": "sample"}},
+            {"qa": {"asr": "align"}},
         )
     ]
-    assert len({project.acceptance_digest, *(other.acceptance_digest for other in others)}) == 4
+    assert len({project.acceptance_digest, *(other.acceptance_digest for other in others)}) == 5
+    assert project.with_config(parse({"qa": {"asr": "off"}})).acceptance_digest == project.acceptance_digest
     assert project.with_config(parse({"qa": {"tolerance": 0.2}})).acceptance_digest == project.acceptance_digest
     assert {other.recipe.canonical for other in others} == {project.recipe.canonical}
 
 
 def test_a_job_that_listens_has_memory_for_it(project: Project) -> None:
-    assert synth_memory_mb(project) == memory_mb(project.model)
-    listening = project.with_config(parse({"qa": {"asr": "sample"}}))
-    assert synth_memory_mb(listening) == memory_mb(project.model) + ear.MEMORY_MB
+    deaf = project.with_config(parse({"qa": {"asr": "off"}}))
+    assert synth_memory_mb(deaf) == memory_mb(project.model)
+    german = project.with_config(parse({"language": "german"}))
+    assert synth_memory_mb(german) == memory_mb(project.model)
+    for listening in (project, project.with_config(parse({"qa": {"asr": "sample"}}))):
+        assert synth_memory_mb(listening) == memory_mb(project.model) + ear.MEMORY_MB
 
 
 def test_a_check_that_cannot_be_made_stops_before_the_first_job(

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pockettts.config import QaConfig, parse
-from pockettts.ear import Ear, allowed, check_ready, compare, listen, open_ear, words_of
+from pockettts.ear import Ear, allowed, check_ready, compare, open_ear, words_of
+from pockettts.ear.whisper import load_whisper
 from pockettts.errors import ConfigError, EnvironmentNotReady
 
 SPEECH = Path(__file__).parents[1] / "data" / "speech"
@@ -131,8 +132,8 @@ def test_the_tolerance_grows_with_the_text() -> None:
 
 
 def test_off_may_be_written_as_yaml_reads_it() -> None:
-    assert parse({"qa": {"asr": False}}).qa == QaConfig()
-    assert open_ear(QaConfig(), "en") is None
+    assert parse({"qa": {"asr": False}}).qa == QaConfig(asr="off")
+    assert open_ear(QaConfig(asr="off"), "en", of_book=True) is None
     with pytest.raises(ConfigError, match=r"qa\.asr"):
         parse({"qa": {"asr": True}})
 
@@ -229,7 +230,7 @@ def test_silence_and_noise_do_not_pass(ear: Ear) -> None:
 def test_listening_does_not_change_how_pytorch_adds_up(ear: Ear) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(3)
-    listen._whisper.cache_clear()
+    load_whisper.cache_clear()
     ear.hear(clip("clock"), CLIPS["clock"]["text"])
     after = torch.get_num_threads()
     torch.set_num_threads(before)
@@ -239,5 +240,5 @@ def test_listening_does_not_change_how_pytorch_adds_up(ear: Ear) -> None:
 def test_the_same_take_is_always_heard_alike(ear: Ear) -> None:
     text = CLIPS["katrine"]["text"]
     first = ear.hear(clip("katrine"), text)
-    listen._whisper.cache_clear()
+    load_whisper.cache_clear()
     assert ear.hear(clip("katrine"), text) == first

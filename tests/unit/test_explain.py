@@ -25,7 +25,7 @@ CONFIG = BookConfig(engine="torch")
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> book.Book:
     """A book as the rules of the build leave it, sung; the project is the current directory."""
-    monkeypatch.chdir(make_project(tmp_path / "project", engine="torch"))
+    monkeypatch.chdir(make_project(tmp_path / "project", engine="torch", qa={"asr": "off"}))
     project = Project(Path(), CONFIG)
     opened = book.open_book("book", project)
     paths, store = project.of_book("book"), project.store

@@ -1,5 +1,6 @@
 """The line that a build begins with: what will be spoken, how long it may take, and which engine would be faster."""
 
+import importlib.util
 import platform
 from pathlib import Path
 
@@ -59,6 +60,15 @@ def test_without_earlier_jobs_it_is_a_rule_of_thumb(tmp_path: Path) -> None:
 def test_an_engine_that_cannot_follow_the_settings_is_not_named(tmp_path: Path) -> None:
     assert "engine onnx" not in forecast(book(200), project(tmp_path, quantize=True), jobs=2)
     assert "; engine" not in forecast(book(200), project(tmp_path, engine="onnx"), jobs=2)
+
+
+def test_a_check_by_ear_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "by ear" not in forecast(book(40), project(tmp_path), jobs=2)
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "faster_whisper" else find(name))
+    line = forecast(book(40), project(tmp_path), jobs=2)
+    assert "takes are not checked by ear: faster_whisper is not installed: pip install" in line
+    assert "\n" not in line
 
 
 def test_what_is_spoken_already_is_not_counted(tmp_path: Path) -> None:

@@ -658,6 +658,24 @@ def test_what_is_never_heard_right_is_refused_by_name_or_the_best_is_used(store:
     assert make_take(KEY, TEXT, Script(), store, synth, ear=Whispers()) == take
 
 
+def test_what_only_a_lenient_ear_rejects_is_used_where_no_attempt_is_better(store: TakeStore) -> None:
+    def lenient(*words: str) -> Whispers:
+        ear = Whispers(*words)
+        ear.strict = False
+        return ear
+
+    synth = SynthConfig(attempts=2)
+    take = make_take(KEY, TEXT, Script(GOOD, GOOD), store, synth, ear=lenient(WORSE, BAD))
+    assert (take.attempt, take.accepted) == (1, False)
+    assert make_take(KEY, TEXT, Script(), store, synth, ear=lenient()) == take, (
+        "it is the choice of the next build, too"
+    )
+    with pytest.raises(TakeRejected, match="it was heard as"):
+        make_take(KEY, TEXT, Script(GOOD, GOOD), store, synth, ear=Whispers(WORSE, BAD))
+    with pytest.raises(TakeRejected, match="clipped"):
+        make_take("cd" + KEY[2:], TEXT, Script(clipped(GOOD), clipped(GOOD)), store, synth, ear=lenient())
+
+
 def test_a_take_that_fails_by_measure_is_not_heard(store: TakeStore) -> None:
     take = make_take(KEY, TEXT, Script(clipped(GOOD), GOOD), store, SynthConfig(), ear=Whispers(TEXT))
     assert take.refused[0].heard is None

@@ -43,3 +43,15 @@ def test_a_take_that_was_heard_otherwise_is_in_the_report(built: Project) -> Non
     report = (built.root / "results/book.report.html").read_text()
     assert "it was heard as" in report
     assert "1 of 1 takes were checked by ear; 0 matched their text exactly." in report
+
+
+@pytest.mark.slow
+def test_the_default_check_stops_no_build(built: Project) -> None:
+    """Babble has no words: every attempt is doubted, and the best is used and shown."""
+    built.write_text(SENTENCE)
+    built.configure(engine="torch", synth={"attempts": 2}, qa={"asr": "auto"})
+    output = built.build()
+    assert "as qa.asr: auto permits" in output
+    assert "checked by ear: " in output
+    assert "it was heard as" in (built.root / "results/book.report.html").read_text()
+    assert built.plan("results/book.wav") == {}

@@ -147,7 +147,10 @@ class SynthConfig(Section):
 class QaConfig(Section):
     """The check of takes by speech recognition: Whisper must find the words of the text in a take. Extra `asr`."""
 
-    asr: Literal["off", "sample", "all"] = Field("off", description="which takes are checked: off, sample or all")
+    asr: Literal["auto", "off", "align", "sample", "all"] = Field(
+        "auto",
+        description="off; align: is each word there; sample, all: write takes down; auto: align English if installed",
+    )
     share: float = Field(
         0.1, gt=0, le=1, description="fraction that is checked when asr is sample; chosen by content key"
     )

@@ -6,7 +6,7 @@ The key names everything that decides the samples and nothing else, so a take in
 """
 
 from pockettts.takes.acceptance import Listener, Quality, Transcript, judge, measure_take
-from pockettts.takes.make import in_lanes, make_take, make_takes, reasons_against
+from pockettts.takes.make import in_lanes, is_tolerated, make_take, make_takes, reasons_against
 from pockettts.takes.rate import needs_rate, own_limits, speaking_rate, with_own_limits
 from pockettts.takes.receipts import (
     PACK_SUFFIX,
@@ -34,6 +34,7 @@ __all__ = [
     "drop_damaged_packs",
     "drop_stale_receipts",
     "in_lanes",
+    "is_tolerated",
     "is_whole",
     "judge",
     "make_recipe",

@@ -51,9 +51,13 @@ class Transcript:
 
 
 class Listener(Protocol):
-    """What checks takes by ear; `name` identifies the model that listens."""
+    """What checks takes by ear; `name` identifies the model that listens.
+
+    A take that it rejects is used after all if no attempt is better, unless it is `strict`.
+    """
 
     name: str
+    strict: bool
 
     def wants(self, key: str) -> bool:
         """Whether the take of this content key is to be checked."""

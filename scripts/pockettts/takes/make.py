@@ -47,7 +47,13 @@ def _still_the_choice(take: Take, synth: SynthConfig, ear: Listener | None) -> b
         return False
     if take.accepted:
         return take.attempt < synth.attempts and not reasons_against(take, take.text, synth, ear)
-    return synth.allow_failed and len(take.refused) == synth.attempts
+    return len(take.refused) == synth.attempts and is_tolerated(take, synth, ear)
+
+
+def is_tolerated(take: Take, synth: SynthConfig, ear: Listener | None) -> bool:
+    """Whether a rejected take may be used where no attempt is better: by the settings, or if only the ear doubts it."""
+    doubted = take.heard is not None and not judge(take.quality, take.text, synth.checks)
+    return synth.allow_failed or (ear is not None and not ear.strict and doubted)
 
 
 def _measured_again(take: Take, store: TakeStore) -> Take | None:
@@ -183,9 +189,10 @@ def make_take(
     """Return the take of a chunk: from the store, or the first of `synth.attempts` seeds that passes the checks.
 
     `ear`, if it wants this take, is the last of the checks. If no seed passes, raises `TakeRejected` with the text and
-    every reason; with `synth.allow_failed` the attempt with the fewest reasons (of those, the one with the best
-    transcript) is stored instead, unaccepted; if generation never ended, its audio up to the maximum length. Raises
-    other kinds of `EngineError` when the engine itself fails, `AudioError` when the take cannot be stored.
+    every reason. With `synth.allow_failed`, or where only an ear that is not strict objects, the attempt with the
+    fewest reasons (of those, the one with the best transcript) is stored instead, unaccepted; if generation never
+    ended, its audio up to the maximum length. Raises other kinds of `EngineError` when the engine itself fails,
+    `AudioError` when the take cannot be stored.
     """
     ear = ear if ear is not None and ear.wants(key) else None
     stored = _stored_choice(key, store, synth, ear)
@@ -196,12 +203,13 @@ def make_take(
         accepted = attempts.attempt(number)
         if accepted is not None:
             return store.put(*accepted)
-    if not synth.allow_failed:
+    if not synth.allow_failed and (attempts.best is None or not is_tolerated(attempts.best[1], synth, ear)):
         raise TakeRejected(
             f"No attempt at {quoted(text, 200)} was good enough ({attempts.summary()}). {attempts.advice()}"
         )
     least_bad = store.put(*attempts.least_bad())
-    log.warning("A rejected take of %s is used, as synth.allow_failed permits (%s).", quoted(text), attempts.summary())
+    permission = "synth.allow_failed" if synth.allow_failed else "qa.asr: auto"
+    log.warning("A rejected take of %s is used, as %s permits (%s).", quoted(text), permission, attempts.summary())
     return least_bad
 
 
