@@ -95,7 +95,8 @@ class Reading:
         first = omissions[0]
         letters = sum(omission.letters for omission in omissions)
         places = f"{len(omissions):,} places from {first.place}" if len(omissions) > 1 else first.place
-        return f'left out: {kind}, {places}, {letters:,} letters: "{first.words}"'
+        size = f"{letters:,} letter{'s' if letters != 1 else ''}"
+        return f'left out: {kind}, {places}, {size}: "{first.words}"'
 
 
 def account(
