@@ -137,12 +137,29 @@ def make_project(root: Path) -> Project:
     return project
 
 
+def unspeak(project: Project) -> Project:
+    """Delete all that was made of the text: model and voice stay ready, as before the first book."""
+    for folder in ("takes", "book", "plans"):
+        shutil.rmtree(project.root / "results" / folder)
+    undo(project, PUBLISHED)
+    return project
+
+
+def built_project() -> Project:
+    """A project whose book is built, one job at a time. Not to be changed or built in: several workers read it."""
+    return Project(made_once("built", _build) / "project")
+
+
+def _build(folder: Path) -> None:
+    make_project(folder / "project").build(jobs=1)
+
+
 def exported_project() -> Project:
     """A project with all that engine onnx needs, its report too, and nothing spoken. Not to be changed or built in."""
     return Project(made_once("exported", _export) / "project")
 
 
 def _export(folder: Path) -> None:
-    project = make_project(folder / "project")
+    project = unspeak(built_project().copied(folder / "project"))
     project.configure(engine="onnx", synth=BABBLED)
-    project.build("results/onnx/bundled/fp32.verify.json", "results/voices/bundled/bundled.safetensors")
+    project.build("results/onnx/bundled/fp32.verify.json")

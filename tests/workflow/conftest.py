@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from support.shared import made_once
-from support.workflow import PUBLISHED, Project, exported_project, make_project, undo
+from support.workflow import Project, built_project, exported_project, make_project, unspeak
 
 
 @pytest.fixture
@@ -23,11 +21,7 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture(scope="session")
 def built_once() -> Project:
     """A project whose book is built, one job at a time. Not to be changed or built in: several workers read it."""
-    return Project(made_once("built", _build) / "project")
-
-
-def _build(folder: Path) -> None:
-    make_project(folder / "project").build(jobs=1)
+    return built_project()
 
 
 @pytest.fixture
@@ -38,11 +32,8 @@ def built(built_once: Project, tmp_path: Path) -> Project:
 
 @pytest.fixture
 def unspoken(built: Project) -> Project:
-    """A project with model and voice ready and nothing spoken, as before its first book."""
-    for folder in ("takes", "book", "plans"):
-        shutil.rmtree(built.root / "results" / folder)
-    undo(built, PUBLISHED)
-    return built
+    """A project with model and voice ready and nothing spoken."""
+    return unspeak(built)
 
 
 @pytest.fixture
