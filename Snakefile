@@ -33,27 +33,31 @@ onstart:
     print("\n".join(forecasts()), file=sys.stderr)
 
 
-# A download needs the user's token and network, and the shelf is a folder of this machine.
+# A download needs the user's token and network; documents and models of the project are here, and so is the shelf.
 localrules:
     all,
     download_model,
+    lock_model,
+    plan_book,
+    write_tags,
     write_shelf,
     verify_outputs,
 
 
-# What takes seconds is not worth a job of a cluster, unless its files would have to come from a storage.
-if SharedFSUsage.INPUT_OUTPUT in workflow.storage_settings.shared_fs_usage:
+# What takes seconds is not worth a job of a cluster.
+localrules:
+    write_provenance,
+    write_report,
+    write_cues,
+    write_captions,
+
+
+# Unless large files would have to come from a storage.
+if workflow.storage_settings.default_storage_provider is None:
 
     localrules:
-        lock_model,
-        plan_book,
-        write_provenance,
-        write_report,
         publish,
-        write_tags,
-        write_cues,
         write_playlist,
-        write_captions,
 
 
 rule all:

@@ -36,11 +36,12 @@ rule join_takes:
         runtime=minutes_for_recording,
     params:
         script=script("join_takes"),
+        batches=batch_file,
         audio=audio_settings,
         division=division,
         folder=receipt_folder,
     shell:
-        "python {params.script:q} --chunks {input.chunks:q} --batches {input.batches:q} --division {params.division}"
+        "python {params.script:q} --chunks {input.chunks:q} --batches {params.batches:q} --division {params.division}"
         " --receipts {params.folder:q} --settings {params.audio:q} --out {output.audio:q} --timeline {output.timeline:q} 2>&1 | tee {log:q}"
 
 
@@ -116,12 +117,13 @@ rule write_provenance:
         runtime=10,
     params:
         script=script("write_provenance"),
+        batches=batch_file,
         settings=all_settings,
         division=division,
         folder=receipt_folder,
     shell:
         "python {params.script:q} --chunks {input.chunks:q} --lock {input.lock:q}"
-        " --batches {input.batches:q} --division {params.division}"
+        " --batches {params.batches:q} --division {params.division}"
         " --receipts {params.folder:q} --mastering {input.mastering:q} --settings {params.settings:q}"
         " --out {output:q} 2>&1 | tee {log:q}"
 
@@ -154,11 +156,12 @@ rule write_report:
         runtime=10,
     params:
         script=script("write_report"),
+        batches=batch_file,
         division=division,
         folder=receipt_folder,
     shell:
         "python {params.script:q} {input.measurement:q} --chunks {input.chunks:q} --timeline {input.timeline:q}"
-        " --batches {input.batches:q} --division {params.division}"
+        " --batches {params.batches:q} --division {params.division}"
         " --receipts {params.folder:q} --provenance {input.provenance:q} --out {output:q} 2>&1 | tee {log:q}"
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, wraps
 from pathlib import Path
 
@@ -37,9 +38,9 @@ from pockettts import book as books
 from pockettts import config as settings
 from pockettts.batches import division_name
 from pockettts.config.sources import read_file
-from pockettts.errors import PocketTTSError
+from pockettts.errors import ConfigError, PocketTTSError
 from pockettts.forecast import forecast
-from pockettts.models import FILE_NAMES
+from pockettts.models import FILE_NAMES, sources
 from pockettts.project import Project
 from pockettts.publish.credits import CREDITS
 from pockettts.publish.sections import CLOSING, OPENING, section_names
@@ -96,7 +97,9 @@ def project() -> Project:
     # Those of --configfile snakemake has read already, and where a key occurs twice it took the last one.
     for path in CONFIG_FILES:
         read_settings(Path(path))
-    return Project(Path(), settings.parse(config)).checked()
+    opened = Project(Path(), settings.parse(config))
+    # To a node, the files of a model come as inputs of its job.
+    return opened.checked() if workflow.is_main_process else opened
 
 
 @cache
@@ -144,17 +147,37 @@ def outputs(wildcards) -> list[str]:
     return [str(published)] if project().config.publish.formats else []
 
 
+LARGEST_SOURCE = 10_000_000
+
+
+def sources_travel() -> bool:
+    """Whether jobs run on machines that do not share this disk. Known when the rules are read, not while."""
+    return SharedFSUsage.SOURCES not in workflow.storage_settings.shared_fs_usage
+
+
+@exit_on_error
 def own_file(path):
     """Mark an input that the user or the product brings, or that is written while the rules are parsed.
 
-    No storage has it. To a machine that does not share the disk it travels with the sources, of which snakemake takes
-    what is in git and what it calls configuration files.
+    No storage has it, so snakemake runs the job where it was started. To other machines, which read the rules too, it
+    travels with the sources: snakemake takes what is in git and what it calls configuration files, if it is not large.
     """
-    path = str(path)
-    if SharedFSUsage.SOURCES not in workflow.storage_settings.shared_fs_usage:
-        if path not in workflow.configfiles:
-            workflow.configfiles.append(path)
-    return local(path)
+    path = Path(path)
+    if sources_travel() and workflow.is_main_process:
+        if path.exists() and path.stat().st_size > LARGEST_SOURCE:
+            raise ConfigError(
+                f"{path} has {path.stat().st_size / 1e6:.1f} MB, and snakemake sends files of at most 10 MB to machines"
+                " that do not share this disk: make it smaller, or build the book here."
+            )
+        if str(path) not in workflow.configfiles:
+            workflow.configfiles.append(str(path))
+    return local(str(path))
+
+
+def source_file(path) -> list:
+    """Return such an input of a job that runs anywhere: where the disk is not shared, it is a source and no input."""
+    marked = own_file(path)
+    return [] if sources_travel() else [ancient(marked)]
 
 
 def model_lock(wildcards) -> str:
@@ -169,12 +192,8 @@ def model_file(wildcards, role: str):
     """
     model = wildcards.get("model")
     entry = project().find_model(model) if model else project().model
-    if entry.local:
-        return ancient(
-            own_file(
-                {"weights": entry.weights, "tokenizer": entry.tokenizer}[role].path
-            )
-        )
+    if entry.local and not sources_travel():
+        return ancient(local(str(sources(entry)[role].path)))
     return ancient(str(project().of_model(entry.id).folder / FILE_NAMES[role]))
 
 
@@ -198,9 +217,16 @@ def voice_sidecar(wildcards) -> str:
     return str(project().voice_state().with_suffix(".json"))
 
 
+def file_exists(path) -> bool:
+    """Whether a file is here or in the storage of this run."""
+    # snakemake reads the rules in an event loop and asks a storage in one, and a thread runs one at a time.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: exists(str(path))).result()
+
+
 def is_spoken(name: str, batch: str) -> bool:
     paths = project().of_book(name)
-    return exists(str(paths.receipt(batch))) and exists(str(paths.pack(batch)))
+    return file_exists(paths.receipt(batch)) and file_exists(paths.pack(batch))
 
 
 requested = []
@@ -228,11 +254,15 @@ def divided(name: str):
     return division
 
 
-def batch_record(wildcards):
+def batch_record(wildcards) -> list:
     """Return the file with the keys of each batch. It is `ancient`: the names of batches say what they hold."""
     if workflow.is_main_process:
         divided(wildcards.book)
-    return ancient(own_file(project().of_book(wildcards.book).batches))
+    return source_file(project().of_book(wildcards.book).batches)
+
+
+def batch_file(wildcards) -> str:
+    return str(project().of_book(wildcards.book).batches)
 
 
 def receipts(wildcards) -> list[str]:
@@ -273,8 +303,11 @@ def forecasts() -> list[str]:
     """Return a line for each book of this run: what will be spoken, and how long that may take."""
     if not workflow.is_main_process:
         return []
-    jobs = max(1, (workflow.cores or 1) // engine_threads(None))
-    return [forecast(book, project(), jobs) for book in requested]
+    if workflow.local_exec:
+        jobs = (workflow.cores or 1) // engine_threads(None)
+    else:
+        jobs = workflow.resource_settings.nodes or 1
+    return [forecast(book, project(), max(1, jobs)) for book in requested]
 
 
 def engine_memory(wildcards) -> int:

@@ -2,16 +2,18 @@
 
 Inputs: models/manifest.json (what to fetch), models/lock.json (sha256 of known files), HF_TOKEN, HF_ENDPOINT.
 Outputs: results/models/{model}/ with the files of a model of the hub, download.json (where they come from) and lock.json
-(sha256 and size of every file). A model in the project has nothing to fetch. Jobs hold the files against the lock and
-write the configuration for `pocket-tts --config` for themselves; runtime.yaml, with the absolute paths of this machine,
-is for benchmarks and users.
+(sha256 and size of every file). A model in the project has nothing to fetch; for machines that do not share the disk its
+files are copied. Jobs hold the files against the lock and write the configuration for `pocket-tts --config` for themselves;
+runtime.yaml, with the absolute paths of this machine, is for benchmarks and users.
 """
 
 MODEL = "results/models/{model}"
 
 
 rule download_model:
-    """Fetch the files of a model of the hub that are not there yet."""
+    """Fetch the files of a model of the hub that are not there yet, or copy those of the project for other machines."""
+    input:
+        own_model,
     output:
         record=f"{MODEL}/download.json",
         weights=f"{MODEL}/{FILE_NAMES['weights']}",

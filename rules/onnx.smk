@@ -67,7 +67,8 @@ rule verify_onnx:
         runtime=30,
     params:
         script=script("verify_onnx"),
+        recording=comparison_file,
     shell:
         "python {params.script:q} {input.bundle:q} --model {wildcards.model:q}"
         " --lock {input.lock:q} --weights {input.weights:q} --tokenizer {input.tokenizer:q}"
-        " --recording {input.recording:q} --out {output.report:q} 2>&1 | tee {log:q}"
+        " --recording {params.recording:q} --out {output.report:q} 2>&1 | tee {log:q}"

@@ -3,6 +3,7 @@
 What several stages share is in common.smk. Functions stand apart from rules because `snakemake --lint` asks for it.
 """
 
+from pockettts.ear import is_used
 from pockettts.models import model_config
 from pockettts.voices import Recording
 
@@ -19,6 +20,28 @@ def committed_lock(wildcards) -> str:
 def config_digest(wildcards) -> str:
     """Return a digest of a model's configuration, which is part of its lock."""
     return short_digest(model_config(project().find_model(wildcards.model)))
+
+
+def files_of_project(model: str) -> list:
+    """Return weights and tokenizer of a model of the project; nothing for one of the hub.
+
+    A machine that does not share the disk knows their sha256 from models/lock.json.
+    """
+    entry = project().find_model(model)
+    files = sources(entry) if entry.local else {}
+    if files and sources_travel() and workflow.is_main_process:
+        own_file(project().model_lock)
+        if files.keys() - project().committed(entry.id).keys():
+            raise ConfigError(
+                f"models/lock.json does not have the files of the model {entry.id}, which other machines need:"
+                f" pockettts model lock {entry.id} --commit"
+            )
+    return [ancient(local(str(source.path))) for source in files.values()]
+
+
+@exit_on_error
+def own_model(wildcards) -> list:
+    return files_of_project(wildcards.model)
 
 
 @exit_on_error
@@ -49,7 +72,7 @@ def voice_source(wildcards) -> dict[str, str]:
 
 def recording_of(voice) -> list:
     source = voice.source
-    return [ancient(own_file(source.path))] if isinstance(source, Recording) else []
+    return source_file(source.path) if isinstance(source, Recording) else []
 
 
 @exit_on_error
@@ -69,6 +92,11 @@ def executable_option(wildcards) -> str:
 def text(wildcards):
     """Return the text of a book. It is `ancient`: a change is seen by its digest in the params, not by its date."""
     return ancient(own_file(open_book(wildcards.book).source))
+
+
+def text_anywhere(wildcards) -> list:
+    """Return the text for a job that other machines can run, too."""
+    return source_file(open_book(wildcards.book).source)
 
 
 @exit_on_error
@@ -96,9 +124,7 @@ def dictionary(wildcards) -> list:
 @exit_on_error
 def pinned_files(wildcards) -> list:
     """Return the files whose sha256 is in the keys of takes: of a model and a voice of the project itself."""
-    roles = ("weights", "tokenizer") if project().model.local else ()
-    files = [model_file(wildcards, role) for role in roles]
-    return files + recording_of(project().voice)
+    return files_of_project(project().model.id) + recording_of(project().voice)
 
 
 def planned_settings(wildcards) -> str:
@@ -123,8 +149,13 @@ def batches_digest(wildcards) -> str:
 
 
 @exit_on_error
-def comparison_recording(wildcards):
-    return ancient(own_file(project().comparison_recording))
+def comparison_recording(wildcards) -> list:
+    return source_file(project().comparison_recording)
+
+
+@exit_on_error
+def comparison_file(wildcards) -> str:
+    return str(project().comparison_recording)
 
 
 @exit_on_error
@@ -149,6 +180,23 @@ def bundle(wildcards) -> list:
 
 def bundle_option(wildcards, input) -> str:
     return shlex.join(["--bundle", input.bundle[0]]) if input.bundle else ""
+
+
+@exit_on_error
+def own_program(wildcards) -> list:
+    """Return the pocket-tts that the settings name by a path. Machines that do not share the disk have it installed."""
+    path = project().synth.executable
+    named = path is not None and path.parent != Path() and not sources_travel()
+    return [ancient(local(str(path)))] if named else []
+
+
+@exit_on_error
+def ear_model(wildcards) -> list:
+    """Return the model that checks takes by ear, where the settings name one."""
+    qa = project().qa
+    if sources_travel() or qa.model is None or not is_used(qa, project().language):
+        return []
+    return [ancient(local(str(qa.model)))]
 
 
 def store(wildcards) -> str:
@@ -194,7 +242,7 @@ def repairs(wildcards) -> list:
     """Return the note of deleted receipts: as an input of the join, it makes snakemake request them again."""
     divided(wildcards.book)
     path = project().of_book(wildcards.book).repairs
-    return [own_file(path)] if path.exists() else []
+    return [own_file(path)] if path.exists() and not sources_travel() else []
 
 
 def audio_settings(wildcards) -> str:
@@ -289,8 +337,12 @@ def published_records(wildcards) -> list[str]:
     return records_of(published_files(wildcards), wildcards.book)
 
 
-def folder_of_records(wildcards) -> str:
-    return str(project().of_book(wildcards.book).sums)
+def folder_of_records(wildcards, input) -> str:
+    """Return the folder of the records as the job sees it: a storage plugin puts them elsewhere."""
+    sums = project().of_book(wildcards.book).sums
+    if not input.sums:
+        return str(sums)
+    return str(next(p for p in Path(input.sums[0]).parents if p.name == sums.name))
 
 
 def shelf(wildcards) -> str:

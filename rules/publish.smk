@@ -232,7 +232,7 @@ rule write_captions:
 rule write_epub:
     """Write an EPUB 3 that reads itself aloud: the pages of a source EPUB 3, or plain ones."""
     input:
-        text=text,
+        text=text_anywhere,
         parts=ancient(chapter_files),
         sums=chapter_records,
         cues="results/{book}/cues.json",

@@ -21,6 +21,8 @@ rule synth:
         voice=ancient(voice_state),
         sidecar=ancient(voice_sidecar),
         bundle=bundle,
+        program=own_program,
+        ear=ear_model,
     output:
         receipt="results/{book}/takes/{batch}.json",
         pack="results/{book}/takes/{batch}.wav",
@@ -37,11 +39,12 @@ rule synth:
         runtime=synth_minutes,
     params:
         script=script("synth"),
+        batches=batch_file,
         model=model_id,
         store=store,
         bundle=bundle_option,
     shell:
-        "python {params.script:q} {wildcards.batch:q} --chunks {input.chunks:q} --batches {input.batches:q}"
+        "python {params.script:q} {wildcards.batch:q} --chunks {input.chunks:q} --batches {params.batches:q}"
         " --model {params.model:q} --lock {input.lock:q} --weights {input.weights:q} --tokenizer {input.tokenizer:q}"
         " --voice {input.voice:q} {params.bundle} --store {params.store:q} --pack {output.pack:q} --out {output.receipt:q}"
         " 2>&1 | tee {log:q}"

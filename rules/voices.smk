@@ -12,6 +12,7 @@ rule export_voice:
         weights=model_weights,
         tokenizer=model_tokenizer,
         recording=voice_recording,
+        program=own_program,
     output:
         voice="results/voices/{model}/{voice}.safetensors",
         sidecar="results/voices/{model}/{voice}.json",

@@ -1,10 +1,10 @@
-"""Fetch the files of one model: rule download_model."""
+"""Fetch the files of one model of the hub, or copy those of a model of the project: rule download_model."""
 
 import argparse
 from pathlib import Path
 
 from pockettts import models
-from pockettts.errors import ModelError, run_main
+from pockettts.errors import run_main
 from pockettts.project import Project, add_project_option
 
 
@@ -19,8 +19,11 @@ def main() -> None:
     project = Project(args.project)
     entry = project.find_model(args.model)
     if entry.local:
-        raise ModelError(f"The model {entry.id} is part of the project, and there is nothing to download.")
-    models.download_model(entry, args.out.parent, allow_ungated=args.allow_ungated, committed_lock=project.model_lock)
+        models.copy_model(entry, args.out.parent)
+    else:
+        models.download_model(
+            entry, args.out.parent, allow_ungated=args.allow_ungated, committed_lock=project.model_lock
+        )
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from pockettts.models import (
     load_manifest,
     model_pins,
     read_lock_file,
+    require_files,
     resolve,
 )
 from pockettts.takes import (
@@ -245,7 +246,8 @@ class _Opened:
 
     def model_pins(self, model: ModelEntry) -> Mapping[str, Any]:
         if model.id not in self._model_pins:
-            self._model_pins[model.id] = model_pins(model)
+            committed = read_lock_file(self.models / Path(MODEL_LOCK).name).get(model.id, {})
+            self._model_pins[model.id] = model_pins(model, committed)
         return self._model_pins[model.id]
 
     def voice_pin(self, voice: Voice, model: ModelEntry) -> Mapping[str, str]:
@@ -323,7 +325,8 @@ class Project:
         """
         from pockettts import ear
 
-        _ = self.model, self.voice
+        require_files(self.model)
+        _ = self.voice
         ear.check_ready(self.config.qa, self.language)
         return self
 

@@ -250,6 +250,18 @@ def test_pins_of_a_local_model_are_its_bytes(local):
     local.weights.path.unlink()
     with pytest.raises(ModelError, match=r"model.safetensors does not exist; restore it"):
         models.model_pins(local)
+    with pytest.raises(ModelError, match=r"model.safetensors does not exist; restore it"):
+        models.require_files(local)
+
+
+def test_a_machine_without_the_files_of_a_local_model_knows_it_by_the_committed_lock(local, tmp_path):
+    before = models.model_pins(local)
+    models.copy_model(local, tmp_path / "handed over")
+    local.weights.path.unlink()
+    committed = {"weights": {"sha256": hashlib.sha256(WEIGHTS).hexdigest()}, "tokenizer": {"sha256": "not read"}}
+    assert models.model_pins(local, committed) == before
+    copies = [(tmp_path / "handed over" / name).read_bytes() for name in ("weights.safetensors", "tokenizer")]
+    assert copies == [WEIGHTS, TOKENIZER]
 
 
 # --- download -----------------------------------------------------------------------------------------------------

@@ -92,6 +92,18 @@ def test_a_damaged_pack_is_found_and_made_again_of_the_takes_in_the_store(built:
     assert built.audio() == audio
 
 
+def test_a_job_on_a_different_machine_deletes_nothing(built: Project) -> None:
+    """It reads the rules again, and may not see every file yet: a pack that is out of its sight is not missing."""
+    book = built.root / "results/book"
+    (pack,) = (book / "takes").glob("*.wav")
+    pack.rename(built.root / "unseen.wav")
+    before = {path.name for path in book.rglob("*")}
+    options = ("--mode", "remote", "--target-jobs", "join_takes:book=book", "--allowed-rules", "join_takes", "--force")
+    result = built.snakemake(*options, "--dry-run")
+    assert "join_takes" in result.stdout + result.stderr
+    assert {path.name for path in book.rglob("*")} == before
+
+
 def test_a_damaged_take_of_the_store_is_found_when_it_is_needed_and_only_then(built: Project) -> None:
     good, audio = built.takes(), built.audio()
     flip(next((built.root / "results/takes").rglob("*.wav")))

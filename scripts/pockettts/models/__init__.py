@@ -4,7 +4,15 @@ models/manifest.json -> download_model -> lock_model -> open_model (in a job), w
 download.json     lock.json     runtime.yaml      in results/models/{id}/
 """
 
-from pockettts.models.download import FILE_NAMES, Downloaded, download_model, expectation, read_download, read_lock_file
+from pockettts.models.download import (
+    FILE_NAMES,
+    Downloaded,
+    copy_model,
+    download_model,
+    expectation,
+    read_download,
+    read_lock_file,
+)
 from pockettts.models.hub import HUB, Fetched, blob_sha1, checksum, fetch, gated_sentence, hub_path, matches, verify
 from pockettts.models.lock import (
     Lock,
@@ -25,7 +33,9 @@ from pockettts.models.manifest import (
     load_manifest,
     model_config,
     model_pins,
+    require_files,
     resolve,
+    sources,
     strip_paths,
 )
 from pockettts.models.runtime import downloaded_runtime, mark_runtime, read_runtime, write_runtime
@@ -45,6 +55,7 @@ __all__ = [
     "check_model",
     "check_pins",
     "checksum",
+    "copy_model",
     "download_model",
     "downloaded_runtime",
     "expectation",
@@ -63,7 +74,9 @@ __all__ = [
     "read_lock",
     "read_lock_file",
     "read_runtime",
+    "require_files",
     "resolve",
+    "sources",
     "strip_paths",
     "verify",
     "verify_files",

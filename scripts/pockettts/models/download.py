@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pockettts.errors import GatedModelError, ModelError
-from pockettts.files import link_or_copy, read_json, write_json
+from pockettts.files import copy_checked, link_or_copy, read_json, sha256_file, write_json
 from pockettts.models.hub import Fetched, fetch, hub_path, matches
 from pockettts.models.manifest import HubFile, LocalFile, ModelEntry, existing, sources
 
@@ -111,6 +111,18 @@ def expectation(
     if entry is not None and {key: entry.get(key) for key in source.pin} == source.pin:
         return str(entry["sha256"])
     return source.sha256 or (etags or {}).get(str(source))
+
+
+def copy_model(entry: ModelEntry, dest: Path) -> None:
+    """Copy the files of a model of the project below `dest`, as `download_model` leaves those of a model of the hub.
+
+    For machines that do not share the project's folder: they get the files as outputs of a rule. Raises `ModelError`.
+    """
+    dest.mkdir(parents=True, exist_ok=True)
+    for role, item in _local(entry).files.items():
+        if role in FILE_NAMES:
+            copy_checked(item.file, dest / FILE_NAMES[role], sha256_file(item.file), "The model file")
+    write_json(dest / "download.json", {"model": entry.id, "ungated": False, "files": {}})
 
 
 def _local(entry: ModelEntry) -> Downloaded:

@@ -142,15 +142,21 @@ def model_config(entry: ModelEntry) -> dict[str, Any]:
     return strip_paths(read_yaml(entry.config_file.path))[0]
 
 
-def model_pins(entry: ModelEntry) -> dict[str, Any]:
+def model_pins(entry: ModelEntry, committed: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what decides the samples of a model, for the content key; nothing needs to be downloaded.
 
     Hub files by repository, commit and path (both twins of the weights: they speak alike, so it does not
-    matter to a take which of them was downloaded), local files by sha256, and a digest of the configuration.
+    matter to a take which of them was downloaded), local files by sha256, and a digest of the configuration. A local
+    file that is not on this machine has the sha256 of `committed`, the model's entry in models/lock.json.
     """
     pins: dict[str, Any] = {"config": digest(model_config(entry))}
     for role, source in sources(entry).items():
-        pins[role] = {"sha256": sha256_file(existing(source))} if isinstance(source, LocalFile) else source.pin
+        if isinstance(source, HubFile):
+            pins[role] = source.pin
+        elif committed and role in committed and not source.path.exists():
+            pins[role] = {"sha256": committed[role]["sha256"]}
+        else:
+            pins[role] = {"sha256": sha256_file(existing(source))}
     return pins
 
 
@@ -167,6 +173,13 @@ def sources(entry: ModelEntry) -> dict[str, HubFile | LocalFile]:
 def source_suffix(entry: ModelEntry, role: str) -> str:
     """Return the suffix of the weights or the tokenizer of a model."""
     return Path(sources(entry)[role].path).suffix
+
+
+def require_files(entry: ModelEntry) -> None:
+    """Raise `ModelError` if a file of a model in the project is missing."""
+    for source in sources(entry).values():
+        if isinstance(source, LocalFile):
+            existing(source)
 
 
 def existing(source: LocalFile) -> Path:
