@@ -17,10 +17,10 @@ ANY_PYTHON := $(if $(PYTHON),"$(PYTHON)",$(shell command -v python3 || command -
 MAKE_ENV = $(ANY_PYTHON) scripts/make_env.py --venv "$(VENV)" --python "$(PYTHON)" --torch-index "$(TORCH_INDEX)" --torch "$(TORCH)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env book unlock test test-slow test-avx2 lint format lock manifest bench bench-docs showcase faults load load-docs cli-docs dag docs dist clean
+.PHONY: help env test-env cluster-env cluster-test-env book unlock test test-slow test-avx2 lint format lock manifest bench bench-docs showcase faults load load-docs cli-docs dag docs dist clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/run.stamp: requirements.lock requirements-torch.lock pyproject.toml
 	@test -n '$(ANY_PYTHON)' || { echo "error: no python3 on PATH. Install Python 3.11, 3.12 or 3.13, or uv (https://docs.astral.sh/uv)."; exit 3; }
@@ -29,8 +29,16 @@ $(VENV)/run.stamp: requirements.lock requirements-torch.lock pyproject.toml
 $(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
 	@$(MAKE_ENV) test
 
+$(VENV)/cluster.stamp: requirements-cluster.lock $(VENV)/run.stamp
+	@$(MAKE_ENV) cluster
+
+$(VENV)/cluster-test.stamp: requirements-cluster-test.lock $(VENV)/test.stamp
+	@$(MAKE_ENV) cluster-test
+
 env: $(VENV)/run.stamp ## create .venv with what a build needs
 test-env: $(VENV)/test.stamp ## add what the tests need
+cluster-env: $(VENV)/cluster.stamp ## add what clusters need: executors, and storage in S3 (docs/CLUSTERS.md)
+cluster-test-env: $(VENV)/cluster-test.stamp ## add what the slow tests of clusters need
 
 book: env ## build results/book.wav (BOOK=name for inputs/name.txt or .md, JOBS=8, PRESET=natural for presets/natural.yaml)
 	$(BIN)/snakemake --jobs $(JOBS) $(if $(PRESET),--configfile presets/$(PRESET).yaml) -- results/$(BOOK).wav

@@ -1,6 +1,6 @@
-"""Make the environment .venv from the locks: `make env` and `make test-env`.
+"""Make the environment .venv from the locks: `make env`, `make test-env`, `make cluster-env`.
 
-    python3 scripts/make_env.py run|test [--venv .venv] [--python python3.13] [--torch-index URL] [--torch REQUIREMENT]
+    python3 scripts/make_env.py WHAT [--venv .venv] [--python python3.13] [--torch-index URL] [--torch REQUIREMENT]
 
 It runs in any Python 3.8 and newer, with the standard library alone, and makes the environment with the newest
 supported Python for which the CPU build of torch can be had. A new environment is made as .venv.new and renamed when it
@@ -32,8 +32,22 @@ RANGE = "3.11, 3.12 or 3.13"
 INPUTS = {
     "run": ("pyproject.toml", "requirements.lock", "requirements-torch.lock"),
     "test": ("requirements-test.lock",),
+    "cluster": ("requirements-cluster.lock",),
+    "cluster-test": ("requirements-cluster-test.lock",),
 }
-AIMS = {"run": "a build needs", "test": "the tests need"}
+AIMS = {
+    "run": "a build needs",
+    "test": "the tests need",
+    "cluster": "clusters need",
+    "cluster-test": "the tests of clusters need",
+}
+PARTS = {
+    "run": ("run",),
+    "test": ("run", "test"),
+    "cluster": ("run", "cluster"),
+    "cluster-test": ("run", "test", "cluster-test"),
+}
+"""What is installed for each aim, in order."""
 GIGABYTES = 3.0
 """Free disk for a new environment: it takes 1.6 GB, and its downloads lie beside it for a while."""
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -230,7 +244,8 @@ class Settings(NamedTuple):
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("run", "test"), help="what a build needs, or also what the tests need")
+    aims = ", ".join(f"{part}: what {aim}" for part, aim in AIMS.items())
+    parser.add_argument("what", choices=AIMS, help=f"{aims}; all but the first add to it")
     parser.add_argument("--venv", type=Path, default=Path(".venv"))
     parser.add_argument("--python", default="", help="a name or a path; default: the newest supported one on PATH")
     parser.add_argument("--torch", default="", help="a requirement in place of the locked CPU build")
@@ -284,11 +299,11 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 def make(what: str, settings: Settings) -> None:
-    """Bring the environment up to date, for a build or also for the tests."""
+    """Bring the environment up to date, for a build and for what comes with it."""
     changed = not is_usable(settings)
     if changed:
         make_new(settings)
-    for part in ("run", "test") if what == "test" else ("run",):
+    for part in PARTS[what]:
         stamp = settings.venv / f"{part}.stamp"
         state = digest(part)
         if not stamp.exists() or stamp.read_text() != state:
@@ -415,7 +430,7 @@ def install(part: str, settings: Settings, venv: Path, with_torch: bool = True) 
     """Install the packages of a lock and, for a build, torch before and the project after them."""
     if part == "run" and with_torch:
         install_torch(settings, venv)
-    lock = INPUTS[part][-1] if part == "test" else "requirements.lock"
+    lock = "requirements.lock" if part == "run" else INPUTS[part][-1]
     count = len(re.findall(r"^[a-z].*==", Path(lock).read_text(), re.M))
     python = str(venv / "bin" / "python")
     locked = ["--quiet", "--no-deps", "--require-hashes", "--requirement", lock]

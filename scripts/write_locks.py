@@ -1,4 +1,4 @@
-"""Write requirements.lock, requirements-test.lock and requirements-torch.lock from pyproject.toml: `make lock`.
+"""Write requirements.lock, and beside it -test, -cluster, -cluster-test and -torch, from pyproject.toml: `make lock`.
 
 One resolution serves every platform and Python that the project supports, so all of them have the same versions, and
 hence the same takes. The table [tool.uv] in pyproject.toml lists the platforms. torch has a file of its own, with the
@@ -15,12 +15,19 @@ import tempfile
 import tomllib
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from pockettts.errors import PocketTTSError, run_main
 
 RUN = ("onnx", "server")
-TEST = (*RUN, "asr", "wyoming", "test")
+EXTRAS = {
+    "": RUN,
+    "-test": (*RUN, "asr", "wyoming", "test"),
+    "-cluster": (*RUN, "cluster"),
+    "-cluster-test": ("cluster-test",),
+}
+"""The extras of each lock. Each keeps to the versions of those above it, so all of them can be installed together."""
 CPU_INDEX = "https://download.pytorch.org/whl/cpu/torch/"
 PYPI = "https://pypi.org/simple/torch/"
 PYTHONS = ("cp311", "cp312", "cp313")
@@ -31,15 +38,15 @@ BUILDS = (
 )
 
 
-def compile_lock(extras: tuple[str, ...], constraint: Path | None, current: Path) -> str:
+def compile_lock(extras: tuple[str, ...], constraints: Sequence[Path], current: Path) -> str:
     """Return a lock with these extras and without torch, compiled by uv. Versions in `current` stay if they can."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / current.name
-        out.write_text(current.read_text())
+        out.write_text(current.read_text() if current.exists() else "")
         command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
         command += ["--strip-extras", "--generate-hashes", "--no-header", "--no-emit-package", "torch"]
         command += [option for extra in extras for option in ("--extra", extra)]
-        command += ["--constraint", str(constraint)] if constraint else []
+        command += [option for lock in constraints for option in ("--constraint", str(lock))]
         if subprocess.run([*command, "--output-file", str(out), "pyproject.toml"], check=False).returncode != 0:
             raise PocketTTSError("uv could not compile the lock; its message is above.")
         return without_shared_marker(out.read_text())
@@ -88,9 +95,11 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
-    run, test, torch = (Path(f"requirements{part}.lock") for part in ("", "-test", "-torch"))
-    run.write_text(compile_lock(RUN, None, run))
-    test.write_text(compile_lock(TEST, run, test))
+    torch, earlier = Path("requirements-torch.lock"), list[Path]()
+    for name, extras in EXTRAS.items():
+        lock = Path(f"requirements{name}.lock")
+        lock.write_text(compile_lock(extras, earlier, lock))
+        earlier.append(lock)
     pins = tomllib.loads(Path("pyproject.toml").read_text())["project"]["dependencies"]
     version = next(pin.split("==")[1] for pin in pins if pin.startswith("torch=="))
     try:

@@ -15,7 +15,8 @@ from support import ROOT
 
 PLATFORMS = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")]
 PYTHONS = ["3.11", "3.12", "3.13"]
-LOCKS = ["requirements.lock", "requirements-test.lock"]
+LOCKS = [f"requirements{part}.lock" for part in ("", "-test", "-cluster", "-cluster-test")]
+CLUSTER = {"cluster", "cluster-test"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -51,14 +52,18 @@ def test_every_python_and_platform_has_the_same_versions(lock: str) -> None:
 
 
 def test_the_locks_fulfil_the_project_and_bring_no_cuda() -> None:
-    run, test = (pins(lock, "linux", "x86_64", "3.13") for lock in LOCKS)
+    run, test, cluster, cluster_test = (pins(lock, "linux", "x86_64", "3.13") for lock in LOCKS)
     assert run.items() <= test.items()
-    for name, extras in ((run, ("onnx", "server")), (test, tuple(PROJECT["optional-dependencies"]))):
+    assert run.items() <= cluster.items()
+    shared = [(one, other) for one in (test, cluster, cluster_test) for other in (test, cluster, cluster_test)]
+    assert all(one[name] == other[name] for one, other in shared for name in one.keys() & other.keys())
+    tested = PROJECT["optional-dependencies"].keys() - CLUSTER
+    for name, extras in ((run, {"onnx", "server"}), (test, tested), (cluster, {"cluster"}), (cluster_test, CLUSTER)):
         direct = [*PROJECT["dependencies"], *(r for extra in extras for r in PROJECT["optional-dependencies"][extra])]
         for requirement in map(Requirement, direct):
             if requirement.name not in ("torch", "pockettts-book"):
                 assert requirement.specifier.contains(name[requirement.name.lower()]), requirement
-    assert not [name for name in test if re.match("torch|nvidia|cuda|triton", name)]
+    assert not [name for lock in (test, cluster_test) for name in lock if re.match("torch|nvidia|cuda|triton", name)]
 
 
 def test_everything_is_checked_by_its_hash() -> None:
