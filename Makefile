@@ -17,7 +17,7 @@ ANY_PYTHON := $(if $(PYTHON),"$(PYTHON)",$(shell command -v python3 || command -
 MAKE_ENV = $(ANY_PYTHON) scripts/make_env.py --venv "$(VENV)" --python "$(PYTHON)" --torch-index "$(TORCH_INDEX)" --torch "$(TORCH)"
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env cluster-env cluster-test-env book unlock test test-slow test-avx2 lint format lock manifest bench bench-docs showcase faults load load-docs cli-docs dag docs dist clean
+.PHONY: help env test-env cluster-env cluster-test-env book unlock test test-slow test-avx2 lint format lock manifest bench bench-docs showcase faults image-test load load-docs cli-docs dag docs dist clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,11 @@ bench-docs: env ## take the figures of README.md and docs/BENCHMARKS.md from res
 
 faults: test-env ## kill, double, move and overload real builds, and print a table (an hour; FAULTS="--only names" for a part)
 	PYTHONPATH=tests $(BIN)/python tests/faults.py $(FAULTS)
+
+# Options for the build: make image-test IMAGE_BUILD="--build-arg TORCH_INDEX=URL"
+IMAGE_BUILD ?=
+image-test: ## build the image and try it with docker, or as root with podman (debootstrap where there is no registry)
+	$(ANY_PYTHON) tests/image.py $(IMAGE_BUILD)
 
 CHROMIUM ?= chromium
 SCREENSHOT = $(CHROMIUM) --headless --no-sandbox --disable-gpu --hide-scrollbars
