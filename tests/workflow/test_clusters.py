@@ -24,7 +24,7 @@ import pytest
 
 from support import BIN, ROOT
 from support.slurm import Slurm, running_slurm
-from support.workflow import BABBLED, PARAGRAPHS, Project, make_project
+from support.workflow import BABBLED, PARAGRAPHS, Project, exported_project, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clusters")]
 
@@ -121,8 +121,8 @@ def test_a_book_of_slurm_has_the_bytes_of_a_local_one(on_slurm: Head, built_once
     assert "synth" not in on_slurm.project.plan("results/book.wav"), "batches of a different size read the same packs"
 
 
-def test_a_hundred_chunks_of_engine_onnx(on_slurm: Head, exported: Project) -> None:
-    project = on_slurm.project = exported
+def test_a_hundred_chunks_of_engine_onnx(on_slurm: Head, tmp_path: Path) -> None:
+    project = on_slurm.project = exported_project().copied(tmp_path / "exported")
     project.write_text(*(f"Traveler number {number} went down the white road." for number in range(100)))
     project.configure(engine="onnx", synth={**BABBLED, "batch_chunks": 16})
     local = project.copied(project.root.with_name("local"))
