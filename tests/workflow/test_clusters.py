@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -362,3 +363,22 @@ def test_two_books_are_built_at_once_and_share_takes(project: Project, built_onc
     assert not (project.root / "results/damaged").exists()
     for name in ("book", "second"):
         assert project.plan(f"results/{name}.wav") == {}
+
+
+@pytest.mark.parametrize(
+    "change", ["moved", "copied without dates", "results on a different disk", "dates in the future"]
+)
+def test_places_and_dates_make_nothing_again(built_once: Project, tmp_path: Path, change: str) -> None:
+    keep = shutil.copyfile if change == "copied without dates" else shutil.copy2
+    root = Path(shutil.copytree(built_once.root, tmp_path / "project", symlinks=True, copy_function=keep))
+    if change == "results on a different disk":
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as disk:
+            (root / "results").rename(tmp_path / "moved")
+            shutil.copytree(tmp_path / "moved", Path(disk) / "results")
+            (root / "results").symlink_to(Path(disk) / "results")
+            assert Project(root).plan("results/book.wav") == {}
+        return
+    if change == "dates in the future":
+        for path in [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]:
+            os.utime(path, (time.time() + 300_000,) * 2)
+    assert Project(root).plan("results/book.wav") == {}
