@@ -108,10 +108,10 @@ def test_every_step_reads_only_what_it_declares(
 
     Image.new("RGB", (60, 60)).save(exported.root / "inputs/book.png")
     (exported.root / "inputs/book.yaml").write_text("title: The Road\n")
-    (exported.root / "inputs/words.yaml").write_text("Holmes: Homes\n")
+    (exported.root / "inputs/words.toml").write_text('[words]\nHolmes = "Homes"\n')
     formats = ["m4b", "mp3", "opus", "flac", "srt", "vtt", "epub", "shelf"]
     exported.configure(
-        engine="onnx", synth=BABBLED, publish={"formats": formats}, text={"dictionary": "inputs/words.yaml"}
+        engine="onnx", synth=BABBLED, publish={"formats": formats}, text={"dictionary": "inputs/words.toml"}
     )
     exported.build("results/book.outputs.json")
     rules = check_declared(exported, "results/book.outputs.json", None, tmp_path, monkeypatch)
