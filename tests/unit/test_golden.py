@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from pockettts import upstream
 from pockettts.audio.join import prepare_take
@@ -21,8 +22,12 @@ KEYS = {
     "torch": "86566185890164ae30ec3bb9f7aa1697e781b5ea91dd745cd39cc6ed268ccc08",
     "onnx": "4c83943da2a31a34be4ba585be2833d90e2bf2b4bf37b6137bae9420ff356e85",
 }
-# Matrix products have the same bytes on processors of one family only, so there is a figure for each that was measured.
-SOUND = {"GenuineIntel 6 85": "be7bc172c51944a270f6cf9d21d0b4c6510dd29d6133c54eb47a2ac82e729e49"}
+# Matrix products have the same bytes on processors of one family only, and with the same instructions, so there is a
+# figure for each that was measured; AVX2 by `make test-avx2`.
+SOUND = {
+    "GenuineIntel 6 85 AVX512": "be7bc172c51944a270f6cf9d21d0b4c6510dd29d6133c54eb47a2ac82e729e49",
+    "GenuineIntel 6 85 AVX2": "2f5ad9da2b531a00270142ba15c5cb076b68f62499b009a1e928e5b6e6070bb3",
+}
 
 
 def plan(folder: Path, engine: str) -> dict:
@@ -42,13 +47,14 @@ def test_the_shipped_book_keeps_its_keys(tmp_path: Path, engine: str) -> None:
 
 
 def processor() -> str:
-    """Vendor, family and model of the processor, as Linux names them."""
+    """Vendor, family and model of the processor, as Linux names them, and the instructions that PyTorch uses."""
     path = Path("/proc/cpuinfo")
     if not path.exists():
         return platform.machine()
     rows = (line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
     facts = {name.strip(): value.strip() for name, value in rows}
-    return " ".join(facts.get(name, "?") for name in ("vendor_id", "cpu family", "model"))
+    names = ("vendor_id", "cpu family", "model")
+    return " ".join([*(facts.get(name, "?") for name in names), torch.backends.cpu.get_cpu_capability()])
 
 
 @pytest.mark.skipif(processor() not in SOUND, reason=f"no figure was taken on {processor()}")
