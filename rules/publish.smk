@@ -15,6 +15,7 @@ rule write_tags:
     """Decide the tags from the text, inputs/{book}.yaml and the settings, and find the cover."""
     input:
         text=text,
+        dictionary=dictionary,
         metadata=metadata_files,
     output:
         tags="results/{book}/tags.json",

@@ -21,6 +21,8 @@ from support.workflow import BABBLED, Project
 SOURCES = ("models/manifest.json", "models/lock.json", "models/bundled/config.yaml", "voices/manifest.json")
 """Small sources that a script may read unasked, as it imports the library; nothing else of the project is there."""
 WITH_ENGINE = {"export_voice", "synth", "export_onnx", "verify_onnx"}
+SHELF = {"verify_outputs": ("results/shelf",)}
+"""The shelf has names that follow from a title, and shelf.json lists them; both steps run where snakemake does."""
 UNLIKE_ANY_OTHER = (".epub", ".verify.json")
 """Files with the time of their making, or with seconds that were measured, in them."""
 
@@ -57,7 +59,7 @@ def copy(source: Path, target: Path) -> None:
 
 def run_bare(job: Job, original: Path, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the program of a job in the folder `bare`, with its inputs only; its outputs must be those of the build."""
-    for name in (*SOURCES, *job.inputs):
+    for name in (*SOURCES, *job.inputs, *SHELF.get(job.rule, ())):
         copy(original / name, bare / name)
     for name in job.outputs:
         (bare / name).parent.mkdir(parents=True, exist_ok=True)
