@@ -157,9 +157,9 @@ class BatchRecord:
         name = division_name(batches)
         self.divisions.pop(name, None)
         latest = [*self.divisions.items(), (name, tuple(division))][-_DIVISIONS:]
-        known = {**self.batches, **division}
+        keys_of = {**self.batches, **division}
         document = {
-            "batches": {batch: list(known[batch]) for _, names in latest for batch in names},
+            "batches": {batch: list(keys_of[batch]) for _, names in latest for batch in names},
             "divisions": [[name, list(names)] for name, names in latest],
         }
         files.write_json(self.path, document, keep_same=True, seal=True)
