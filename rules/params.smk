@@ -141,7 +141,10 @@ def plan_digest(wildcards) -> str:
 
 
 def batches_digest(wildcards) -> str:
-    """Return a digest of the names of the jobs, which a new version of the program may change."""
+    """Return a digest of the names of batches: a new version of the program may judge takes by other defaults.
+
+    They are in the names, and chunks.json has them, too.
+    """
     return short_digest(sorted(open_book(wildcards.book).batches))
 
 

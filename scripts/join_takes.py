@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pockettts import config, files, takes
 from pockettts.audio.join import JoinEntry, join_takes
-from pockettts.batches import BatchRecord
+from pockettts.batches import BatchRecord, add_division_options
 from pockettts.errors import DamagedFile, run_main
 
 
@@ -14,9 +14,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=Path, required=True)
-    parser.add_argument("--batches", type=Path, required=True, help="batches.json")
-    parser.add_argument("--division", required=True, help="a division in it")
-    parser.add_argument("--receipts", type=Path, required=True, help="the directory of the receipts and packs")
+    add_division_options(parser)
     parser.add_argument("--settings", default="{}", help="JSON of what differs from the default configuration")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--timeline", type=Path, required=True)

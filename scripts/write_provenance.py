@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from pockettts import config, files, models, takes
-from pockettts.batches import BatchRecord
+from pockettts.batches import BatchRecord, add_division_options
 from pockettts.errors import run_main
 from pockettts.project import Project, add_project_option
 from pockettts.provenance import write_provenance
@@ -16,9 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=Path, required=True)
     parser.add_argument("--lock", type=Path, required=True)
-    parser.add_argument("--batches", type=Path, required=True, help="batches.json")
-    parser.add_argument("--division", required=True, help="a division in it")
-    parser.add_argument("--receipts", type=Path, required=True, help="the directory of the receipts")
+    add_division_options(parser)
     parser.add_argument("--mastering", type=Path, required=True)
     parser.add_argument("--settings", default="{}", help="JSON of what differs from the default configuration")
     parser.add_argument("--out", type=Path, required=True)

@@ -7,7 +7,7 @@ from pockettts import files, takes
 from pockettts.audio.join import Timeline
 from pockettts.audio.measure import Measurement
 from pockettts.audio.report import write_report
-from pockettts.batches import BatchRecord
+from pockettts.batches import BatchRecord, add_division_options
 from pockettts.errors import run_main
 
 
@@ -17,9 +17,7 @@ def main() -> None:
     parser.add_argument("measurement", type=Path, help="the figures of the recording")
     parser.add_argument("--chunks", type=Path, required=True)
     parser.add_argument("--timeline", type=Path, required=True)
-    parser.add_argument("--batches", type=Path, required=True, help="batches.json")
-    parser.add_argument("--division", required=True, help="a division in it")
-    parser.add_argument("--receipts", type=Path, required=True, help="the directory of the receipts")
+    add_division_options(parser)
     parser.add_argument("--provenance", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()

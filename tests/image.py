@@ -24,10 +24,14 @@ import time
 import urllib.error
 import urllib.request
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from make_env import step  # noqa: E402
+
 IMAGE = "pockettts"
 SUBSTITUTE = "localhost/pockettts-base"
 SENTENCE = "The road was white and dry."
@@ -76,19 +80,6 @@ def run(command: Sequence[str], cwd: Path = ROOT, fails: bool = False) -> str:
         lines = (result.stdout + result.stderr).strip().splitlines()[-12:]
         raise CheckFailed("\n".join([f"`{shlex.join(command)}` ended with {result.returncode}:", *lines]))
     return result.stdout
-
-
-@contextlib.contextmanager
-def step(text: str) -> Iterator[None]:
-    """Print a line of what is tried, and how long it took."""
-    began = time.monotonic()
-    print(f"  {text} ...", end="", flush=True)
-    try:
-        yield
-    except BaseException:
-        print(" failed", flush=True)
-        raise
-    print(f" {time.monotonic() - began:.0f} s", flush=True)
 
 
 def find_engine() -> str:

@@ -7,6 +7,7 @@ only the other keys are spoken: in a batch of their own.
 
 from __future__ import annotations
 
+import argparse
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -102,6 +103,13 @@ def reuse_packs(
         elif rest:
             result[batch_name(rest, acceptance)] = rest
     return result
+
+
+def add_division_options(parser: argparse.ArgumentParser) -> None:
+    """Add to a script the batches that a book reads, and where their receipts are."""
+    parser.add_argument("--batches", type=Path, required=True, help="batches.json")
+    parser.add_argument("--division", required=True, help="a division in it")
+    parser.add_argument("--receipts", type=Path, required=True, help="the directory of the receipts and packs")
 
 
 def division_name(batches: Batches) -> str:

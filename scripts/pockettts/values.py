@@ -67,6 +67,11 @@ def one_line(error: object) -> str:
     return " ".join(str(error).split())
 
 
+def describe_error(error: BaseException) -> str:
+    """Return the message of an error as one line without its full stop; the error's type, if it has no message."""
+    return one_line(error).rstrip(".") or type(error).__name__
+
+
 def language_code(language: str) -> str:
     """Return two letters for a language's code or for a model's name: en-GB, english, english_2026-10 are all en."""
     word = re.split(r"[-_ ]", language.strip().lower())[0]

@@ -78,8 +78,8 @@ places = st.lists(
 
 
 @given(places)
-def test_edits_of_one_pass_do_not_touch(found: list[tuple[int, int, Any]]) -> None:
-    edits = [Edit(kind, at, count) for at, count, kind in found]
+def test_edits_of_one_pass_do_not_touch(drawn: list[tuple[int, int, Any]]) -> None:
+    edits = [Edit(kind, at, count) for at, count, kind in drawn]
     divided = passes(edits)
     assert sorted(map(repr, edits)) == sorted(repr(edit) for group in divided for edit in group)
     for group in divided:
@@ -209,18 +209,18 @@ def test_a_word_cut_out_or_doubled_is_named(ear: Aligner, kind: str, name: str, 
 @pytest.mark.slow
 def test_most_words_that_are_cut_out_or_doubled_are_found(ear: Aligner) -> None:
     """Words of four letters and more: a cut leaves half a sound of the short ones, and their neighbors' sounds."""
-    found = {"missing": 0, "repeated": 0}
+    counts = {"missing": 0, "repeated": 0}
     count = 0
     for name, clip in CLIPS.items():
         samples, words = sound("speech", name), clip["words"]
         for at, (word, *_) in enumerate(words):
             if len(word) >= 4:
                 count += 1
-                for kind in found:
-                    found[kind] += bool(reasons(ear, spliced(samples, words, at, kind), clip["text"]))
+                for kind in counts:
+                    counts[kind] += bool(reasons(ear, spliced(samples, words, at, kind), clip["text"]))
     assert count > 30
-    assert found["missing"] >= 0.9 * count, found
-    assert found["repeated"] >= 0.75 * count, found
+    assert counts["missing"] >= 0.9 * count, counts
+    assert counts["repeated"] >= 0.75 * count, counts
 
 
 def test_what_is_not_the_text_at_all_is_written_down(ear: Aligner) -> None:

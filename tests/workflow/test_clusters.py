@@ -197,8 +197,8 @@ class Bucket:
         return data
 
     def names(self, folder: str) -> set[str]:
-        found = self._bucket().objects.filter(Prefix=f"shelf/{folder}/")
-        return {item.key.removeprefix("shelf/") for item in found}
+        objects = self._bucket().objects.filter(Prefix=f"shelf/{folder}/")
+        return {item.key.removeprefix("shelf/") for item in objects}
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from pockettts.config import QaConfig
 from pockettts.ear.compare import compare
 from pockettts.ear.listen import Ear
 from pockettts.ear.whisper import LISTENING, MODEL_PACKAGE, PAD_SECONDS, check_ready, load_whisper
+from pockettts.ear.words import runs_of
 from pockettts.takes.acceptance import Transcript
 from pockettts.values import FULL_SCALE, RATE, Int16, language_code, quoted
 
@@ -146,7 +147,7 @@ def doubtful(words: Sequence[str], fit: Fit) -> list[Edit]:
     )
     edits = [
         *(Edit("missing", at) for at in missing),
-        *(Edit("missing", run[0], len(run)) for run in _runs(improbable) if 1 < len(run) <= _LONGEST_RUN),
+        *(Edit("missing", run[0], len(run)) for run in runs_of(improbable) if 1 < len(run) <= _LONGEST_RUN),
         *(Edit("doubled", at) for at in doubled[:_MOST_DOUBLED]),
     ]
     return [edit for edit in edits if edit.kind == "doubled" or edit.count < len(words)]
@@ -161,17 +162,6 @@ def _is_repeated(words: Sequence[str], at: int) -> bool:
 def bare(word: str) -> str:
     """Return a word without marks and case."""
     return "".join(character for character in word.casefold() if character.isalnum())
-
-
-def _runs(places: Iterable[int]) -> list[list[int]]:
-    """Divide ascending places into runs of neighbors."""
-    runs: list[list[int]] = []
-    for at in places:
-        if runs and runs[-1][-1] == at - 1:
-            runs[-1].append(at)
-        else:
-            runs.append([at])
-    return runs
 
 
 def passes(edits: Iterable[Edit]) -> list[list[Edit]]:
@@ -288,7 +278,7 @@ class Aligner:
         self.language = language_code(language)
         self.strict = config.asr != "auto"
         self.name = f"{config.model or MODEL_PACKAGE}, aligned {VERSION}"
-        self._spent, self._heard_seconds = 0.0, 0.0
+        self._spent, self._checked_seconds = 0.0, 0.0
         self._ear = Ear(config, language)
 
     def wants(self, key: str) -> bool:
@@ -303,19 +293,19 @@ class Aligner:
         words = plain_words(text)
         if not words:
             return Transcript(text, 0.0, self.name)
-        mean, heard = -math.inf, words
+        mean, likeliest = -math.inf, words
         if len(samples) <= _LONGEST_SECONDS * RATE:
-            mean, heard = LISTENING.submit(self._heard, samples, words).result()
+            mean, likeliest = LISTENING.submit(self._fitted, samples, words).result()
         if mean < _DOUBTFUL_MEAN:
             written = self._ear.hear(samples, text)
             if mean < _LEAST_MEAN or written.error > _NOT_THE_TEXT:
                 return Transcript(written.words, written.error, self.name)
-        if heard == words:
+        if likeliest == words:
             return Transcript(text, 0.0, self.name)
-        transcript = " ".join(heard)
+        transcript = " ".join(likeliest)
         return Transcript(transcript, compare(text, transcript, self.language).error, self.name)
 
-    def _heard(self, samples: Int16, words: tuple[str, ...]) -> tuple[float, tuple[str, ...]]:
+    def _fitted(self, samples: Int16, words: tuple[str, ...]) -> tuple[float, tuple[str, ...]]:
         """Return the mean likelihood of words in a take, and the words that fit it best."""
         began = time.perf_counter()
         try:
@@ -331,11 +321,11 @@ class Aligner:
             return fit.mean, edited(words, believed)[0]
         finally:
             self._spent += time.perf_counter() - began
-            self._heard_seconds += len(samples) / RATE
+            self._checked_seconds += len(samples) / RATE
 
     def cost(self) -> str:
         """Return how long the check has taken so far, for a log."""
-        return f"checked by ear: {self._heard_seconds:.0f} s of speech in {self._spent:.1f} s"
+        return f"checked by ear: {self._checked_seconds:.0f} s of speech in {self._spent:.1f} s"
 
     def reasons(self, transcript: Transcript, text: str) -> list[str]:
         """Return why a take of `text` with this transcript is rejected, a phrase each; empty if it is accepted."""

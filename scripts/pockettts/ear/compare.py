@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pockettts.ear.words import words_of
+from pockettts.ear.words import runs_of, words_of
 
 # Letters to rough classes of sound, English spelling: 1 is sh, ch and j, 0 is th; voiced and unvoiced are one.
 _SOUNDS = tuple(
@@ -186,13 +186,7 @@ def compare(text: str, heard: str, language: str = "en") -> TranscriptComparison
 def _repeated(words: Sequence[str], extra: Sequence[int]) -> list[int]:
     """Of the words beyond the text, those whose run stands right before or after them as well."""
     repeated: list[int] = []
-    runs: list[list[int]] = []
-    for index in extra:
-        if runs and runs[-1][-1] == index - 1:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    for run in runs:
+    for run in runs_of(extra):
         size, begin, end = len(run), run[0], run[-1] + 1
         spoken = list(words[begin:end])
         if spoken in (list(words[max(0, begin - size) : begin]), list(words[end : end + size])):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pockettts.config import NormalizeConfig
 from pockettts.text.mapped import Mapped, word_set
@@ -35,6 +35,17 @@ _NUMBER = _SCALE | word_set(
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety"
 )
+
+
+def runs_of(places: Iterable[int]) -> list[list[int]]:
+    """Divide ascending places of words into runs of neighbors."""
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and runs[-1][-1] == place - 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return runs
 
 
 def words_of(text: str, language: str = "en") -> tuple[str, ...]:

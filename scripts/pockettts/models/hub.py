@@ -16,7 +16,7 @@ from typing import Any
 from pockettts.errors import ChecksumError, GatedModelError, HubUnreachable, ModelError
 from pockettts.files import sha256_file
 from pockettts.models.manifest import HubFile, LocalFile
-from pockettts.values import one_line
+from pockettts.values import describe_error
 
 log = logging.getLogger(__name__)
 HUB = "https://huggingface.co"
@@ -208,8 +208,7 @@ def _hub_errors(source: HubFile, endpoint: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    cause = error.__cause__ or error
-    return one_line(cause).rstrip(".") or type(cause).__name__
+    return describe_error(error.__cause__ or error)
 
 
 def _missing_sentence(source: HubFile, endpoint: str) -> str:

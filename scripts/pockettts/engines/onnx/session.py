@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pockettts.bundle import AGAIN, State
 from pockettts.errors import BundleError
-from pockettts.values import one_line
+from pockettts.values import describe_error
 
 Array = npt.NDArray[Any]
 # Keys are names of inputs, and values are OrtValues.
@@ -71,8 +71,3 @@ class Graph:
         count = len(self._data)
         next_states = {s.input_name: value for s, value in zip(self.states, values[count:], strict=True)}
         return [value.numpy() for value in values[:count]], next_states
-
-
-def describe_error(error: BaseException) -> str:
-    """Return the message of an error as one line without its full stop."""
-    return one_line(error).rstrip(".") or type(error).__name__

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from pockettts.bundle import AGAIN, Bundle, read_bundle
 from pockettts.config import SynthConfig
 from pockettts.engines.onnx.batch import BatchedSession, Float32, Rows, SpokenText, voice_rows
-from pockettts.engines.onnx.session import Array, Graph, States, check_names, describe_error, open_session
+from pockettts.engines.onnx.session import Array, Graph, States, check_names, open_session
 from pockettts.engines.pieces import load_encoder, prepare_text, read_runtime_config
 from pockettts.errors import (
     BundleError,
@@ -45,7 +45,7 @@ from pockettts.upstream import (
     PADDING_SECONDS,
     TOKENS_PER_SECOND,
 )
-from pockettts.values import RATE, Int16, quoted, truncate_to_int16
+from pockettts.values import RATE, Int16, describe_error, quoted, truncate_to_int16
 from pockettts.voices import expected_layers
 
 DECODERS = 2
