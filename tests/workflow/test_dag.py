@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -77,6 +78,8 @@ def test_the_shipped_clone_dry_runs_and_lints(tmp_path: Any) -> None:
     for name in ("config.yaml", "inputs/book.txt"):
         (project.root / name).write_bytes((ROOT / name).read_bytes())
     counts = project.plan()
+    drawn = re.findall(r">(\w+)</text>", (ROOT / "docs/dag.svg").read_text())
+    assert counts.keys() - {"all"} == set(drawn), "run `make dag`"
     # 211 chunks in batches of 16 to 64.
     assert 4 <= counts["synth"] <= 13
     assert project.snakemake("--lint").returncode == 0
